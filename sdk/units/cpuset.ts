@@ -35,7 +35,8 @@ export class CpuSet implements Iterable<number> {
     const excluded = new Set<number>();
     for (const item of trimmed.split(",")) {
       const negated = item.startsWith("^");
-      for (const cpu of expand(negated ? item.slice(1) : item, text)) (negated ? excluded : included).add(cpu);
+      for (const cpu of expand(negated ? item.slice(1) : item, text))
+        (negated ? excluded : included).add(cpu);
     }
     return CpuSet.of([...included].filter((cpu) => !excluded.has(cpu)));
   }
@@ -44,7 +45,12 @@ export class CpuSet implements Iterable<number> {
   static fromMask(mask: string): CpuSet {
     const digits = mask.trim().replace(/^0x/i, "").replaceAll(",", "");
     if (!/^[0-9a-f]+$/i.test(digits)) {
-      throw new InputError({ code: "cpu-mask", problem: "not a CPU mask", observed: JSON.stringify(mask), expected: "hexadecimal digits, for instance 0x3c" });
+      throw new InputError({
+        code: "cpu-mask",
+        problem: "not a CPU mask",
+        observed: JSON.stringify(mask),
+        expected: "hexadecimal digits, for instance 0x3c",
+      });
     }
     const cpus: number[] = [];
     let bits = BigInt(`0x${digits}`);
@@ -131,7 +137,9 @@ export class CpuSet implements Iterable<number> {
 
 function expand(item: string, whole: string): number[] {
   const match = ITEM.exec(item.trim());
-  const [from, to, used, stride] = (match?.slice(1) ?? []).map((digits) => (digits === undefined ? undefined : Number(digits)));
+  const [from, to, used, stride] = (match?.slice(1) ?? []).map((digits) =>
+    digits === undefined ? undefined : Number(digits),
+  );
   const last = to ?? from;
   if (from === undefined || last === undefined || last < from || last > HIGHEST_CPU || stride === 0) {
     throw new InputError({
@@ -142,5 +150,7 @@ function expand(item: string, whole: string): number[] {
     });
   }
   const cpus = Array.from({ length: last - from + 1 }, (_, offset) => from + offset);
-  return used === undefined || stride === undefined ? cpus : cpus.filter((cpu) => (cpu - from) % stride < used);
+  return used === undefined || stride === undefined
+    ? cpus
+    : cpus.filter((cpu) => (cpu - from) % stride < used);
 }

@@ -17,7 +17,12 @@ export const DURATION_PATTERN = /^(0|[1-9]\d*)(ns|us|ms|s|min|h)$/;
 export function nanoseconds(duration: string): number {
   const match = DURATION_PATTERN.exec(duration);
   if (match === null) {
-    throw new InputError({ code: "duration", problem: "not a duration", observed: JSON.stringify(duration), expected: 'a whole number with ns, us, ms, s, min or h, for instance "30s"' });
+    throw new InputError({
+      code: "duration",
+      problem: "not a duration",
+      observed: JSON.stringify(duration),
+      expected: 'a whole number with ns, us, ms, s, min or h, for instance "30s"',
+    });
   }
   return Number(match[1]) * NANOSECONDS[match[2] as DurationUnit];
 }
@@ -26,15 +31,25 @@ export function nanoseconds(duration: string): number {
 export function exactDuration(duration: string, unit: DurationUnit): number {
   const count = nanoseconds(duration) / NANOSECONDS[unit];
   if (!Number.isInteger(count)) {
-    throw new InputError({ code: "duration", problem: `not a whole number of ${unit}`, observed: duration, expected: `a multiple of 1${unit}` });
+    throw new InputError({
+      code: "duration",
+      problem: `not a whole number of ${unit}`,
+      observed: duration,
+      expected: `a multiple of 1${unit}`,
+    });
   }
   return count;
 }
 
 /** A duration for people: three significant digits in the unit that fits. */
 export function formatNanoseconds(ns: number): string {
-  for (const [unit, factor] of [["s", 1e9], ["ms", 1e6], ["us", 1e3]] as const) {
-    if (Math.abs(ns) >= factor) return `${Number((ns / factor).toPrecision(3))} ${unit === "us" ? "µs" : unit}`;
+  for (const [unit, factor] of [
+    ["s", 1e9],
+    ["ms", 1e6],
+    ["us", 1e3],
+  ] as const) {
+    if (Math.abs(ns) >= factor)
+      return `${Number((ns / factor).toPrecision(3))} ${unit === "us" ? "µs" : unit}`;
   }
   return `${ns} ns`;
 }

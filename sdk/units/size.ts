@@ -18,7 +18,12 @@ export const SIZE_PATTERN = /^(0|[1-9]\d*)(KiB|MiB|GiB|TiB)$/;
 export function bytes(size: string): number {
   const match = SIZE_PATTERN.exec(size);
   if (match === null) {
-    throw new InputError({ code: "size", problem: "not a size", observed: JSON.stringify(size), expected: 'a whole number with KiB, MiB, GiB or TiB, for instance "8GiB"' });
+    throw new InputError({
+      code: "size",
+      problem: "not a size",
+      observed: JSON.stringify(size),
+      expected: 'a whole number with KiB, MiB, GiB or TiB, for instance "8GiB"',
+    });
   }
   return Number(match[1]) * FACTORS[match[2] as SizeUnit];
 }
@@ -29,14 +34,24 @@ export function formatSize(count: number): Size {
     if (count !== 0 && count % FACTORS[unit] === 0) return `${count / FACTORS[unit]}${unit}`;
   }
   if (count === 0) return "0KiB";
-  throw new InputError({ code: "size", problem: "not a whole number of KiB", observed: `${count} bytes`, expected: "a multiple of 1024" });
+  throw new InputError({
+    code: "size",
+    problem: "not a whole number of KiB",
+    observed: `${count} bytes`,
+    expected: "a multiple of 1024",
+  });
 }
 
 /** Whole units in a size; refuses a remainder instead of rounding it away. */
 export function exactly(size: string, unit: Exclude<SizeUnit, "B">): number {
   const count = bytes(size) / FACTORS[unit];
   if (!Number.isInteger(count)) {
-    throw new InputError({ code: "size", problem: `not a whole number of ${unit}`, observed: size, expected: `a multiple of 1${unit}` });
+    throw new InputError({
+      code: "size",
+      problem: `not a whole number of ${unit}`,
+      observed: size,
+      expected: `a multiple of 1${unit}`,
+    });
   }
   return count;
 }
