@@ -1,0 +1,52 @@
+/**
+ * What to ask a machine. `files` prints every line of the matching files behind its path, `links` every symlink with its target; patterns are
+ * shell globs from this code base, never from a user.
+ */
+export type Ask =
+  | { readonly kind: "command"; readonly argv: readonly [string, ...string[]] }
+  | { readonly kind: "files"; readonly patterns: readonly string[] }
+  | { readonly kind: "links"; readonly patterns: readonly string[] };
+
+export interface Answer {
+  /** 127 where the program is not there. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * A question and how to understand the answer. Questions are about the whole machine (all pools, all ports, all guests), so that one
+ * answer serves every resource on it.
+ */
+export interface Probe<T> {
+  /** Unique among all probes: equal names are asked once. */
+  readonly name: string;
+  readonly ask: Ask;
+  readonly parse: (answer: Answer) => T;
+}
+
+/** The facts that a set of named probes gives. */
+export type Observed<P extends Readonly<Record<string, Probe<unknown>>>> = {
+  readonly [K in keyof P]: P[K] extends Probe<infer T> ? T : never;
+};
+
+/** Splits the answer of a `files` question into its files: path to lines. */
+export function filesOf(answer: Answer): Map<string, string[]> {
+  const files = new Map<string, string[]>();
+  for (const line of answer.stdout.split("\n")) {
+    const colon = line.indexOf(":", line.startsWith("/sys/bus/pci/") ? pciPathEnd(line) : 0);
+    if (colon < 0) continue;
+    const path = line.slice(0, colon);
+    const lines = files.get(path);
+    if (lines === undefined) files.set(path, [line.slice(colon + 1)]);
+    else lines.push(line.slice(colon + 1));
+  }
+  return files;
+}
+
+// PCI addresses hold colons themselves: the path ends at the first colon behind the last slash of the function's folder.
+function pciPathEnd(line: string): number {
+  return (/^\/sys\/bus\/pci\/devices\/[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\/[^:]*/.exec(line) ?? [
+    "",
+  ])[0].length;
+}

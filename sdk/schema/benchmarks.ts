@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { hostReference } from "./connection.ts";
+import { defineResource } from "./definition.ts";
+import { cpuList, duration, ipAddress, name, triggers, wholeNumber } from "./fields.ts";
+import { ResultRecord } from "./record.ts";
+
+/** Where a probe runs: on the machine itself, or in a guest on it, reached through the guest agent. */
+export const BenchmarkSubject = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("host"), cpus: cpuList("CPUs to measure, one thread each.") }),
+  z.strictObject({
+    kind: z.literal("guest"),
+    domain: name("Name of the libvirt domain."),
+    cpus: cpuList("CPUs of the guest to measure, one thread each."),
+  }),
+]);
+
+const repetitions = wholeNumber(
+  "How often the measurement is repeated. Default 3; an interval needs 6.",
+  { min: 1, max: 1000 },
+  { change: "recreate" },
+).optional();
+
+export const cyclictest = defineResource({
+  token: "nfvlab:bench:Cyclictest",
+  description:
+    "Timer wake-up latency by cyclictest (rt-tests): the time from when a thread asked to be woken to when it ran. Runs once, and again when an input or a trigger changes; " +
+    "never on an unchanged `up`. Runs as a transient unit with a time limit, so a lost connection leaves nothing behind. Delete forgets the record.",
+  inputs: z.strictObject({
+    host: hostReference,
+    name: name("Name of the run, part of its unit's name.", { change: "recreate" }),
+    subject: BenchmarkSubject.meta({ description: "What is measured.", change: "recreate" }),
+    interval: duration("Time between two wake-ups, whole µs. Default 1ms.", {
+      change: "recreate",
+    }).optional(),
+    duration: duration("Length of one repetition, whole seconds. Default 10s.", {
+      change: "recreate",
+    }).optional(),
+    priority: wholeNumber(
+      "SCHED_FIFO priority of the measuring threads. Default 95.",
+      { min: 1, max: 99 },
+      { change: "recreate" },
+    ).optional(),
+    histogramMax: duration("Latencies beyond this count as overflow, whole µs. Default 20ms.", {
+      change: "recreate",
+    }).optional(),
+    repetitions,
+    triggers,
+  }),
+  outputs: z.object({ record: ResultRecord }),
+});
+
+export const roundTrip = defineResource({
+  token: "nfvlab:bench:RoundTrip",
+  description:
+    "Round trip time of ICMP echoes sent on a fixed schedule from a guest. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+  inputs: z.strictObject({
+    host: hostReference,
+    name: name("Name of the run.", { change: "recreate" }),
+    domain: name("Guest that sends the echoes.", { change: "recreate" }),
+    target: ipAddress("Address that answers.", { change: "recreate" }),
+    count: wholeNumber(
+      "Echoes of one repetition. Default 100.",
+      { min: 10, max: 1_000_000 },
+      { change: "recreate" },
+    ).optional(),
+    interval: duration("Time between two echoes, whole ms. Default 20ms.", { change: "recreate" }).optional(),
+    payload: wholeNumber(
+      "Bytes of payload. Default 18, which makes a frame of 64 bytes.",
+      { max: 8972 },
+      { change: "recreate" },
+    ).optional(),
+    repetitions,
+    triggers,
+  }),
+  outputs: z.object({
+    record: ResultRecord,
+    sent: z.number(),
+    lost: z.number(),
+  }),
+});

@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { hostReference } from "./connection.ts";
+import { defineFunction, defineResource } from "./definition.ts";
+import { triggers } from "./fields.ts";
+
+export const CpuFacts = z.object({
+  cpu: z.number(),
+  online: z.boolean(),
+  package: z.number(),
+  core: z.number(),
+  numaNode: z.number(),
+  siblings: z.string().meta({ description: "Logical CPUs of the same physical core, this one among them." }),
+  lastLevelCache: z.string().meta({ description: "CPUs that share the last-level cache." }),
+  governor: z.string().optional(),
+  maxFrequencyKhz: z.number().optional(),
+});
+
+export const HugepagePool = z.object({
+  size: z.string(),
+  total: z.number(),
+  free: z.number(),
+  surplus: z.number(),
+});
+
+export const NumaNodeFacts = z.object({
+  node: z.number(),
+  cpus: z.string(),
+  memoryTotalKib: z.number(),
+  memoryFreeKib: z.number(),
+  distances: z.array(z.number()),
+  hugepages: z.array(HugepagePool),
+});
+
+export const CacheFacts = z.object({
+  level: z.number(),
+  type: z.enum(["Data", "Instruction", "Unified"]),
+  sizeKib: z.number(),
+  cpus: z.string().meta({ description: "CPUs that share this cache." }),
+});
+
+export const NicFacts = z.object({
+  address: z.string().meta({ description: "PCI address." }),
+  vendor: z.string(),
+  device: z.string(),
+  driver: z.string().optional(),
+  numaNode: z.number().meta({ description: "-1 where the firmware does not say." }),
+  iommuGroup: z.number().optional(),
+  interfaces: z.array(z.string()),
+  virtualFunctions: z.object({ total: z.number(), active: z.number() }).optional(),
+  physicalFunction: z.string().optional().meta({ description: "Address of the PF, where this is a VF." }),
+});
+
+/** What a machine is and how it is set up, as observed; nothing here was computed from wishes. */
+export const HostFacts = z.object({
+  hostname: z.string(),
+  identity: z.object({
+    machineId: z.string(),
+    bootId: z.string(),
+    vendor: z.string().optional(),
+    product: z.string().optional(),
+    serial: z.string().optional(),
+    uuid: z.string().optional(),
+    bios: z.string().optional(),
+    virtualization: z.string().meta({ description: "As systemd-detect-virt says: none, kvm, qemu, …" }),
+    emulated: z
+      .boolean()
+      .meta({ description: "An emulated server: results measured here are functional only." }),
+  }),
+  kernel: z.object({
+    release: z.string(),
+    version: z.string(),
+    realtime: z.boolean(),
+    arguments: z.string().meta({ description: "/proc/cmdline as it is." }),
+    isolatedCpus: z.string(),
+    nohzFullCpus: z.string(),
+    clocksource: z.string(),
+  }),
+  cpuModel: z.string(),
+  microcode: z.string().optional(),
+  onlineCpus: z.string(),
+  simultaneousMultithreading: z.boolean(),
+  cpus: z.array(CpuFacts),
+  caches: z.array(CacheFacts),
+  numaNodes: z.array(NumaNodeFacts),
+  nics: z.array(NicFacts),
+  versions: z.object({
+    ovs: z.string().optional(),
+    dpdk: z.string().optional(),
+    qemu: z.string().optional(),
+    libvirt: z.string().optional(),
+    tuned: z.string().optional(),
+    rtTests: z.string().optional(),
+  }),
+});
+export type HostFacts = z.infer<typeof HostFacts>;
+
+export const facts = defineResource({
+  token: "nfvlab:host:Facts",
+  description:
+    "What a machine is and how it was set up when these facts were taken, in one round trip. Taken anew when the machine has " +
+    "booted since, and when a trigger changes; what other resources own is tracked by them, not here. Changes nothing; delete does nothing.",
+  inputs: z.strictObject({ host: hostReference, triggers }),
+  outputs: HostFacts,
+});
+
+export const getHostFacts = defineFunction({
+  token: "nfvlab:host:getHostFacts",
+  description: "Facts of a machine as they are now, in one round trip.",
+  inputs: z.strictObject({ host: hostReference }),
+  outputs: HostFacts,
+});

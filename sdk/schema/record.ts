@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+/** The fractions that a record reports, as texts so that no float spells them differently. */
+export const PERCENTILES = ["50", "90", "99", "99.9", "99.99", "99.999"] as const;
+
+export const Percentiles = z.record(z.enum(PERCENTILES), z.number().nullable());
+
+/**
+ * One measured quantity. Percentiles come from a merged histogram and are null where there are too few samples to support them
+ * (fewer than 10 / (1 - p)); a maximum is the maximum of all repetitions and has no interval.
+ */
+export const Metric = z.object({
+  name: z.string().meta({ description: "What was measured, for instance host.timer.latency." }),
+  unit: z.enum(["ns", "pps", "bps", "ratio", "count", "ms", "s", "bytes"]),
+  direction: z.enum(["lower", "higher"]).meta({ description: "Which way is better." }),
+  samples: z.number(),
+  min: z.number(),
+  mean: z.number(),
+  max: z.number(),
+  percentiles: z.partialRecord(z.enum(PERCENTILES), z.number().nullable()),
+  histogram: z.string().meta({ description: "HdrHistogram V2, compressed, base64." }),
+  overflow: z
+    .number()
+    .meta({ description: "Samples beyond the histogram's range: percentiles above them are unknown." }),
+  missing: z
+    .number()
+    .meta({ description: "Samples that the schedule asked for and that never came: coordinated omission." }),
+  repetitions: z.array(
+    z.object({ samples: z.number(), min: z.number(), median: z.number(), max: z.number() }),
+  ),
+  median: z.number().meta({ description: "Median over repetitions of their medians." }),
+  interval95: z
+    .object({ low: z.number(), high: z.number(), method: z.enum(["order-statistics", "range"]) })
+    .meta({ description: "95 % interval of the median; the plain range below six repetitions." }),
+});
+export type Metric = z.infer<typeof Metric>;
+
+/** Everything that was in force. Two results are comparable where `hash` is the same. */
+export const Fingerprint = z.object({
+  hash: z.string(),
+  bootId: z.string(),
+  machineId: z.string(),
+  kernel: z.string(),
+  kernelArguments: z.string(),
+  isolatedCpus: z.string(),
+  nohzFullCpus: z.string(),
+  clocksource: z.string(),
+  cpuModel: z.string(),
+  microcode: z.string().nullable(),
+  hugepages: z.record(z.string(), z.number()).meta({ description: "Pages by node and size: node0/2MiB." }),
+  versions: z.record(z.string(), z.string()),
+  switchOptions: z.record(z.string(), z.string()).meta({ description: "Open_vSwitch.other_config." }),
+  guests: z
+    .record(z.string(), z.string())
+    .meta({ description: "Hash of the live XML of each running guest." }),
+  declared: z
+    .record(z.string(), z.string())
+    .meta({ description: "What was declared and can't be read: firmware settings and the like." }),
+});
+export type Fingerprint = z.infer<typeof Fingerprint>;
+
+export const RecordVersion = "nfvlab/record/1" as const;
+
+/** The record of one measurement: what was measured, on what, by what, and whether it is valid. */
+export const ResultRecord = z.object({
+  schema: z.literal(RecordVersion),
+  kind: z.string().meta({ description: "The benchmark: cyclictest, round-trip." }),
+  subject: z.string().meta({ description: "What was measured, for people: dut CPUs 2-3, guest vnf vCPU 1." }),
+  metrics: z.array(Metric).min(1),
+  fingerprint: Fingerprint,
+  tool: z.object({ command: z.array(z.string()), version: z.string() }),
+  startedAt: z.string().meta({ description: "UTC, ISO 8601." }),
+  durationMs: z.number(),
+  functional: z
+    .boolean()
+    .meta({ description: "Measured on an emulated server: says that it works, not how fast." }),
+  valid: z.boolean(),
+  invalidReasons: z.array(z.string()),
+});
+export type ResultRecord = z.infer<typeof ResultRecord>;

@@ -1,0 +1,25 @@
+import { cyclictest, roundTrip } from "./benchmarks.ts";
+import type { FunctionDefinition, ResourceDefinition } from "./definition.ts";
+import { emulatedImage, emulatedServer } from "./emulate.ts";
+import { facts, getHostFacts } from "./facts.ts";
+import { hugepages } from "./hugepages.ts";
+import { bootImage, libvirtDomain } from "./libvirt.ts";
+import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
+
+/** Every resource of the provider. What is not here does not exist. */
+export const resourceDefinitions: readonly ResourceDefinition[] = [
+  emulatedImage,
+  emulatedServer,
+  facts,
+  hugepages,
+  ovsDaemon,
+  ovsBridge,
+  ovsPort,
+  ovsFlows,
+  bootImage,
+  libvirtDomain,
+  cyclictest,
+  roundTrip,
+];
+
+export const functionDefinitions: readonly FunctionDefinition[] = [getHostFacts];
