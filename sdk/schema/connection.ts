@@ -18,12 +18,10 @@ const sshFields = {
     .string()
     .optional()
     .meta({ description: "Socket of an SSH agent to authenticate with." }),
-  hostKey: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .meta({
-      description:
-        "The public key(s) the machine must show, as in known_hosts (`ssh-ed25519 AAAA…`). Pinned always; there is no accept-any.",
-    }),
+  hostKey: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).meta({
+    description:
+      "The public key(s) the machine must show, as in known_hosts (`ssh-ed25519 AAAA…`). Pinned always; there is no accept-any.",
+  }),
   perDialTimeout: wholeNumber("Seconds to wait for one connection attempt. Default 15.", {
     min: 1,
     max: 600,

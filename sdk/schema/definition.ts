@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { FieldFacts } from "./fields.ts";
 
+export type { ChangeCost } from "./fields.ts";
+
 /** A type token, `nfvlab:<room>:<Type>`. */
 export type Token = `nfvlab:${string}:${string}`;
 

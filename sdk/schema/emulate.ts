@@ -44,14 +44,10 @@ export const emulatedServer = defineResource({
       .string()
       .min(1)
       .meta({ description: "Cache folder of its image: an Image's `folder`.", change: "recreate" }),
-    numaNodes: z
-      .array(EmulatedNumaNode)
-      .min(1)
-      .max(8)
-      .meta({
-        description: "NUMA nodes with their CPUs and memory; CPUs are numbered 0 up without a gap.",
-        change: "recreate",
-      }),
+    numaNodes: z.array(EmulatedNumaNode).min(1).max(8).meta({
+      description: "NUMA nodes with their CPUs and memory; CPUs are numbered 0 up without a gap.",
+      change: "recreate",
+    }),
     igbCards: wholeNumber(
       "igb network cards, each with seven virtual functions to be had. Default 2.",
       { max: 4 },

@@ -139,14 +139,11 @@ export const wholeNumber = (
 };
 
 /** Values that make a resource do its work again when any of them changes. */
-export const triggers = z
-  .array(z.unknown())
-  .optional()
-  .meta({
-    description:
-      "Values that make the work be done again when one of them changes, for instance a host's bootId.",
-    change: "recreate",
-  });
+export const triggers = z.array(z.unknown()).optional().meta({
+  description:
+    "Values that make the work be done again when one of them changes, for instance a host's bootId.",
+  change: "recreate",
+});
 
 function isCpuList(text: string): boolean {
   try {

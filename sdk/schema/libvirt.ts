@@ -89,12 +89,9 @@ export const libvirtDomain = defineResource({
     memory: size("Memory of the guest, a multiple of the page size.", { change: "recreate" }),
     pageSize: PageSize.meta({ description: "Size of the huge pages that back it.", change: "recreate" }),
     numaNode: wholeNumber("NUMA node that its memory lies on.", { max: 1023 }, { change: "recreate" }),
-    vcpuPins: z
-      .array(cpuList("The CPU of this vCPU."))
-      .min(1)
-      .meta({
-        description: "The CPU of each vCPU, vCPU 0 first. One CPU each: isolated CPUs are not load-balanced.",
-      }),
+    vcpuPins: z.array(cpuList("The CPU of this vCPU.")).min(1).meta({
+      description: "The CPU of each vCPU, vCPU 0 first. One CPU each: isolated CPUs are not load-balanced.",
+    }),
     emulatorCpus: cpuList("CPUs of QEMU's other threads, outside the isolated set."),
     realtimeVcpus: z
       .strictObject({
@@ -115,13 +112,10 @@ export const libvirtDomain = defineResource({
       .record(name("Name of the NIC."), GuestNic)
       .optional()
       .meta({ description: "Network interfaces by name.", change: "recreate" }),
-    guestAgent: z
-      .boolean()
-      .optional()
-      .meta({
-        description: "A channel to the guest agent, and wait for it at start. Default true.",
-        change: "recreate",
-      }),
+    guestAgent: z.boolean().optional().meta({
+      description: "A channel to the guest agent, and wait for it at start. Default true.",
+      change: "recreate",
+    }),
     locked: z
       .boolean()
       .optional()

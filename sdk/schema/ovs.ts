@@ -38,13 +38,10 @@ export const ovsDaemon = defineResource({
       .enum(["allow", "deny"])
       .optional()
       .meta({ description: "Whether ovs-vswitchd may be restarted where an option needs it. Default deny." }),
-    init: z
-      .enum(["true", "try", "false"])
-      .optional()
-      .meta({
-        description: "dpdk-init. Default try: a failed EAL does not take the kernel datapath with it.",
-        change: "restart",
-      }),
+    init: z.enum(["true", "try", "false"]).optional().meta({
+      description: "dpdk-init. Default try: a failed EAL does not take the kernel datapath with it.",
+      change: "restart",
+    }),
     pmdCpus: cpuList(
       "CPUs of the poll-mode threads (pmd-cpu-mask). Changing it re-creates the threads: packets are lost.",
     ),
@@ -58,13 +55,10 @@ export const ovsDaemon = defineResource({
     hugepageFolder: path("Mount point of the huge pages to use (dpdk-hugepage-dir).", {
       change: "restart",
     }).optional(),
-    rxqAssign: z
-      .enum(["cycles", "roundrobin", "group"])
-      .optional()
-      .meta({
-        description:
-          "How receive queues are given to poll-mode threads (pmd-rxq-assign). Upstream's default is cycles; roundrobin repeats.",
-      }),
+    rxqAssign: z.enum(["cycles", "roundrobin", "group"]).optional().meta({
+      description:
+        "How receive queues are given to poll-mode threads (pmd-rxq-assign). Upstream's default is cycles; roundrobin repeats.",
+    }),
     autoLoadBalance: flag(
       "Move queues between poll-mode threads at run time (pmd-auto-lb). Keep false while measuring.",
     ),
@@ -105,20 +99,14 @@ export const ovsBridge = defineResource({
   inputs: z.strictObject({
     host: hostReference,
     name: interfaceName("Name of the bridge and of its local port.", { change: "recreate" }),
-    datapath: z
-      .enum(["netdev", "system"])
-      .optional()
-      .meta({
-        description: "netdev for the userspace (DPDK) datapath, system for the kernel's. Default netdev.",
-        change: "recreate",
-      }),
-    failMode: z
-      .enum(["secure", "standalone"])
-      .optional()
-      .meta({
-        description:
-          "Without a controller: secure forwards by flows only, standalone learns MAC addresses. Default secure.",
-      }),
+    datapath: z.enum(["netdev", "system"]).optional().meta({
+      description: "netdev for the userspace (DPDK) datapath, system for the kernel's. Default netdev.",
+      change: "recreate",
+    }),
+    failMode: z.enum(["secure", "standalone"]).optional().meta({
+      description:
+        "Without a controller: secure forwards by flows only, standalone learns MAC addresses. Default secure.",
+    }),
     addresses: z
       .array(interfaceAddress("An address of the local port."))
       .optional()

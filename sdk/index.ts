@@ -1,0 +1,18 @@
+/**
+ * nfvlab: testbeds for network functions as programs. Resources by room, as their type tokens name them; units and errors; the shapes of facts
+ * and records. Compositions to write stacks with are in `nfvlab/components`.
+ */
+export * as bench from "./resources/bench.ts";
+export * as emulate from "./resources/emulate.ts";
+export * as host from "./resources/host.ts";
+export type { ArgsOf, Wired } from "./resources/lab-resource.ts";
+export * as libvirt from "./resources/libvirt.ts";
+export * as ovs from "./resources/ovs.ts";
+export type { Connection, HostReference } from "./schema/connection.ts";
+export type { HostFacts } from "./schema/facts.ts";
+export type { Fingerprint, Metric, ResultRecord } from "./schema/record.ts";
+export { type CpuList, CpuSet } from "./units/cpuset.ts";
+export { type Duration, nanoseconds } from "./units/duration.ts";
+export { HostError, InputError, LabError, TransportError, VerificationError } from "./units/errors.ts";
+export type { PciAddress } from "./units/pci.ts";
+export { bytes, type Size } from "./units/size.ts";

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { Connection } from "../schema/connection.ts";
+import type { PropertyPath } from "../schema/definition.ts";
+import { InputError } from "../units/errors.ts";
+import { type Decoded, formatPath, within } from "./wire.ts";
+
+export interface Failure {
+  readonly property: string;
+  readonly reason: string;
+}
+
+interface CheckedBy {
+  readonly definition: { readonly inputs: z.ZodObject };
+  check?(inputs: never): void;
+}
+
+/**
+ * Everything that can be said against inputs before a machine is asked, all at once. What hangs on a value that is not known yet is left for
+ * the check that the engine makes again when it is.
+ */
+export function checkInputs(handler: CheckedBy, { value, unknown }: Decoded): Failure[] {
+  const result = handler.definition.inputs.safeParse(value, { reportInput: true });
+  if (!result.success) {
+    return result.error.issues.filter((issue) => !hangsOnUnknown(issue, unknown)).flatMap(failuresOf);
+  }
+  try {
+    if (unknown.length === 0) handler.check?.(result.data as never);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { property = "", message } = error;
+    return [{ property, reason: property === "" ? message : message.slice(property.length + 2) }];
+  }
+}
+
+function hangsOnUnknown(issue: z.core.$ZodIssue, unknown: readonly PropertyPath[]): boolean {
+  const path = issue.path as PropertyPath;
+  // A union whose tag or member is unknown reports at the union itself.
+  return (
+    within(path, unknown) ||
+    (issue.code === "invalid_union" && unknown.some((other) => within(other, [path])))
+  );
+}
+
+/** zod's own sentences, in this project's grammar: observed, expected, what to do. */
+function failuresOf(issue: z.core.$ZodIssue): Failure[] {
+  const property = formatPath(issue.path as PropertyPath);
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return issue.keys.map((name) => ({
+        property: formatPath([...(issue.path as PropertyPath), name]),
+        reason: `there is no property ${JSON.stringify(name)}; remove it or correct its name`,
+      }));
+    case "invalid_value":
+      return [
+        {
+          property,
+          reason: `${seen(issue.input)}expected ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`,
+        },
+      ];
+    case "invalid_type":
+      return [
+        {
+          property,
+          reason: issue.input === undefined ? missing(issue.message, issue.expected) : issue.message,
+        },
+      ];
+    case "invalid_union": {
+      const options = /Expected (.*)$/.exec(issue.message)?.[1]?.replaceAll("'", '"').replaceAll("|", " or ");
+      return [
+        {
+          property,
+          reason: options === undefined ? issue.message : `${seen(issue.input)}expected ${options}`,
+        },
+      ];
+    }
+    default:
+      return [{ property, reason: issue.message }];
+  }
+}
+
+function missing(message: string, expected: string): string {
+  const wanted = /expected (.*)$/.exec(message)?.[1];
+  return `is missing, expected ${message.startsWith("observed") && wanted !== undefined ? wanted : `a value of type ${expected}`}`;
+}
+
+function seen(input: unknown): string {
+  return input === undefined ? "is missing, " : `observed ${JSON.stringify(input)}, `;
+}
+
+/** The provider's own configuration: machines by name, from which resources can be imported. */
+const ProviderConfig = z.object({ hosts: z.record(z.string(), Connection).optional() });
+
+/** Reads `nfvlab:hosts`. The engine hands structured configuration over as JSON text. */
+export function checkProviderConfig({ value, unknown }: Decoded): {
+  failures: Failure[];
+  hosts: Record<string, Connection>;
+} {
+  if (within(["hosts"], unknown)) return { failures: [], hosts: {} };
+  const result = ProviderConfig.safeParse(
+    { ...value, hosts: fromJson(value["hosts"]) },
+    { reportInput: true },
+  );
+  return result.success
+    ? { failures: [], hosts: result.data.hosts ?? {} }
+    : { failures: result.error.issues.flatMap(failuresOf), hosts: {} };
+}
+
+function fromJson(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,83 @@
+import {
+  type ChangeCost,
+  fieldFacts,
+  type PropertyPath,
+  type ResourceDefinition,
+} from "../schema/definition.ts";
+import { canonical } from "../schema/fields.ts";
+import { type Decoded, within } from "./wire.ts";
+
+export interface PropertyChange {
+  readonly path: PropertyPath;
+  readonly kind: "add" | "delete" | "update";
+  readonly cost: ChangeCost;
+  /** False for an output that is not as it must be. */
+  readonly input: boolean;
+}
+
+/**
+ * What differs between the inputs in force and those wanted, property by property, and what each change costs. Outputs that are not as the
+ * definition expects count as well, so that what refresh found broken is mended.
+ */
+export function compare(
+  definition: ResourceDefinition,
+  oldInputs: Decoded,
+  newInputs: Decoded,
+  oldState: Readonly<Record<string, unknown>>,
+): PropertyChange[] {
+  const changes: PropertyChange[] = [];
+  const note = (path: PropertyPath, kind: PropertyChange["kind"], holder: unknown) =>
+    changes.push({
+      path,
+      kind,
+      cost: fieldFacts(definition.inputs, path, holder).change ?? "live",
+      input: true,
+    });
+
+  const walk = (before: unknown, after: unknown, path: PropertyPath): void => {
+    if (within(path, newInputs.unknown)) {
+      note(path, before === undefined ? "add" : "update", oldInputs.value);
+    } else if (isTree(before) && isTree(after) && Array.isArray(before) === Array.isArray(after)) {
+      for (const step of stepsOf(before, after)) walk(at(before, step), at(after, step), [...path, step]);
+    } else if (before === undefined && after !== undefined) {
+      note(path, "add", newInputs.value);
+    } else if (before !== undefined && after === undefined) {
+      note(path, "delete", oldInputs.value);
+    } else if (!same(before, after, fieldFacts(definition.inputs, path, newInputs.value).format)) {
+      note(path, "update", newInputs.value);
+    }
+  };
+  walk(oldInputs.value, newInputs.value, []);
+
+  for (const [name, expected] of Object.entries(definition.expectations ?? {})) {
+    if (name in oldState && oldState[name] !== expected)
+      changes.push({ path: [name], kind: "update", cost: "live", input: false });
+  }
+  return changes;
+}
+
+function same(before: unknown, after: unknown, format: Parameters<typeof canonical>[1]): boolean {
+  if (typeof before === "string" && typeof after === "string")
+    return canonical(before, format) === canonical(after, format);
+  return (
+    Object.is(before, after) ||
+    (isTree(before) && isTree(after) && JSON.stringify(before) === JSON.stringify(after))
+  );
+}
+
+type Tree = Readonly<Record<string, unknown>> | readonly unknown[];
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null;
+}
+
+function stepsOf(before: Tree, after: Tree): (string | number)[] {
+  if (Array.isArray(before) && Array.isArray(after)) {
+    return Array.from({ length: Math.max(before.length, after.length) }, (_, index) => index);
+  }
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])];
+}
+
+function at(tree: Tree, step: string | number): unknown {
+  return (tree as Record<string | number, unknown>)[step];
+}

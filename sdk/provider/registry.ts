@@ -1,0 +1,7 @@
+import type { FunctionHandler, Handler } from "./handler.ts";
+import { hugepagesHandler } from "./handlers/hugepages.ts";
+
+/** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
+export const handlers: readonly Handler[] = [hugepagesHandler] as unknown as readonly Handler[];
+
+export const functionHandlers: readonly FunctionHandler[] = [];

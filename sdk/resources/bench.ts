@@ -1,0 +1,25 @@
+import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import { resourceClass } from "./lab-resource.ts";
+
+/**
+ * Timer wake-up latency by cyclictest, on CPUs of the machine or in a guest. Runs at create, and again when an input or a trigger changes; never on an
+ * unchanged `up`. cyclictest holds /dev/cpu_dma_latency at 0 while it runs, so a host with deep C-states looks better than it is.
+ *
+ * @property subject `{ kind: "host", cpus }` or `{ kind: "guest", domain, cpus }`
+ * @property triggers values that make it run again, for instance the host's bootId
+ * @see cyclictest(8)
+ * @example
+ * const run = new Cyclictest("dut-timers", { host, name: "timers", subject: { kind: "host", cpus: "2-3" }, duration: "10s" });
+ * export const p99Ns = run.record.apply((record) => record.metrics[0]?.percentiles["99"]);
+ */
+export class Cyclictest extends resourceClass(cyclictest) {}
+
+/**
+ * Round trip time of echoes sent on a fixed schedule from a guest to an address. Runs at create, and again when an input or a trigger changes.
+ *
+ * @property target the address that answers, for instance the bridge's
+ * @see ping(8)
+ * @example
+ * const run = new RoundTrip("dut-rtt", { host, name: "rtt", domain: "vnf", target: "198.18.0.1" });
+ */
+export class RoundTrip extends resourceClass(roundTrip) {}

@@ -1,0 +1,52 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostReference } from "../schema/connection.ts";
+import { facts, getHostFacts as getHostFactsDefinition, type HostFacts } from "../schema/facts.ts";
+import { hugepages } from "../schema/hugepages.ts";
+import { resourceClass, type Wired } from "./lab-resource.ts";
+
+/**
+ * What a machine is and how it was set up: CPUs, NUMA nodes, caches, NICs, boot arguments, versions, identity. Changes nothing on the machine.
+ * Taken anew when the machine has booted since, so what depends on `identity.bootId` follows.
+ *
+ * @throws TransportError where the machine can't be reached, HostError `parse` where it answers what nobody understands
+ * @see https://docs.kernel.org/admin-guide/cputopology.html
+ * @example
+ * const facts = new Facts("dut-facts", { host });
+ * export const cpus = facts.onlineCpus;
+ */
+export class Facts extends resourceClass(facts) {}
+
+/**
+ * Huge pages of one size on one NUMA node, kept at a count. Written to `nr_hugepages` of the node, so lost at a reboot and then found missing by
+ * refresh. Delete writes back the count that create found, unless somebody else has changed it since.
+ *
+ * @property numaNode 0 up; a change makes another pool
+ * @property size `"2MiB"` or `"1GiB"`; a change makes another pool
+ * @property count pages, 0 up; the kernel grants what it can
+ * @throws VerificationError `partial-allocation` where the kernel granted fewer; state then holds what it granted
+ * @see https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
+ * @example
+ * const pool = new Hugepages("dut-node0", { host, numaNode: 0, size: "2MiB", count: 384 });
+ */
+export class Hugepages extends resourceClass(hugepages) {}
+
+/**
+ * Facts of a machine as they are now, in one round trip; changes nothing.
+ *
+ * @example
+ * const { numaNodes } = await getHostFacts({ host: { name: "here", connection: { kind: "local" } } });
+ */
+export function getHostFacts(
+  args: { readonly host: HostReference },
+  options?: pulumi.InvokeOptions,
+): Promise<HostFacts> {
+  return pulumi.runtime.invoke(getHostFactsDefinition.token, args, options ?? {});
+}
+
+/** Like {@link getHostFacts}, for a machine whose connection is an output. */
+export function getHostFactsOutput(
+  args: { readonly host: Wired<HostReference> },
+  options?: pulumi.InvokeOptions,
+): pulumi.Output<HostFacts> {
+  return pulumi.runtime.invokeOutput<HostFacts>(getHostFactsDefinition.token, args, options ?? {});
+}
