@@ -1,0 +1,120 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { Cyclictest, RoundTrip } from "../sdk/resources/bench.ts";
+import type { ResultRecord } from "../sdk/schema/record.ts";
+import type { CpuList } from "../sdk/units/cpuset.ts";
+import type { Duration } from "../sdk/units/duration.ts";
+import { LabComponent } from "./lab-component.ts";
+import type { TunedHost } from "./tuned-host.ts";
+import type { VhostUserVnf } from "./vhost-user-vnf.ts";
+
+export interface CyclictestBenchmarkArgs {
+  /** The host whose CPUs are measured, or the guest. */
+  readonly on: TunedHost | VhostUserVnf;
+  /** CPUs of it that are measured. Default: a host's isolated CPUs; a guest's CPU 0. */
+  readonly cpus?: CpuList;
+  readonly interval?: Duration;
+  readonly duration?: Duration;
+  readonly repetitions?: number;
+  /** Waits for these, and measures again when one of them is replaced. */
+  readonly after?: readonly pulumi.Resource[];
+  /** Measures again when one of these changes; the host's bootId always counts. */
+  readonly rerunOn?: readonly pulumi.Input<unknown>[];
+}
+
+interface Measured {
+  readonly record: pulumi.Output<ResultRecord>;
+}
+
+/**
+ * Timer latency of isolated CPUs, on the host or inside a guest.
+ *
+ * @example
+ * const timers = new CyclictestBenchmark("host-timers", { on: dut, duration: "10s" });
+ * export const p99Ns = timers.record.apply(({ metrics }) => metrics[0]?.percentiles["99"]);
+ */
+export class CyclictestBenchmark extends LabComponent<Measured> {
+  declare readonly record: pulumi.Output<ResultRecord>;
+
+  constructor(name: string, args: CyclictestBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const guest = "domain" in args.on ? args.on : undefined;
+    const host = "domain" in args.on ? args.on.host : args.on;
+    super("CyclictestBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
+      const subject =
+        guest === undefined
+          ? { kind: "host" as const, cpus: args.cpus ?? host.cpus.isolated }
+          : { kind: "guest" as const, domain: guest.domainName, cpus: args.cpus ?? "0" };
+      const run = scope.child(
+        Cyclictest,
+        "run",
+        {
+          host: host.reference,
+          name,
+          subject,
+          ...timing(args),
+          triggers: [host.bootId, ...(args.rerunOn ?? [])],
+        },
+        { dependsOn: [...host.pools, ...(guest === undefined ? [] : [guest.domain]), ...(args.after ?? [])] },
+      );
+      return { record: run.record };
+    });
+  }
+}
+
+export interface LatencyBenchmarkArgs {
+  /** The guest that sends. */
+  readonly from: VhostUserVnf;
+  /** The address that answers, for instance the bridge's. */
+  readonly to: string;
+  readonly count?: number;
+  readonly interval?: Duration;
+  readonly repetitions?: number;
+  readonly after?: readonly pulumi.Resource[];
+  readonly rerunOn?: readonly pulumi.Input<unknown>[];
+}
+
+/**
+ * Round trip time from a guest through its switch.
+ *
+ * @example
+ * const rtt = new LatencyBenchmark("vnf-to-bridge", { from: vnf, to: "198.18.0.1" });
+ */
+export class LatencyBenchmark extends LabComponent<Measured> {
+  declare readonly record: pulumi.Output<ResultRecord>;
+
+  constructor(name: string, args: LatencyBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { host, domain, domainName } = args.from;
+    super("LatencyBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
+      const run = scope.child(
+        RoundTrip,
+        "run",
+        {
+          host: host.reference,
+          name,
+          domain: domainName,
+          target: args.to,
+          ...(args.count !== undefined && { count: args.count }),
+          ...timing(args),
+          triggers: [host.bootId, ...(args.rerunOn ?? [])],
+        },
+        { dependsOn: [domain, ...(args.after ?? [])] },
+      );
+      return { record: run.record };
+    });
+  }
+}
+
+function timing({
+  interval,
+  duration,
+  repetitions,
+}: {
+  interval?: Duration;
+  duration?: Duration;
+  repetitions?: number;
+}) {
+  return {
+    ...(interval !== undefined && { interval }),
+    ...(duration !== undefined && { duration }),
+    ...(repetitions !== undefined && { repetitions }),
+  };
+}

@@ -1,0 +1,123 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { BootImage, Domain } from "../sdk/resources/libvirt.ts";
+import type { PageSize } from "../sdk/schema/hugepages.ts";
+import type { GuestBoot } from "../sdk/schema/libvirt.ts";
+import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
+import { InputError } from "../sdk/units/errors.ts";
+import type { Size } from "../sdk/units/size.ts";
+import { LabComponent } from "./lab-component.ts";
+import { type OvsDpdkBridge, VHOST_SOCKET_FOLDER } from "./ovs-dpdk-bridge.ts";
+import type { TunedHost } from "./tuned-host.ts";
+
+export interface VnfNicArgs {
+  readonly kind: "vhost-user";
+  readonly bridge: OvsDpdkBridge;
+  /** Port of that bridge. */
+  readonly port: string;
+  /** MAC address the guest sees. Default: made from the names, stable. */
+  readonly mac?: string;
+  /** Address that the guest gives itself. */
+  readonly address?: string;
+  readonly queues?: number;
+}
+
+export interface VhostUserVnfArgs {
+  readonly host: TunedHost;
+  /** What it boots. Default: a boot image made on the host from its own packages. */
+  readonly boot?: pulumi.Input<GuestBoot & { kind: "kernel" }>;
+  /** CPUs of its vCPUs, ascending: vCPU 0 on the lowest. */
+  readonly vcpus: CpuList;
+  /** CPUs of QEMU's other threads, outside the isolated set. */
+  readonly emulatorCpus: CpuList;
+  readonly memory: Size;
+  readonly pageSize: PageSize;
+  /** NUMA node of its memory: that of its CPUs. */
+  readonly numaNode: number;
+  readonly nics: Readonly<Record<string, VnfNicArgs>>;
+}
+
+interface Built {
+  readonly image: BootImage | undefined;
+  readonly domain: Domain;
+  readonly domainName: pulumi.Output<string>;
+}
+
+/**
+ * A network function in a KVM guest with vhost-user interfaces: memory in shared huge pages, vCPUs pinned one to one, emulator threads apart.
+ *
+ * @property nics by name; each on a port of a bridge
+ * @example
+ * const vnf = new VhostUserVnf("vnf", {
+ *   host: dut, vcpus: "3", emulatorCpus: "0", memory: "256MiB", pageSize: "2MiB", numaNode: 1,
+ *   nics: { east: { kind: "vhost-user", bridge, port: "vhu0", address: "198.18.0.2/24" } },
+ * });
+ */
+export class VhostUserVnf extends LabComponent<Built> {
+  declare readonly image: BootImage | undefined;
+  declare readonly domain: Domain;
+  declare readonly domainName: pulumi.Output<string>;
+  readonly host: TunedHost;
+
+  constructor(name: string, args: VhostUserVnfArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("VhostUserVnf", name, { ...args.host.lifetime(), ...options }, (scope) => {
+      const host = args.host.reference;
+      const image = args.boot === undefined ? scope.child(BootImage, "image", { host, name }) : undefined;
+      const boot =
+        image === undefined
+          ? (args.boot as pulumi.Input<GuestBoot & { kind: "kernel" }>)
+          : { kind: "kernel" as const, kernel: image.kernel, initramfs: image.initramfs };
+      const nics = Object.entries(args.nics);
+      const domain = scope.child(
+        Domain,
+        "domain",
+        {
+          host,
+          name,
+          memory: args.memory,
+          pageSize: args.pageSize,
+          numaNode: args.numaNode,
+          vcpuPins: [...CpuSet.parse(args.vcpus)].map(String),
+          emulatorCpus: args.emulatorCpus,
+          boot,
+          nics: Object.fromEntries(nics.map(([nic, nicArgs]) => [nic, guestNic(name, nic, nicArgs)])),
+        },
+        { dependsOn: [...args.host.pools, ...nics.map(([nic, nicArgs]) => portOf(nic, nicArgs))] },
+      );
+      return { image, domain, domainName: domain.name };
+    });
+    this.host = args.host;
+  }
+}
+
+function guestNic(vnf: string, nic: string, { port, mac, address, queues }: VnfNicArgs) {
+  return {
+    kind: "vhost-user" as const,
+    socketPath: `${VHOST_SOCKET_FOLDER}/${port}.sock`,
+    mac: mac ?? stableMac(`${vnf}/${nic}`),
+    ...(address !== undefined && { address }),
+    ...(queues !== undefined && { queues }),
+  };
+}
+
+function portOf(nic: string, { bridge, port }: VnfNicArgs) {
+  const resource = bridge.ports[port];
+  if (resource === undefined) {
+    throw new InputError({
+      code: "port-unknown",
+      property: `nics.${nic}.port`,
+      problem: "the bridge has no such port",
+      observed: port,
+      expected: Object.keys(bridge.ports).join(" or ") || "a port in its vhostUserPorts",
+      hint: "add it to the bridge's vhostUserPorts",
+    });
+  }
+  return resource;
+}
+
+/** QEMU's own prefix, and three bytes of a hash of the name (FNV-1a). */
+function stableMac(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  const tail = [16, 8, 0].map((shift) => ((hash >>> shift) & 0xff).toString(16).padStart(2, "0"));
+  return ["52", "54", "00", ...tail].join(":");
+}
