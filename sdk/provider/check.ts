@@ -66,13 +66,11 @@ function failuresOf(issue: z.core.$ZodIssue): Failure[] {
         },
       ];
     case "invalid_union": {
-      const options = /Expected (.*)$/.exec(issue.message)?.[1]?.replaceAll("'", '"').replaceAll("|", " or ");
-      return [
-        {
-          property,
-          reason: options === undefined ? issue.message : `${seen(issue.input)}expected ${options}`,
-        },
-      ];
+      const options = /Expected (.*)$/.exec(issue.message)?.[1]?.replaceAll("'", '"').replaceAll("|", "or");
+      if (options === undefined)
+        return [{ property, reason: issue.input === undefined ? "is missing" : issue.message }];
+      const tag = (issue.input as Record<string, unknown> | undefined)?.[String(issue.path.at(-1))];
+      return [{ property, reason: `${seen(tag)}expected ${options}` }];
     }
     default:
       return [{ property, reason: issue.message }];

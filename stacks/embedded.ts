@@ -1,0 +1,62 @@
+/**
+ * The testbed that needs no hardware: an emulated server with two NUMA nodes, a switch in user space, a guest behind it, and three numbers.
+ *
+ * Node 0 keeps house; everything that is measured lives on node 1, where CPU 2 polls and CPU 3 is the guest's.
+ */
+import {
+  CyclictestBenchmark,
+  EmulatedServer,
+  LatencyBenchmark,
+  OvsDpdkBridge,
+  TunedHost,
+  VhostUserVnf,
+} from "../components/index.ts";
+
+const machine = new EmulatedServer("dut-machine", {
+  numaNodes: [
+    { cpus: "0-1", memory: "2GiB" },
+    { cpus: "2-3", memory: "3GiB" },
+  ],
+  bootArguments: ["isolcpus=managed_irq,domain,2-3", "nohz_full=2-3", "rcu_nocbs=2-3", "irqaffinity=0-1"],
+});
+
+const dut = new TunedHost("dut", {
+  connection: machine,
+  cpus: { housekeeping: "0-1", isolated: "2-3" },
+  hugepages: [{ size: "2MiB", count: 512, numaNode: 1 }],
+});
+
+// Before anything polls: an idle host's own latency.
+const hostTimers = new CyclictestBenchmark("host-timers", { on: dut, interval: "10ms", duration: "20s" });
+
+const bridge = new OvsDpdkBridge("br0", {
+  host: dut,
+  pmdCpus: "2",
+  socketMemory: { 1: "256MiB" },
+  addresses: ["198.18.0.1/24"],
+  vhostUserPorts: ["vhu0"],
+  flows: ["in_port=1,actions=LOCAL", "in_port=LOCAL,actions=output:1"],
+});
+
+const vnf = new VhostUserVnf("vnf", {
+  host: dut,
+  vcpus: "3",
+  emulatorCpus: "0-1",
+  memory: "256MiB",
+  pageSize: "2MiB",
+  numaNode: 1,
+  nics: { east: { kind: "vhost-user", bridge, port: "vhu0", address: "198.18.0.2/24" } },
+});
+
+const guestTimers = new CyclictestBenchmark("guest-timers", { on: vnf, interval: "10ms", duration: "20s" });
+const roundTrip = new LatencyBenchmark("vnf-to-bridge", {
+  from: vnf,
+  to: "198.18.0.1",
+  after: [guestTimers],
+});
+
+export const results = {
+  hostTimers: hostTimers.record,
+  guestTimers: guestTimers.record,
+  roundTrip: roundTrip.record,
+};

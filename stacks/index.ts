@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import { InputError } from "../sdk/units/errors.ts";
+
+/** One program an experiment. `pulumi config set experiment NAME` chooses; without it the embedded testbed stands up. */
+const experiments = {
+  embedded: () => import("./embedded.ts"),
+} as const satisfies Record<string, () => Promise<object>>;
+
+const wanted = new pulumi.Config().get("experiment") ?? "embedded";
+if (!Object.hasOwn(experiments, wanted)) {
+  throw new InputError({
+    code: "experiment-unknown",
+    property: "nfvlab:experiment",
+    problem: "there is no such experiment",
+    observed: wanted,
+    expected: Object.keys(experiments).join(" or "),
+    hint: "set it with: pulumi config set experiment embedded",
+  });
+}
+
+export default { ...(await experiments[wanted as keyof typeof experiments]()) };

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { checkInputs } from "../../sdk/provider/check.ts";
+import { decode, encode } from "../../sdk/provider/wire.ts";
+import type { ResourceDefinition } from "../../sdk/schema/definition.ts";
+import { hugepages } from "../../sdk/schema/hugepages.ts";
+import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
+import { ovsBridge, ovsDaemon } from "../../sdk/schema/ovs.ts";
+
+const host = { name: "dut", connection: { kind: "local" } };
+const failures = (
+  definition: ResourceDefinition,
+  inputs: Record<string, unknown>,
+  unknown: string[][] = [],
+) =>
+  checkInputs({ definition }, decode(encode(inputs, { unknown }))).map(
+    ({ property, reason }) => `${property}: ${reason}`,
+  );
+
+describe("checkInputs", () => {
+  it("says everything at once, each in one sentence", () => {
+    const wrong = {
+      host: { name: "dut; reboot", connection: { kind: "ssh", host: "10.0.0.1" } },
+      name: "vnf",
+      memory: "32GB",
+      pageSize: "4KiB",
+      vcpuPins: ["x"],
+      emulatorCpus: "0",
+      boot: { kind: "floppy" },
+      nics: { east: { kind: "sriov" } },
+      cores: 3,
+    };
+    expect(failures(libvirtDomain, wrong)).toMatchInlineSnapshot(`
+      [
+        "host.name: observed "dut; reboot", expected 1 to 63 of the characters A-Z a-z 0-9 _ . -",
+        "host.connection.hostKey: is missing",
+        "memory: observed "32GB", expected a whole number with KiB, MiB, GiB or TiB, for instance "8GiB"",
+        "pageSize: observed "4KiB", expected "2MiB" or "1GiB"",
+        "numaNode: is missing, expected a whole number from 0 to 1023",
+        "vcpuPins[0]: observed "x", expected a CPU list such as "2-9,34-41"",
+        "boot.kind: observed "floppy", expected "kernel" or "disk"",
+        "nics.east.kind: observed "sriov", expected "vhost-user"",
+        "cores: there is no property "cores"; remove it or correct its name",
+      ]
+    `);
+  });
+
+  it("refuses a bridge name that is a command", () => {
+    expect(failures(ovsBridge, { host, name: "br0; reboot" })).toMatchInlineSnapshot(`
+      [
+        "name: observed "br0; reboot", expected 1 to 15 of the characters A-Z a-z 0-9 _ . -",
+      ]
+    `);
+  });
+
+  it("refuses an empty or a malformed CPU list", () => {
+    expect(failures(ovsDaemon, { host, pmdCpus: "" })).toHaveLength(1);
+    expect(failures(ovsDaemon, { host, pmdCpus: "3-1" })).toHaveLength(1);
+    expect(failures(ovsDaemon, { host, pmdCpus: "2-3" })).toEqual([]);
+  });
+
+  it("leaves what is not known yet for later", () => {
+    const later = {
+      host: { name: "dut", connection: undefined },
+      numaNode: 0,
+      size: "2MiB",
+      count: undefined,
+    };
+    expect(failures(hugepages, later, [["host", "connection"], ["count"]])).toEqual([]);
+    expect(failures(hugepages, { ...later, size: "3MiB" }, [["host", "connection"], ["count"]])).toHaveLength(
+      1,
+    );
+  });
+});

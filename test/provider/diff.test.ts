@@ -1,0 +1,66 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compare } from "../../sdk/provider/diff.ts";
+import { decode, encode, formatPath } from "../../sdk/provider/wire.ts";
+import { emulatedServer } from "../../sdk/schema/emulate.ts";
+import { hugepages } from "../../sdk/schema/hugepages.ts";
+import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
+import { ovsDaemon } from "../../sdk/schema/ovs.ts";
+
+const host = { name: "dut", connection: { kind: "local" } };
+const wire = (value: Record<string, unknown>) => decode(encode(value));
+const pool = { host, numaNode: 0, size: "2MiB", count: 256 };
+const costs = (
+  ...[definition, before, after, state = {}]: [Parameters<typeof compare>[0], object, object, object?]
+) =>
+  compare(definition, wire({ ...before }), wire({ ...after }), { ...state }).map(
+    ({ path, kind, cost }) => `${kind} ${formatPath(path)} (${cost})`,
+  );
+
+describe("compare", () => {
+  it("finds nothing between equal inputs", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (inputs) => {
+        expect(compare(hugepages, wire(inputs), wire(inputs), {})).toEqual([]);
+      }),
+    );
+  });
+
+  it("says what each change costs", () => {
+    expect(costs(hugepages, pool, { ...pool, count: 0 })).toEqual(["update count (live)"]);
+    expect(costs(hugepages, pool, { ...pool, numaNode: 1 })).toEqual(["update numaNode (recreate)"]);
+    expect(
+      costs(
+        ovsDaemon,
+        { pmdCpus: "2", socketMemory: { 0: "256MiB" } },
+        { pmdCpus: "3", socketMemory: { 0: "512MiB" } },
+      ),
+    ).toEqual(["update pmdCpus (live)", 'update socketMemory["0"] (restart)']);
+    expect(costs(libvirtDomain, { nics: { east: { kind: "vhost-user", mac: "a" } } }, { nics: {} })).toEqual([
+      "delete nics.east (recreate)",
+    ]);
+  });
+
+  it("takes two spellings of one value for one", () => {
+    expect(
+      costs(
+        ovsDaemon,
+        { pmdCpus: "2-3", socketMemory: { 0: "1GiB" } },
+        { pmdCpus: "3,2", socketMemory: { 0: "1024MiB" } },
+      ),
+    ).toEqual([]);
+    expect(costs(libvirtDomain, { name: "1-3" }, { name: "1,2,3" })).toEqual(["update name (recreate)"]);
+  });
+
+  it("counts an output that is not as it must be", () => {
+    expect(costs(emulatedServer, {}, {}, { running: false })).toEqual(["update running (live)"]);
+    expect(costs(emulatedServer, {}, {}, { running: true })).toEqual([]);
+  });
+
+  it("takes what is not known yet for a change", () => {
+    const unknown = decode(encode({ ...pool, count: undefined }, { unknown: [["count"]] }));
+    expect(compare(hugepages, wire(pool), unknown, {}).map(({ path }) => formatPath(path))).toEqual([
+      "count",
+    ]);
+  });
+});
