@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { clone, labFolder } from "./clone.mjs";
+import { run } from "./command.mjs";
+import { backend, environment } from "./environment.mjs";
+import { Progress } from "./progress.mjs";
+import { dropSalt, prepareStack, pulumi, stackExists, stackOf } from "./pulumi.mjs";
+import { setup } from "./setup.mjs";
+import { runTool } from "./tool-error.mjs";
+
+const servers = join(labFolder, "servers");
+
+/** Destroys the stack, removes it, and looks whether anything of its emulated servers is left: then the exit code is 1. */
+await runTool(async (args) => {
+  const { stack, rest } = stackOf(args);
+  const progress = new Progress();
+  await setup(progress);
+  if (await stackExists(stack)) {
+    await progress.step(`stack ${stack}`, () => prepareStack(stack));
+    const code = await pulumi(["destroy", "--yes", "--stack", stack, ...rest]);
+    if (code !== 0) return code;
+    await run(["pulumi", "stack", "rm", stack, "--yes", "--preserve-config", "--non-interactive"], {
+      cwd: clone,
+      env: environment(),
+    });
+    if (backend().isOurs) dropSalt(stack);
+    console.log(`Stack ${stack} is gone.`);
+  } else {
+    console.log(`There is no stack ${stack}.`);
+  }
+  const left = [...leftProcesses(), ...leftFolders()];
+  console.log(
+    left.length === 0 ? "Nothing is left." : ["Left behind:", ...left.map((line) => `  ${line}`)].join("\n"),
+  );
+  return left.length === 0 ? 0 : 1;
+});
+
+function leftProcesses() {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        return argv.some((argument) => argument.includes(`${servers}/`))
+          ? [`process ${pid}: ${argv[0]}`]
+          : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+function leftFolders() {
+  return existsSync(servers) ? readdirSync(servers).map((name) => `folder ${join(servers, name)}`) : [];
+}

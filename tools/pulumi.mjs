@@ -1,0 +1,146 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { clone, labFolder } from "./clone.mjs";
+import { run } from "./command.mjs";
+import { findEngine } from "./engine.mjs";
+import { backend, environment } from "./environment.mjs";
+import { runTool, ToolError } from "./tool-error.mjs";
+
+const sameSignalMs = 500;
+
+/**
+ * Runs the engine on this project with this process's input and output; resolves with its exit code.
+ *
+ * Ctrl-C asks the engine to stop: it lets running operations finish and keeps the state. A second one makes it leave at once. At a terminal
+ * the engine gets it from there; elsewhere it is passed on, and a signal that arrives twice within half a second (npm passes on what the
+ * whole process group was sent already) counts once.
+ */
+export async function pulumi(args, extraEnvironment = {}) {
+  const atTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const child = spawn("pulumi", args, {
+    cwd: clone,
+    env: { ...environment(), ...extraEnvironment },
+    stdio: [atTerminal ? "inherit" : "ignore", "inherit", "inherit"],
+    detached: !atTerminal,
+  });
+  const last = new Map();
+  const passOn = (signal) => {
+    const isRepeated = performance.now() - (last.get(signal) ?? Number.NEGATIVE_INFINITY) < sameSignalMs;
+    last.set(signal, performance.now());
+    if (isRepeated || (atTerminal && signal === "SIGINT")) return;
+    child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) process.on(signal, passOn);
+  try {
+    const [code] = await once(child, "close");
+    return code ?? 1;
+  } finally {
+    for (const signal of signals) process.off(signal, passOn);
+  }
+}
+
+/** The stack to work on: `--stack` or `-s` among the arguments, else $NFVLAB_STACK, else dev. Returns the other arguments too. */
+export function stackOf(args, env = process.env) {
+  const rest = [];
+  let stack = env.NFVLAB_STACK || "dev";
+  for (let index = 0; index < args.length; index += 1) {
+    const [flag, value] = args[index].split(/=(.*)/s, 2);
+    if (flag !== "--stack" && flag !== "-s") rest.push(args[index]);
+    else {
+      stack = value ?? args[++index];
+      if (!stack) throw new ToolError(`${flag} wants the name of a stack.`);
+    }
+  }
+  return { stack, rest };
+}
+
+/** Makes the stack where there is none; ends the lock of an engine that was killed. */
+export async function prepareStack(stack) {
+  const env = environment();
+  if (!(await stackExists(stack))) {
+    if (backend().isOurs) dropSalt(stack);
+    await run(["pulumi", "stack", "init", stack, "--no-select", "--non-interactive"], { cwd: clone, env });
+    return "made";
+  }
+  if (backend().isOurs && isLockedByTheDead(lockFolder(stack))) {
+    await run(["pulumi", "cancel", "--yes", "--stack", stack, "--non-interactive"], { cwd: clone, env });
+    return "freed: the engine that had it was killed";
+  }
+  return "unchanged";
+}
+
+export async function stackExists(stack) {
+  try {
+    await run(["pulumi", "stack", "--stack", stack, "--show-name", "--non-interactive"], {
+      cwd: clone,
+      env: environment(),
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof ToolError && error.message.includes("no stack named")) return false;
+    throw error;
+  }
+}
+
+/**
+ * The policy pack as the engine in use can start it, with the configuration of the stack: policies/config/<stack>.json, else embedded.json.
+ * The path is absolute, because the engine looks for it from the program's folder.
+ */
+export function policyArguments(stack) {
+  const pack = findEngine()?.runsPolicyFolders ? "policies" : "policies/pulumi-analyzer-nfvlab";
+  const config = [`policies/config/${stack}.json`, "policies/config/embedded.json"]
+    .map((path) => join(clone, path))
+    .find((path) => existsSync(path));
+  return [
+    "--policy-pack",
+    join(clone, pack),
+    ...(config === undefined ? [] : ["--policy-pack-config", config]),
+  ];
+}
+
+/**
+ * The salt of the clone's own passphrase does not belong into a file that is shared by git, and an older clone's would not fit. What is
+ * encrypted with it stays readable: then it is left alone.
+ */
+export function dropSalt(stack, folder = join(clone, "stacks/config")) {
+  const file = join(folder, `Pulumi.${stack}.yaml`);
+  if (!existsSync(file)) return;
+  const text = readFileSync(file, "utf8");
+  if (/^\s+secure:/m.test(text)) return;
+  const rest = text.replace(/^encryptionsalt:.*\n?/m, "");
+  if (rest === text) return;
+  if (rest.trim() === "") rmSync(file);
+  else writeFileSync(file, rest);
+}
+
+/** Whether there are locks, and all of them were taken on this machine by processes that are no Pulumi engine any more. */
+export function isLockedByTheDead(folder) {
+  const locks = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+  return (
+    locks.length > 0 &&
+    locks.every((name) => {
+      const lock = JSON.parse(readFileSync(join(folder, name), "utf8"));
+      return lock.hostname === hostname() && !isEngine(lock.pid);
+    })
+  );
+}
+
+function lockFolder(stack) {
+  const project = /^name:\s*(\S+)/m.exec(readFileSync(join(clone, "Pulumi.yaml"), "utf8"))[1];
+  return join(labFolder, "state/.pulumi/locks/organization", project, stack);
+}
+
+function isEngine(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";
+  } catch {
+    return false;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await runTool((args) => pulumi(args));

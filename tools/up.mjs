@@ -1,0 +1,73 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { clone, labFolder } from "./clone.mjs";
+import { environment } from "./environment.mjs";
+import { Progress } from "./progress.mjs";
+import { policyArguments, prepareStack, pulumi, stackOf } from "./pulumi.mjs";
+import { setup } from "./setup.mjs";
+import { runTool } from "./tool-error.mjs";
+import { resourceTimes, timeTable } from "./where-time-went.mjs";
+
+const engineStep = "pulumi up";
+
+/**
+ * Sets the machine up, brings the stack up under its policies, judges the evidence in its state, and says where the time went. Arguments
+ * other than --stack go to `pulumi up`, whose exit code is the result; with the stack up, the verdict on the evidence is.
+ */
+await runTool(async (args) => {
+  const { stack, rest } = stackOf(args);
+  const progress = new Progress();
+  await setup(progress);
+  await progress.step(`stack ${stack}`, () => prepareStack(stack));
+
+  const policies = policyArguments(stack);
+  const timed = async (name, work) => {
+    console.log(`\n${name}`);
+    const start = performance.now();
+    const result = await work();
+    progress.record(name, start);
+    return result;
+  };
+
+  let resources = [];
+  let code = await timed(engineStep, () =>
+    withEventLog(
+      (file) =>
+        pulumi(["up", "--yes", "--stack", stack, "--event-log", file, ...policies, ...rest], {
+          PULUMI_DEBUG_COMMANDS: "true",
+        }),
+      (text) => {
+        resources = resourceTimes(text);
+      },
+    ),
+  );
+  if (code === 0) {
+    code = await timed("evidence", () => pulumi(["policy", "analyze", "--stack", stack, ...policies]));
+    await timed("summary", () => summary(stack));
+  }
+  console.log(`\n${timeTable(progress.times, resources, engineStep)}`);
+  return code;
+});
+
+/** The engine's own log of events, for their times. It names every property, so nobody else may read it and it is not kept. */
+async function withEventLog(work, read) {
+  mkdirSync(labFolder, { recursive: true });
+  const folder = mkdtempSync(join(labFolder, "events-"));
+  const file = join(folder, "events.json");
+  try {
+    const code = await work(file);
+    if (existsSync(file)) read(readFileSync(file, "utf8"));
+    return code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function summary(stack) {
+  spawnSync(process.execPath, [join(clone, "tools/nfvlab.mjs"), "summary", stack], {
+    cwd: clone,
+    env: environment(),
+    stdio: "inherit",
+  });
+}

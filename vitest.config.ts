@@ -1,0 +1,37 @@
+import { defineConfig } from "vitest/config";
+
+// Tests that start an emulated server or the engine. They share the machine's CPUs and memory, so they run one after another, last.
+const laboratory = ["test/**/*.{lab,e2e}.test.ts"];
+const quarterOfAnHour = 15 * 60_000;
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    isolate: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: laboratory,
+          maxWorkers: "100%",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "lab",
+          include: laboratory,
+          fileParallelism: false,
+          testTimeout: quarterOfAnHour,
+          hookTimeout: quarterOfAnHour,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
