@@ -38,7 +38,7 @@ export function initializationFailure(
   detail.setReasonsList([failure.details]);
   return {
     ...failure,
-    metadata: withDetail(failure.details, "pulumirpc.ErrorResourceInitFailed", detail.serializeBinary()),
+    metadata: withDetail(failure, "pulumirpc.ErrorResourceInitFailed", detail.serializeBinary()),
   };
 }
 
@@ -49,18 +49,20 @@ export function inputFailure(error: InputError): Failure {
   property.setPropertyPath(error.property ?? "");
   property.setReason(error.message);
   detail.addErrors(property);
+  const failure = failureOf(error);
   return {
-    ...failureOf(error),
-    metadata: withDetail(error.message, "pulumirpc.InputPropertiesError", detail.serializeBinary()),
+    ...failure,
+    metadata: withDetail(failure, "pulumirpc.InputPropertiesError", detail.serializeBinary()),
   };
 }
 
-function withDetail(message: string, type: string, bytes: Uint8Array): grpc.Metadata {
+/** The code inside must be that of the call: where they differ, the engine prints all of the details, secrets among them. */
+function withDetail({ code, details }: Failure, type: string, bytes: Uint8Array): grpc.Metadata {
   const any = new anypb.Any();
   any.pack(bytes, type);
   const status = new statuspb.Status();
-  status.setCode(grpc.status.UNKNOWN);
-  status.setMessage(message);
+  status.setCode(code);
+  status.setMessage(details);
   status.addDetails(any);
   const metadata = new grpc.Metadata();
   metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
