@@ -7,13 +7,14 @@ import { Progress } from "./progress.mjs";
 import { policyArguments, prepareStack, pulumi, stackOf } from "./pulumi.mjs";
 import { setup } from "./setup.mjs";
 import { runTool } from "./tool-error.mjs";
-import { resourceTimes, timeTable } from "./where-time-went.mjs";
+import { resourceTimes, timeTable, wasUpdated } from "./where-time-went.mjs";
 
 const engineStep = "pulumi up";
 
 /**
  * Sets the machine up, brings the stack up under its policies, judges the evidence in its state, and says where the time went. Arguments
- * other than --stack go to `pulumi up`, whose exit code is the result; with the stack up, the verdict on the evidence is.
+ * other than --stack go to `pulumi up`, whose exit code is the result; with the stack up, the verdict on the evidence is. What was measured is
+ * summed up whenever something was changed or measured, evidence good or bad.
  */
 await runTool(async (args) => {
   const { stack, rest } = stackOf(args);
@@ -30,7 +31,7 @@ await runTool(async (args) => {
     return result;
   };
 
-  let resources = [];
+  let events = "";
   let code = await timed(engineStep, () =>
     withEventLog(
       (file) =>
@@ -38,15 +39,15 @@ await runTool(async (args) => {
           PULUMI_DEBUG_COMMANDS: "true",
         }),
       (text) => {
-        resources = resourceTimes(text);
+        events = text;
       },
     ),
   );
   if (code === 0) {
     code = await timed("evidence", () => pulumi(["policy", "analyze", "--stack", stack, ...policies]));
-    await timed("summary", () => summary(stack));
   }
-  console.log(`\n${timeTable(progress.times, resources, engineStep)}`);
+  if (wasUpdated(events)) await timed("summary", () => summary(stack));
+  console.log(`\n${timeTable(progress.times, resourceTimes(events), engineStep)}`);
   return code;
 });
 

@@ -24,6 +24,13 @@ export function resourceTimes(eventLog) {
   return times;
 }
 
+/** Whether the engine got past the preview, by its event log. */
+export function wasUpdated(eventLog) {
+  return eventLog
+    .split("\n")
+    .some((line) => line.includes('"summaryEvent"') && JSON.parse(line).summaryEvent.isPreview === false);
+}
+
 /** The table printed at the end: each step with its time, and below the engine's the resources that took longest. */
 export function timeTable(steps, resources, engineStep) {
   const slow = resources.filter(({ seconds }) => seconds >= 1).sort((a, b) => b.seconds - a.seconds);

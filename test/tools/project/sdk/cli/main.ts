@@ -1,0 +1,1 @@
+console.log(`summed up: ${process.argv.slice(2).join(" ")}`);

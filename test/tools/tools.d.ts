@@ -1,0 +1,98 @@
+// The tools are plain JavaScript, because they run before anything is installed. This is what of them is tested.
+
+declare module "*/command.mjs" {
+  export function run(
+    argv: readonly string[],
+    options?: {
+      env?: NodeJS.ProcessEnv;
+      cwd?: string;
+      note?: (line: string) => void;
+      timeoutMs?: number;
+      firstOutputMs?: number;
+      nice?: number;
+    },
+  ): Promise<string>;
+}
+
+declare module "*/engine.mjs" {
+  export interface Engine {
+    readonly folder: string;
+    readonly version: string;
+    readonly runsPolicyFolders: boolean;
+  }
+  export const engineVersion: string;
+  export function fits(version: string): boolean;
+  export function findEngine(env?: NodeJS.ProcessEnv): Engine | undefined;
+}
+
+declare module "*/environment.mjs" {
+  export interface Backend {
+    readonly isOurs: boolean;
+    readonly url?: string;
+    readonly passphraseFile?: string;
+    readonly why: string;
+  }
+  export function chooseBackend(
+    env: NodeJS.ProcessEnv,
+    credentials: { readonly current?: string } | undefined,
+    folder?: string,
+  ): Backend;
+  export function environment(env?: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
+}
+
+declare module "*/npm-packages.mjs" {
+  export interface Lock {
+    readonly packages: Readonly<Record<string, { readonly version?: string; readonly optional?: boolean }>>;
+  }
+  export function fitsLock(lock: Lock | undefined, installed: Lock | undefined): boolean;
+}
+
+declare module "*/pulumi.mjs" {
+  export function stackOf(
+    args: readonly string[],
+    env?: NodeJS.ProcessEnv,
+  ): { readonly stack: string; readonly rest: readonly string[] };
+  export function dropSalt(stack: string, folder?: string): void;
+  export function isLockedByTheDead(folder: string): boolean;
+}
+
+declare module "*/setup.mjs" {
+  export function checkNode(version: string): string;
+}
+
+declare module "*/system-packages.mjs" {
+  export interface Release {
+    readonly name: string;
+    readonly isDebian: boolean;
+  }
+  export interface SystemPackage {
+    readonly package: string;
+    readonly why: string;
+  }
+  export function osRelease(text: string): Release;
+  export function whyNotInstall(
+    missing: readonly SystemPackage[],
+    release: Release,
+    uid: number | undefined,
+  ): string | undefined;
+}
+
+declare module "*/verdict.mjs" {
+  export interface Verdict {
+    readonly passed: number;
+    readonly failed: number;
+    readonly skipped: readonly string[];
+  }
+  export function verdict(report: unknown, exitCode: number): Verdict;
+  export function verdictLines(verdict: Verdict): string[];
+}
+
+declare module "*/where-time-went.mjs" {
+  export interface Time {
+    readonly name: string;
+    readonly seconds: number;
+  }
+  export function wasUpdated(eventLog: string): boolean;
+  export function resourceTimes(eventLog: string): Time[];
+  export function timeTable(steps: readonly Time[], resources: readonly Time[], engineStep: string): string;
+}
