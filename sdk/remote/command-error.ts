@@ -3,36 +3,59 @@ import type { CommandResult } from "./transport.ts";
 
 /** Lines of standard error that a message quotes. */
 const QUOTED_LINES = 3;
+/** Characters of a command line or of such a line that a message quotes. */
+const QUOTED_CHARACTERS = 200;
 
-/** A command that ran and did not end well. `result` holds everything it said. */
+export interface Interruption {
+  readonly reason: "timeout" | "abort";
+  readonly timeoutMs: number;
+  /** The machine did not confirm that the command's processes are gone. */
+  readonly unconfirmed: boolean;
+}
+
+/**
+ * A command that ran and did not end well. `code` says how: `command-failed`, `command-timeout` or `command-aborted`; `result`
+ * holds everything it said until then.
+ */
 export class CommandError extends HostError {
   readonly result: CommandResult;
   readonly timedOut: boolean;
   readonly aborted: boolean;
 
-  constructor(
-    result: CommandResult,
-    reason: { readonly timedOutMs?: number; readonly aborted?: boolean } = {},
-  ) {
-    const { timedOutMs, aborted = false } = reason;
+  /** @param result redacted */
+  constructor(result: CommandResult, interruption?: Interruption) {
+    const said = lastLines(result);
     super({
-      code: timedOutMs !== undefined ? "command-timeout" : aborted ? "command-aborted" : "command-failed",
-      problem: `\`${result.command}\` on ${result.host} ${endOf(result, timedOutMs, aborted)}`,
-      ...(said(result) !== "" && { observed: said(result) }),
+      code: interruption === undefined ? "command-failed" : CODES[interruption.reason],
+      problem: `\`${shortened(result.command)}\` on ${result.host} ${endOf(result, interruption)}`,
+      ...(said !== "" && { observed: said }),
+      ...(interruption?.unconfirmed === true && { hint: "it may still run there: the machine does not answer" }),
     });
     this.result = result;
-    this.timedOut = timedOutMs !== undefined;
-    this.aborted = aborted;
+    this.timedOut = interruption?.reason === "timeout";
+    this.aborted = interruption?.reason === "abort";
   }
 }
 
-function endOf({ code }: CommandResult, timedOutMs: number | undefined, aborted: boolean): string {
-  if (timedOutMs !== undefined) return `was ended after ${timedOutMs / 1000} s`;
-  if (aborted) return "was aborted";
-  return `ended with ${code}`;
+const CODES = { timeout: "command-timeout", abort: "command-aborted" } as const;
+
+function endOf({ code }: CommandResult, interruption: Interruption | undefined): string {
+  switch (interruption?.reason) {
+    case "timeout":
+      return `was ended after ${interruption.timeoutMs / 1000} s`;
+    case "abort":
+      return "was aborted";
+    default:
+      return `ended with exit code ${code}`;
+  }
 }
 
-function said({ stdout, stderr }: CommandResult): string {
+function lastLines({ stdout, stderr }: CommandResult): string {
   const lines = (stderr.trim() === "" ? stdout : stderr).trim().split("\n");
-  return lines.slice(-QUOTED_LINES).join(" | ");
+  return lines.slice(-QUOTED_LINES).map(shortened).join(" | ");
+}
+
+function shortened(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length <= QUOTED_CHARACTERS ? line : `${line.slice(0, QUOTED_CHARACTERS)}…`;
 }

@@ -1,15 +1,16 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, readFile, rename, writeFile } from "node:fs/promises";
-import { TransportError } from "../units/errors.ts";
-import { completeArgv, GRACE_S, RunningCommand, settle, succeeded, watch } from "./running-command.ts";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { type Exit, execute, type Streams, succeeded } from "./execution.ts";
+import { fileError } from "./file-error.ts";
+import { readAsRoot, writeAsRoot } from "./root-files.ts";
 import type { Command, CommandResult, Transport } from "./transport.ts";
 
-/** The machine itself, with the meaning that SSH has: own process group, one time limit, exact bytes. */
+/** The machine that this process runs on, with the meaning that SSH has: sessions, time limits, exact bytes. */
 export class LocalTransport implements Transport {
   readonly host = "local";
-  #roundTrips = 0;
   readonly #become: boolean;
+  #roundTrips = 0;
 
   constructor(become = false) {
     this.#become = become;
@@ -21,42 +22,12 @@ export class LocalTransport implements Transport {
 
   execute(command: Command): Promise<CommandResult> {
     this.#roundTrips += 1;
-    const [program = "", ...args] = completeArgv(command, command.become ?? this.#become);
-    return new Promise((resolve, reject) => {
-      const running = new RunningCommand(command, this.host);
-      const child = spawn(program, args, { detached: true, stdio: ["pipe", "pipe", "pipe"] });
-      const watched = watch(command, () => endGroup(child.pid));
-      child.stdout.on("data", (chunk: Uint8Array) => running.onStdout(chunk));
-      child.stderr.on("data", (chunk: Uint8Array) => running.onStderr(chunk));
-      // A command that does not read its input closes the pipe; that is its own affair.
-      child.stdin.on("error", () => undefined);
-      child.stdin.end(command.stdin ?? "");
-      child.on("error", (cause) => {
-        watched.stop();
-        reject(
-          new TransportError({
-            code: "spawn",
-            problem: `could not start ${program}`,
-            observed: cause.message,
-            cause,
-          }),
-        );
-      });
-      child.on("close", (code, signal) => {
-        watched.stop();
-        try {
-          resolve(
-            settle(command, running.result(code ?? 128 + (signal === "SIGKILL" ? 9 : 15)), watched.ended()),
-          );
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
+    const sudo = this.#sudo(command.become ?? this.#become);
+    return execute({ host: this.host, sudo, start, startEnding: start }, command);
   }
 
   async run(command: Command): Promise<CommandResult> {
-    return succeeded(await this.execute(command));
+    return succeeded(command, await this.execute(command));
   }
 
   async writeFile(
@@ -64,30 +35,62 @@ export class LocalTransport implements Transport {
     content: Uint8Array | string,
     { mode = 0o644 }: { readonly mode?: number } = {},
   ): Promise<void> {
-    this.#roundTrips += 1;
     const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
-    await writeFile(temporary, content, { mode });
-    await chmod(temporary, mode);
-    await rename(temporary, path);
+    try {
+      if (this.#sudo(this.#become)) {
+        await this.run(writeAsRoot(path, temporary, Buffer.from(content), mode));
+        return;
+      }
+      this.#roundTrips += 1;
+      await using file = await open(temporary, "wx", mode);
+      await file.writeFile(content);
+      await file.chmod(mode);
+      await file.sync();
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw fileError("write", path, this.host, error as Error);
+    }
   }
 
   async readFile(path: string): Promise<Uint8Array> {
-    this.#roundTrips += 1;
-    return readFile(path);
+    try {
+      if (this.#sudo(this.#become)) {
+        const chunks: Uint8Array[] = [];
+        await this.run(readAsRoot(path, (chunk) => chunks.push(chunk)));
+        return Buffer.concat(chunks);
+      }
+      this.#roundTrips += 1;
+      return await readFile(path);
+    } catch (error) {
+      throw fileError("read", path, this.host, error as Error);
+    }
   }
 
   async close(): Promise<void> {}
+
+  #sudo(become: boolean): boolean {
+    return become && process.getuid?.() !== 0;
+  }
 }
 
-function endGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  const signal = (name: "SIGTERM" | "SIGKILL") => {
-    try {
-      process.kill(-pid, name);
-    } catch {
-      // The group is gone already.
-    }
-  };
-  signal("SIGTERM");
-  setTimeout(() => signal("SIGKILL"), GRACE_S * 1000).unref();
+function start(argv: readonly string[], streams: Streams): Promise<Exit> {
+  const [program = "", ...args] = argv;
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { detached: true, stdio: "pipe" });
+    child.stdout.on("data", streams.onStdout);
+    child.stderr.on("data", streams.onStderr);
+    // A command that ends before it has read its input closes the pipe; that is its own affair.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(streams.stdin);
+    streams.abandoned.addEventListener("abort", () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
+    child.on("error", (error) => {
+      streams.onStderr(Buffer.from(error.message));
+      resolve({ code: 127, signal: null });
+    });
+    child.on("close", (code, signal) => resolve({ code, signal }));
+  });
 }

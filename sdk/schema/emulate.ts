@@ -17,7 +17,7 @@ export const emulatedImage = defineResource({
       .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, "expected the name of a Debian package"))
       .optional()
       .meta({ description: "Debian packages beside the testbed's own.", change: "recreate" }),
-    diskSize: size("Size of the disk. Default 4GiB; sparse.", { change: "recreate" }).optional(),
+    diskSize: size("Size of the disk. Default 6GiB; sparse.", { change: "recreate" }).optional(),
   }),
   outputs: z.object({
     folder: z.string().meta({ description: "Cache folder that holds the disk and its QEMU." }),

@@ -1,0 +1,185 @@
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { HostError, TransportError } from "../units/errors.ts";
+import { CommandError, type Interruption } from "./command-error.ts";
+import { endSession, GRACE_S, leadSession, SessionLine } from "./command-session.ts";
+import { commandLine, redactResult } from "./redaction.ts";
+import type { Command, CommandResult } from "./transport.ts";
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+/** How long a machine may take to confirm that a command was ended, beyond the command's own grace. */
+const CONFIRM_MS = GRACE_S * 1000 + 5000;
+
+/** How a process ended; both null where the connection was closed before it did. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** Starts a program on a machine and resolves at its end. */
+export type Start = (argv: readonly string[], streams: Streams) => Promise<Exit>;
+
+export interface Streams {
+  readonly stdin: Uint8Array;
+  readonly onStdout: (chunk: Uint8Array) => void;
+  readonly onStderr: (chunk: Uint8Array) => void;
+  /** Nobody listens any more: whatever still holds the streams open is let go. */
+  readonly abandoned: AbortSignal;
+}
+
+export interface Machine {
+  readonly host: string;
+  readonly sudo: boolean;
+  readonly start: Start;
+  /** Starts what ends a command, beside those that run. */
+  readonly startEnding: Start;
+}
+
+/** Runs one command on a machine: what both transports have in common. */
+export async function execute(machine: Machine, command: Command): Promise<CommandResult> {
+  const { host, sudo, start } = machine;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = command;
+  const output = new Output(command, host);
+  if (command.signal?.aborted === true) throw output.interrupted({ reason: "abort", timeoutMs, unconfirmed: false });
+
+  const line = new SessionLine((chunk) => output.stderr.push(chunk));
+  const abandonment = new AbortController();
+  const ended = start(leadSession(command, timeoutMs, sudo), {
+    stdin: Buffer.from(command.stdin ?? ""),
+    onStdout: (chunk) => {
+      output.stdout.push(chunk);
+      command.onStdout?.(chunk);
+    },
+    onStderr: (chunk) => line.take(chunk),
+    abandoned: abandonment.signal,
+  });
+  const interruption = watch(command, timeoutMs);
+  try {
+    const exit = await Promise.race([ended, interruption.reason]);
+    if (typeof exit !== "string") return output.result(judge(exit, line, machine, command));
+    // Goes on behind our back where the machine takes longer than we wait: a command that starts late is ended all the same.
+    const gone = endOnceStarted(machine, line, ended).finally(() => abandonment.abort());
+    const confirmed = await within(CONFIRM_MS, gone);
+    throw output.interrupted({ reason: exit, timeoutMs, unconfirmed: !confirmed });
+  } finally {
+    interruption.stop();
+  }
+}
+
+/** @throws CommandError where the exit code is not 0 */
+export function succeeded(command: Command, result: CommandResult): CommandResult {
+  if (result.code !== 0) throw new CommandError(redactResult(result, command.secrets));
+  return result;
+}
+
+/** What a command says, as bytes until its end: a character split over two chunks stays whole. */
+class Output {
+  readonly stdout: Uint8Array[] = [];
+  readonly stderr: Uint8Array[] = [];
+  readonly #command: Command;
+  readonly #host: string;
+  readonly #startedAt = performance.now();
+
+  constructor(command: Command, host: string) {
+    this.#command = command;
+    this.#host = host;
+  }
+
+  result(code: number): CommandResult {
+    return {
+      command: commandLine(this.#command),
+      host: this.#host,
+      code,
+      stdout: Buffer.concat(this.stdout).toString("utf8"),
+      stderr: Buffer.concat(this.stderr).toString("utf8"),
+      durationMs: Math.round(performance.now() - this.#startedAt),
+    };
+  }
+
+  interrupted(interruption: Interruption): CommandError {
+    const code = 128 + (interruption.reason === "abort" ? constants.signals.SIGINT : constants.signals.SIGTERM);
+    return new CommandError(redactResult(this.result(code), this.#command.secrets), interruption);
+  }
+}
+
+/** The exit code as a shell gives it, 128 + n for signal n. */
+function judge({ code, signal }: Exit, line: SessionLine, machine: Machine, command: Command): number {
+  if (code === null && signal === null) throw connectionLost(machine.host, command);
+  if (!line.found) throw notStarted(line.held, machine);
+  return code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+}
+
+async function endOnceStarted(machine: Machine, line: SessionLine, ended: Promise<unknown>): Promise<void> {
+  const over = ended.then(
+    () => undefined,
+    () => undefined,
+  );
+  const session = await Promise.race([line.session, over]);
+  if (session === undefined) return;
+  const ignore = () => undefined;
+  await machine.startEnding(endSession(session, machine.sudo), {
+    stdin: new Uint8Array(),
+    onStdout: ignore,
+    onStderr: ignore,
+    abandoned: new AbortController().signal,
+  });
+  // Its last words are still on the way.
+  await within(1000, over);
+}
+
+function watch(command: Command, timeoutMs: number) {
+  let stop = () => {};
+  const reason = new Promise<Interruption["reason"]>((resolve) => {
+    const timer = setTimeout(() => resolve("timeout"), timeoutMs);
+    const onAbort = () => resolve("abort");
+    command.signal?.addEventListener("abort", onAbort, { once: true });
+    stop = () => {
+      clearTimeout(timer);
+      command.signal?.removeEventListener("abort", onAbort);
+    };
+  });
+  return { reason, stop };
+}
+
+/** Whether the work is done in time. */
+async function within(timeMs: number, work: Promise<unknown>): Promise<boolean> {
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  const timer = new AbortController();
+  try {
+    return await Promise.race([done, sleep(timeMs, false, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** @param cause what the SSH library said of it */
+export function connectionLost(host: string, command: Command, cause?: Error): TransportError {
+  return new TransportError({
+    code: "connection-lost",
+    problem: `lost the connection to ${host} while \`${command.argv[0]}\` ran`,
+    observed: cause?.message ?? "closed by the other side",
+    hint: "what the command did is not known; the next run looks at the machine again",
+    cause,
+  });
+}
+
+function notStarted(said: string, { host, sudo }: Machine): HostError {
+  const observed = said === "" ? "no word of why" : said.split("\n").slice(-3).join(" | ");
+  return sudo
+    ? new HostError({
+        code: "sudo",
+        problem: `${host} does not let this user become root, so nothing was run`,
+        observed,
+        hint: "install sudo and allow the user everything with NOPASSWD in sudoers, or connect as root",
+      })
+    : new HostError({
+        code: "not-started",
+        problem: `${host} does not run our commands`,
+        observed,
+        hint: "the user needs a POSIX login shell, without ForceCommand",
+      });
+}
