@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { TransportError } from "../units/errors.ts";
 import { quote, quoteAll } from "./quoting.ts";
 import type { Transport } from "./transport.ts";
 
@@ -19,14 +20,21 @@ export interface Answer {
   readonly stderr: string;
 }
 
-/** A command that hangs must not hold up the other answers, seconds. */
+/** A command that hangs must not hold up the other answers for longer, s. */
 const COMMAND_LIMIT_S = 20;
 
 const GLOB = /^[A-Za-z0-9_./*?@:{}[\]-]+$/;
 
 /**
- * Asks many questions in one round trip: one script by standard input, its sections framed by a nonce on both streams. A missing program
- * answers with code 127; one that hangs is ended after twenty seconds with code 124. Missing files are left out of the answer.
+ * Asks many questions in one round trip: one script by standard input, its sections framed by a random nonce on both streams. A
+ * missing program answers with code 127, one that hangs with 124 after 20 s. Missing files are left out of an answer.
+ *
+ * @throws TransportError `connection-lost`; `batch` where an answer is missing
+ * @example
+ * const answers = await askAll(transport, [
+ *   { name: "cpus", ask: { kind: "files", patterns: ["/sys/devices/system/cpu/online"] } },
+ *   { name: "bridges", ask: { kind: "command", argv: ["ovs-vsctl", "-t", "5", "list-br"] } },
+ * ]);
  */
 export async function askAll(
   transport: Transport,
@@ -44,14 +52,11 @@ export async function askAll(
   const out = sectionsOf(stdout, nonce);
   const err = sectionsOf(stderr, nonce);
   return new Map(
-    questions.map(({ name }, index) => [
-      name,
-      {
-        code: out.get(index)?.code ?? 125,
-        stdout: out.get(index)?.text ?? "",
-        stderr: err.get(index)?.text ?? "",
-      },
-    ]),
+    questions.map(({ name }, index) => {
+      const [answer, errors] = [out.get(index), err.get(index)];
+      if (answer === undefined || errors === undefined) throw noAnswer(name, transport.host);
+      return [name, { code: answer.code, stdout: answer.text, stderr: errors.text }];
+    }),
   );
 }
 
@@ -59,7 +64,7 @@ function renderScript(nonce: string, questions: readonly Question[]): string {
   const sections = questions.map(({ ask }, index) => {
     const frame = (edge: string) => `printf '\\n%s %s\\n' '${nonce} ${index}' "${edge}"`;
     const onBoth = (edge: string) => `${frame(edge)}; ${frame(edge)} >&2`;
-    return `${onBoth("begin")}\n{ ${render(ask)}; } </dev/null\ncode=$?; ${onBoth("end $code")}`;
+    return `${onBoth("begin")}\n{ ${render(ask)}; } < /dev/null\ncode=$?; ${onBoth("end $code")}`;
   });
   return `export LC_ALL=C\n${sections.join("\n")}\nexit 0\n`;
 }
@@ -69,7 +74,7 @@ function render(ask: Ask): string {
     case "command":
       return `timeout -k 2 ${COMMAND_LIMIT_S} ${quoteAll(ask.argv)}`;
     case "files":
-      return `grep -s -H '' ${ask.patterns.map(glob).join(" ")} /dev/null; true`;
+      return `grep -a -s -H '' -- ${ask.patterns.map(glob).join(" ")} /dev/null; true`;
     case "links":
       return `for link in ${ask.patterns.map(glob).join(" ")}; do if [ -L "$link" ]; then printf '%s %s\\n' "$link" "$(readlink "$link")"; fi; done`;
   }
@@ -88,4 +93,13 @@ function sectionsOf(text: string, nonce: string): Map<number, { text: string; co
       { text: body ?? "", code: Number(code) },
     ]),
   );
+}
+
+function noAnswer(name: string, host: string): TransportError {
+  return new TransportError({
+    code: "batch",
+    problem: `${host} did not answer ${name}`,
+    observed: "its part of the output is missing",
+    hint: "run it again; if it stays so, the login shell of the machine changes what commands print",
+  });
 }

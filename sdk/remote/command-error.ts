@@ -10,7 +10,7 @@ export interface Interruption {
   readonly reason: "timeout" | "abort";
   readonly timeoutMs: number;
   /** The machine did not confirm that the command's processes are gone. */
-  readonly unconfirmed: boolean;
+  readonly unconfirmed?: boolean;
 }
 
 /**
@@ -29,7 +29,9 @@ export class CommandError extends HostError {
       code: interruption === undefined ? "command-failed" : CODES[interruption.reason],
       problem: `\`${shortened(result.command)}\` on ${result.host} ${endOf(result, interruption)}`,
       ...(said !== "" && { observed: said }),
-      ...(interruption?.unconfirmed === true && { hint: "it may still run there: the machine does not answer" }),
+      ...(interruption?.unconfirmed === true && {
+        hint: "it may still run there: the machine does not answer",
+      }),
     });
     this.result = result;
     this.timedOut = interruption?.reason === "timeout";

@@ -79,7 +79,12 @@ async function dialOnce(
     session.dispose();
     const { message } = error as Error;
     if (shown !== undefined && !isPinned(shown)) {
-      throw wrongHostKey(connection, shown, pinned.map(({ blob }) => fingerprint(blob)), error);
+      throw wrongHostKey(
+        connection,
+        shown,
+        pinned.map(({ blob }) => fingerprint(blob)),
+        error,
+      );
     }
     if (/^Cannot parse privateKey/.test(message)) throw unusableKey(message);
     if (/authentication methods failed/.test(message)) throw refused(connection, error);
@@ -101,13 +106,33 @@ const REASONS: Readonly<Record<string, { code: string; observed: string; hint: s
     observed: "connection refused",
     hint: "check the port, and that sshd runs there",
   },
-  ENOTFOUND: { code: "host-unknown", observed: "no address for this name", hint: "check the name, or use an address" },
-  EAI_AGAIN: { code: "host-unknown", observed: "the name server does not answer", hint: "check the resolver, or use an address" },
-  EHOSTUNREACH: { code: "host-unreachable", observed: "no route to host", hint: "check that the machine is up and on this network" },
-  ENETUNREACH: { code: "host-unreachable", observed: "network unreachable", hint: "check this machine's routes" },
+  ENOTFOUND: {
+    code: "host-unknown",
+    observed: "no address for this name",
+    hint: "check the name, or use an address",
+  },
+  EAI_AGAIN: {
+    code: "host-unknown",
+    observed: "the name server does not answer",
+    hint: "check the resolver, or use an address",
+  },
+  EHOSTUNREACH: {
+    code: "host-unreachable",
+    observed: "no route to host",
+    hint: "check that the machine is up and on this network",
+  },
+  ENETUNREACH: {
+    code: "host-unreachable",
+    observed: "network unreachable",
+    hint: "check this machine's routes",
+  },
 };
 
-function unreachable(connection: SshConnection, attempts: number, cause: NodeJS.ErrnoException): TransportError {
+function unreachable(
+  connection: SshConnection,
+  attempts: number,
+  cause: NodeJS.ErrnoException,
+): TransportError {
   const { perDialTimeout = 15 } = connection;
   const timeout = /Timed out/i.test(cause.message) || cause.code === "ETIMEDOUT";
   const reason = timeout

@@ -31,6 +31,10 @@ export interface Streams {
 export interface Machine {
   readonly host: string;
   readonly sudo: boolean;
+  readonly connect: () => Promise<Starters>;
+}
+
+export interface Starters {
   readonly start: Start;
   /** Starts what ends a command, beside those that run. */
   readonly startEnding: Start;
@@ -38,28 +42,33 @@ export interface Machine {
 
 /** Runs one command on a machine: what both transports have in common. */
 export async function execute(machine: Machine, command: Command): Promise<CommandResult> {
-  const { host, sudo, start } = machine;
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = command;
-  const output = new Output(command, host);
-  if (command.signal?.aborted === true) throw output.interrupted({ reason: "abort", timeoutMs, unconfirmed: false });
+  const output = new Output(command, machine.host);
+  const argv = leadSession(command, timeoutMs, machine.sudo);
+  if (command.signal?.aborted === true) throw output.interrupted({ reason: "abort", timeoutMs });
 
-  const line = new SessionLine((chunk) => output.stderr.push(chunk));
-  const abandonment = new AbortController();
-  const ended = start(leadSession(command, timeoutMs, sudo), {
-    stdin: Buffer.from(command.stdin ?? ""),
-    onStdout: (chunk) => {
-      output.stdout.push(chunk);
-      command.onStdout?.(chunk);
-    },
-    onStderr: (chunk) => line.take(chunk),
-    abandoned: abandonment.signal,
-  });
-  const interruption = watch(command, timeoutMs);
+  const interruption = watch(command.signal);
   try {
+    const starters = await Promise.race([machine.connect(), interruption.reason]);
+    if (typeof starters === "string") throw output.interrupted({ reason: starters, timeoutMs });
+
+    const line = new SessionLine((chunk) => output.stderr.push(chunk));
+    const abandonment = new AbortController();
+    interruption.limit(timeoutMs);
+    const ended = starters.start(argv, {
+      stdin: Buffer.from(command.stdin ?? ""),
+      onStdout: (chunk) => {
+        output.stdout.push(chunk);
+        command.onStdout?.(chunk);
+      },
+      onStderr: (chunk) => line.take(chunk),
+      abandoned: abandonment.signal,
+    });
     const exit = await Promise.race([ended, interruption.reason]);
     if (typeof exit !== "string") return output.result(judge(exit, line, machine, command));
-    // Goes on behind our back where the machine takes longer than we wait: a command that starts late is ended all the same.
-    const gone = endOnceStarted(machine, line, ended).finally(() => abandonment.abort());
+
+    // Goes on where the machine takes longer than we wait: a command that starts late is ended all the same.
+    const gone = endOnceStarted(starters, line, ended, machine.sudo).finally(() => abandonment.abort());
     const confirmed = await within(CONFIRM_MS, gone);
     throw output.interrupted({ reason: exit, timeoutMs, unconfirmed: !confirmed });
   } finally {
@@ -98,27 +107,29 @@ class Output {
   }
 
   interrupted(interruption: Interruption): CommandError {
-    const code = 128 + (interruption.reason === "abort" ? constants.signals.SIGINT : constants.signals.SIGTERM);
+    const code =
+      128 + (interruption.reason === "abort" ? constants.signals.SIGINT : constants.signals.SIGTERM);
     return new CommandError(redactResult(this.result(code), this.#command.secrets), interruption);
   }
 }
 
 /** The exit code as a shell gives it, 128 + n for signal n. */
 function judge({ code, signal }: Exit, line: SessionLine, machine: Machine, command: Command): number {
-  if (code === null && signal === null) throw connectionLost(machine.host, command);
+  if (code === null && signal === null) throw connectionLost(machine.host, `\`${command.argv[0]}\` ran`);
   if (!line.found) throw notStarted(line.held, machine);
   return code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
 }
 
-async function endOnceStarted(machine: Machine, line: SessionLine, ended: Promise<unknown>): Promise<void> {
-  const over = ended.then(
-    () => undefined,
-    () => undefined,
-  );
+async function endOnceStarted(
+  { startEnding }: Starters,
+  line: SessionLine,
+  ended: Promise<unknown>,
+  sudo: boolean,
+): Promise<void> {
+  const over = ended.then(ignore, ignore);
   const session = await Promise.race([line.session, over]);
   if (session === undefined) return;
-  const ignore = () => undefined;
-  await machine.startEnding(endSession(session, machine.sudo), {
+  await startEnding(endSession(session, sudo), {
     stdin: new Uint8Array(),
     onStdout: ignore,
     onStderr: ignore,
@@ -128,18 +139,26 @@ async function endOnceStarted(machine: Machine, line: SessionLine, ended: Promis
   await within(1000, over);
 }
 
-function watch(command: Command, timeoutMs: number) {
-  let stop = () => {};
+function ignore(): undefined {}
+
+function watch(signal: AbortSignal | undefined) {
+  let interrupt: (reason: Interruption["reason"]) => void = ignore;
   const reason = new Promise<Interruption["reason"]>((resolve) => {
-    const timer = setTimeout(() => resolve("timeout"), timeoutMs);
-    const onAbort = () => resolve("abort");
-    command.signal?.addEventListener("abort", onAbort, { once: true });
-    stop = () => {
-      clearTimeout(timer);
-      command.signal?.removeEventListener("abort", onAbort);
-    };
+    interrupt = resolve;
   });
-  return { reason, stop };
+  const onAbort = () => interrupt("abort");
+  let timer: NodeJS.Timeout | undefined;
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return {
+    reason,
+    limit: (timeoutMs: number) => {
+      timer = setTimeout(() => interrupt("timeout"), timeoutMs);
+    },
+    stop: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    },
+  };
 }
 
 /** Whether the work is done in time. */
@@ -156,13 +175,13 @@ async function within(timeMs: number, work: Promise<unknown>): Promise<boolean> 
   }
 }
 
-/** @param cause what the SSH library said of it */
-export function connectionLost(host: string, command: Command, cause?: Error): TransportError {
+/** @param during what was going on */
+export function connectionLost(host: string, during: string, cause?: Error): TransportError {
   return new TransportError({
     code: "connection-lost",
-    problem: `lost the connection to ${host} while \`${command.argv[0]}\` ran`,
+    problem: `lost the connection to ${host} while ${during}`,
     observed: cause?.message ?? "closed by the other side",
-    hint: "what the command did is not known; the next run looks at the machine again",
+    hint: "what it did is not known; the next run looks at the machine again",
     cause,
   });
 }

@@ -23,7 +23,7 @@ export class LocalTransport implements Transport {
   execute(command: Command): Promise<CommandResult> {
     this.#roundTrips += 1;
     const sudo = this.#sudo(command.become ?? this.#become);
-    return execute({ host: this.host, sudo, start, startEnding: start }, command);
+    return execute({ host: this.host, sudo, connect: async () => ({ start, startEnding: start }) }, command);
   }
 
   async run(command: Command): Promise<CommandResult> {

@@ -4,8 +4,9 @@ import { LocalTransport } from "./local-transport.ts";
 import { SshTransport } from "./ssh-transport.ts";
 import type { Transport } from "./transport.ts";
 
-/** One transport a machine and set of credentials, for as long as the process lives. */
+/** One transport for a machine and the credentials to reach it by, until `close`. Other credentials get another transport. */
 export class TransportPool {
+  // By digest, so that no key of this map holds a secret.
   readonly #transports = new Map<string, Transport>();
 
   get(connection: Connection): Transport {

@@ -3,10 +3,10 @@ import { type Duplex, Readable } from "node:stream";
 import type { NodeSSH } from "node-ssh";
 import pLimit from "p-limit";
 import type { SFTPWrapper } from "ssh2";
-import { HostError, LabError, TransportError } from "../units/errors.ts";
+import { HostError, TransportError } from "../units/errors.ts";
 import { addressOf, type SshConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
-import { connectionLost, execute, type Start, succeeded } from "./execution.ts";
+import { connectionLost, type Exit, execute, type Start, succeeded } from "./execution.ts";
 import { fileError } from "./file-error.ts";
 import { quoteAll } from "./quoting.ts";
 import { readAsRoot, writeAsRoot } from "./root-files.ts";
@@ -86,8 +86,120 @@ export class SshTransport implements Transport {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    const session = await this.#session?.catch(() => undefined);
-    session?.dispose();
+    const connection = (await this.#session?.catch(() => undefined))?.connection;
+    connection?.end();
+    // A machine that does not answer would otherwise keep this process alive.
+    setTimeout(() => connection?.destroy(), 1000).unref();
     await this.#jump?.close();
   }
+
+  #execute(command: Command): Promise<CommandResult> {
+    const sudo = this.#sudo(command.become ?? this.#connection.become);
+    const connect = async () => {
+      const session = await this.#connect();
+      this.#roundTrips += 1;
+      const start = this.#startOn(session, command);
+      const startEnding: Start = (argv, streams) => this.#limitEndings(() => start(argv, streams));
+      return { start, startEnding };
+    };
+    return execute({ host: this.host, sudo, connect }, command);
+  }
+
+  #startOn(session: NodeSSH, command: Command): Start {
+    return async (argv, { stdin, onStdout, onStderr, abandoned }) => {
+      try {
+        return (await session.execCommand(quoteAll(argv), {
+          stdin: Readable.from(stdin.length === 0 ? [] : [stdin]),
+          onStdout,
+          onStderr,
+          onChannel: (channel) => {
+            // A command that ends before it has read its input resets the channel's writing half; that is its own affair.
+            channel.on("error", () => undefined);
+            abandoned.addEventListener("abort", () => channel.close());
+          },
+        })) as Exit;
+      } catch (error) {
+        throw (
+          refusedSession(this.host, error) ??
+          connectionLost(this.host, `\`${command.argv[0]}\` ran`, error as Error)
+        );
+      }
+    };
+  }
+
+  async #transfer<T>(
+    verb: "read" | "write",
+    path: string,
+    work: (sftp: SFTPWrapper) => Promise<T>,
+  ): Promise<T> {
+    return this.#limit(async () => {
+      const session = await this.#connect();
+      this.#roundTrips += 1;
+      const sftp = await session.requestSFTP().catch((error) => {
+        throw refusedSession(this.host, error) ?? noSftp(this.host, error);
+      });
+      try {
+        return await work(sftp);
+      } catch (error) {
+        if (isRefusal(error)) throw fileError(verb, path, this.host, error as Error);
+        throw connectionLost(
+          this.host,
+          `${path} was ${verb === "read" ? "read" : "written"}`,
+          error as Error,
+        );
+      } finally {
+        sftp.end();
+      }
+    });
+  }
+
+  #connect(): Promise<NodeSSH> {
+    this.#session ??= this.#dial();
+    return this.#session;
+  }
+
+  #dial(): Promise<NodeSSH> {
+    const tunnel = this.#jump && (() => this.#forward(this.#jump as SshTransport));
+    const session = dial(this.#connection, tunnel, this.#closing.signal);
+    const forget = () => {
+      if (this.#session === session) this.#session = undefined;
+    };
+    session.then(({ connection }) => {
+      if (connection === null) forget();
+      else for (const event of ["error", "end", "close"]) connection.on(event, forget);
+    }, forget);
+    return session;
+  }
+
+  async #forward(jump: SshTransport): Promise<Duplex> {
+    const { host, port = 22 } = this.#connection;
+    return (await jump.#connect()).forwardOut("127.0.0.1", 0, host, port);
+  }
+
+  #sudo(become: boolean | undefined): boolean {
+    return become === true && (this.#connection.user ?? "root") !== "root";
+  }
+}
+
+function refusedSession(host: string, error: unknown): TransportError | undefined {
+  const { message } = error as Error;
+  if (!/Channel open failure/.test(message)) return undefined;
+  return new TransportError({
+    code: "sessions",
+    problem: `${host} refuses one more session on its connection, so nothing was run`,
+    observed: message.replace("(SSH) ", ""),
+    expected: `room for ${CHANNELS + ENDING_CHANNELS} sessions`,
+    hint: "set MaxSessions 10 (the default) or more in its sshd_config",
+    cause: error,
+  });
+}
+
+function noSftp(host: string, cause: Error): HostError {
+  return new HostError({
+    code: "sftp",
+    problem: `${host} does not transfer files`,
+    observed: cause.message,
+    hint: "set `Subsystem sftp internal-sftp` in its sshd_config",
+    cause,
+  });
 }
