@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { ToolError } from "./tool-error.mjs";
 
-const keptLines = 25;
+const firstLines = 8;
+const lastLines = 20;
 
 /**
  * Runs a command without a terminal and without input. Resolves with its standard output; rejects with a ToolError that names the command,
- * how it ended and its last lines.
+ * how it ended, and its first and last lines: the reason is in one of them.
  *
  * `note` is called with each line it writes; `timeoutMs` ends it; `firstOutputMs` ends it when nothing came on standard output by then;
  * `nice` is added to its priority. What is ended is its whole process group.
@@ -48,7 +49,7 @@ export function run(
         rest = parts.pop();
         for (const line of parts.filter((part) => part.trim() !== "")) {
           lines.push(line);
-          if (lines.length > keptLines) lines.shift();
+          if (lines.length > firstLines + lastLines) lines.splice(firstLines, 1);
           note(line);
         }
       });

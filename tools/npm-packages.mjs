@@ -7,7 +7,10 @@ import { run } from "./command.mjs";
 export async function installNpmPackages(note) {
   if (fitsLock(readLock("package-lock.json"), readLock("node_modules/.package-lock.json")))
     return "unchanged";
-  await run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"], { cwd: clone, note });
+  await run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"], {
+    cwd: clone,
+    note,
+  });
   return "installed";
 }
 

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -8,40 +6,15 @@ import { clone, labFolder } from "./clone.mjs";
 import { run } from "./command.mjs";
 import { findEngine } from "./engine.mjs";
 import { backend, environment } from "./environment.mjs";
+import { runInForeground } from "./foreground.mjs";
 import { runTool, ToolError } from "./tool-error.mjs";
 
-const sameSignalMs = 500;
-
 /**
- * Runs the engine on this project with this process's input and output; resolves with its exit code.
- *
- * Ctrl-C asks the engine to stop: it lets running operations finish and keeps the state. A second one makes it leave at once. At a terminal
- * the engine gets it from there; elsewhere it is passed on, and a signal that arrives twice within half a second (npm passes on what the
- * whole process group was sent already) counts once.
+ * Runs the engine on this project; resolves with its exit code. A Ctrl-C asks it to stop: it lets running operations finish and keeps the
+ * state. A second one makes it leave at once.
  */
-export async function pulumi(args, extraEnvironment = {}) {
-  const atTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  const child = spawn("pulumi", args, {
-    cwd: clone,
-    env: { ...environment(), ...extraEnvironment },
-    stdio: [atTerminal ? "inherit" : "ignore", "inherit", "inherit"],
-    detached: !atTerminal,
-  });
-  const last = new Map();
-  const passOn = (signal) => {
-    const isRepeated = performance.now() - (last.get(signal) ?? Number.NEGATIVE_INFINITY) < sameSignalMs;
-    last.set(signal, performance.now());
-    if (isRepeated || (atTerminal && signal === "SIGINT")) return;
-    child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
-  };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-  for (const signal of signals) process.on(signal, passOn);
-  try {
-    const [code] = await once(child, "close");
-    return code ?? 1;
-  } finally {
-    for (const signal of signals) process.off(signal, passOn);
-  }
+export function pulumi(args, extraEnvironment = {}) {
+  return runInForeground("pulumi", args, { cwd: clone, env: { ...environment(), ...extraEnvironment } });
 }
 
 /** The stack to work on: `--stack` or `-s` among the arguments, else $NFVLAB_STACK, else dev. Returns the other arguments too. */

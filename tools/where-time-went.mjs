@@ -1,25 +1,22 @@
 const shown = 10;
+const resourceEvent = /"(resourcePreEvent|resOutputsEvent|resOpFailedEvent)"/;
 
 /**
- * Seconds that the engine spent on each resource, from its event log (one JSON event a line, times in whole seconds). What it only looked at
- * is left out.
+ * Seconds that the engine spent on each resource it changed, from its event log: one JSON event a line, with times in whole seconds. The
+ * stack and its components are left out; they only wait for theirs.
  */
 export function resourceTimes(eventLog) {
   const started = new Map();
   const times = [];
   for (const line of eventLog.split("\n")) {
-    if (
-      !line.includes('"resourcePreEvent"') &&
-      !line.includes('"resOutputsEvent"') &&
-      !line.includes('"resOpFailedEvent"')
-    )
-      continue;
-    const event = JSON.parse(line);
-    const { urn, op } = (event.resourcePreEvent ?? event.resOutputsEvent ?? event.resOpFailedEvent).metadata;
-    if (event.resourcePreEvent !== undefined) started.set(`${op} ${urn}`, event.timestamp);
-    else if (op !== "same" && started.has(`${op} ${urn}`)) {
-      times.push({ name: `${op} ${shortName(urn)}`, seconds: event.timestamp - started.get(`${op} ${urn}`) });
-    }
+    if (!resourceEvent.test(line)) continue;
+    const { timestamp, resourcePreEvent, resOutputsEvent, resOpFailedEvent } = JSON.parse(line);
+    const { urn, op, ...states } = (resourcePreEvent ?? resOutputsEvent ?? resOpFailedEvent).metadata;
+    const step = `${op} ${urn}`;
+    if (op === "same" || !(states.new ?? states.old).custom) continue;
+    if (resourcePreEvent !== undefined) started.set(step, timestamp);
+    else
+      times.push({ name: `${op} ${shortName(urn)}`, seconds: timestamp - (started.get(step) ?? timestamp) });
   }
   return times;
 }
