@@ -95,10 +95,7 @@ export function checkProviderConfig({ value, unknown }: Decoded): {
   hosts: Record<string, Connection>;
 } {
   if (within(["hosts"], unknown)) return { failures: [], hosts: {} };
-  const result = ProviderConfig.safeParse(
-    { ...value, hosts: fromJson(value["hosts"]) },
-    { reportInput: true },
-  );
+  const result = ProviderConfig.safeParse({ ...value, hosts: fromJson(value.hosts) }, { reportInput: true });
   return result.success
     ? { failures: [], hosts: result.data.hosts ?? {} }
     : { failures: result.error.issues.flatMap(failuresOf), hosts: {} };

@@ -42,7 +42,7 @@ export function renderSchema(
   const unionOf = (schema: z.ZodUnion, name: string): Json => {
     const options = (schema.options as readonly z.ZodType[]).map((option, index) => {
       const kind =
-        option instanceof z.ZodObject ? (option.shape["kind"] as z.ZodLiteral | undefined)?.value : undefined;
+        option instanceof z.ZodObject ? (option.shape.kind as z.ZodLiteral | undefined)?.value : undefined;
       return { kind, type: typeOf(option, `${name}${kind === undefined ? index : pascal(String(kind))}`) };
     });
     if (options.length === 1) return options[0]?.type as Json;
@@ -52,7 +52,7 @@ export function renderSchema(
       ...(tagged && {
         discriminator: {
           propertyName: "kind",
-          mapping: Object.fromEntries(options.map(({ kind, type }) => [kind, type["$ref"]])),
+          mapping: Object.fromEntries(options.map(({ kind, type }) => [kind, type.$ref])),
         },
       }),
     };

@@ -33,8 +33,8 @@ exit 0`;
 
 /**
  * What is really run for a command: root by `sudo -n`, a line on standard error that tells its session, a time limit of the
- * machine's own, and the environment by `env`. sshd, a local start and sudo each begin a new session, so that `endSession` finds the
- * command with all its children, whatever they did to their process groups.
+ * machine's own, and the environment by `env`. sshd and a local start each begin a new session, and so may sudo: by it `endSession`
+ * finds the command with all its children, whatever they did to their process groups.
  *
  * @throws InputError `argument` for a NUL byte
  */

@@ -54,6 +54,7 @@ export async function execute(machine: Machine, command: Command): Promise<Comma
 
     const line = new SessionLine((chunk) => output.stderr.push(chunk));
     const abandonment = new AbortController();
+    output.begin();
     interruption.limit(timeoutMs);
     const ended = starters.start(argv, {
       stdin: Buffer.from(command.stdin ?? ""),
@@ -88,11 +89,16 @@ class Output {
   readonly stderr: Uint8Array[] = [];
   readonly #command: Command;
   readonly #host: string;
-  readonly #startedAt = performance.now();
+  #startedAt = performance.now();
 
   constructor(command: Command, host: string) {
     this.#command = command;
     this.#host = host;
+  }
+
+  /** The command starts now: until here, we waited for a connection. */
+  begin(): void {
+    this.#startedAt = performance.now();
   }
 
   result(code: number): CommandResult {

@@ -42,10 +42,14 @@ export class LocalTransport implements Transport {
         return;
       }
       this.#roundTrips += 1;
-      await using file = await open(temporary, "wx", mode);
-      await file.writeFile(content);
-      await file.chmod(mode);
-      await file.sync();
+      const file = await open(temporary, "wx", mode);
+      try {
+        await file.writeFile(content);
+        await file.chmod(mode);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);

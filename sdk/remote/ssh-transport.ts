@@ -166,7 +166,7 @@ export class SshTransport implements Transport {
     };
     session.then(({ connection }) => {
       if (connection === null) forget();
-      else for (const event of ["error", "end", "close"]) connection.on(event, forget);
+      else connection.on("error", forget).on("end", forget).on("close", forget);
     }, forget);
     return session;
   }

@@ -9,7 +9,7 @@ export const emulatedImageHandler: Handler<typeof emulatedImage> = {
   definition: emulatedImage,
   probes: {},
 
-  id: (inputs, { stack, resourceName }) => `${stack}/image/${resourceName}`,
+  id: (_inputs, { stack, resourceName }) => `${stack}/image/${resourceName}`,
 
   create: (operation, inputs) => build(operation, inputs),
   update: (operation, inputs) => build(operation, inputs),

@@ -36,7 +36,7 @@ async function start(operation: Operation, inputs: Inputs<typeof emulatedServer>
 
 /** Servers live beside the project that made them, in the folder that git ignores. */
 function folderOf({ project, stack }: Operation, name: string): string {
-  const state = process.env["NFVLAB_STATE"] ?? join(projectFolder(process.cwd()), ".nfvlab");
+  const state = process.env.NFVLAB_STATE ?? join(projectFolder(process.cwd()), ".nfvlab");
   return join(state, "servers", `${project}.${stack}`, name);
 }
 

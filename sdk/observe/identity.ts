@@ -1,0 +1,74 @@
+import { unreadable } from "./parse-error.ts";
+import { filesOf, type Probe } from "./probe.ts";
+
+export interface ObservedIdentity {
+  readonly hostname: string;
+  readonly machineId: string;
+  readonly bootId: string;
+  readonly vendor?: string;
+  readonly product?: string;
+  readonly serial?: string;
+  readonly uuid?: string;
+  readonly bios?: string;
+  readonly virtualization: string;
+  /** Made by this SDK, or run by an emulator: its timings mean nothing. */
+  readonly emulated: boolean;
+  readonly kernelRelease: string;
+  readonly kernelVersion: string;
+  readonly realtime: boolean;
+  readonly kernelArguments: string;
+  readonly clocksource: string;
+}
+
+const DMI = "/sys/class/dmi/id";
+
+/** Who a machine is, which boot this is, and what it booted. */
+export const identityFiles: Probe<Omit<ObservedIdentity, "virtualization" | "emulated">> = {
+  name: "identity",
+  ask: {
+    kind: "files",
+    patterns: [
+      ...["hostname", "osrelease", "version", "random/boot_id"].map((file) => `/proc/sys/kernel/${file}`),
+      ...["/proc/cmdline", "/etc/machine-id", "/sys/kernel/realtime"],
+      "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+      ...["sys_vendor", "product_name", "product_serial", "product_uuid", "bios_version"].map(
+        (file) => `${DMI}/${file}`,
+      ),
+    ],
+  },
+  parse: (answer) => {
+    const files = filesOf(answer);
+    const text = (path: string) => files.get(path)?.[0]?.trim() ?? "";
+    const bootId = text("/proc/sys/kernel/random/boot_id");
+    if (bootId === "") throw unreadable("the identity of the boot", answer);
+    const given = (name: string, file: string) =>
+      text(`${DMI}/${file}`) === "" ? {} : { [name]: text(`${DMI}/${file}`) };
+    return {
+      hostname: text("/proc/sys/kernel/hostname"),
+      machineId: text("/etc/machine-id"),
+      bootId,
+      ...given("vendor", "sys_vendor"),
+      ...given("product", "product_name"),
+      ...given("serial", "product_serial"),
+      ...given("uuid", "product_uuid"),
+      ...given("bios", "bios_version"),
+      kernelRelease: text("/proc/sys/kernel/osrelease"),
+      kernelVersion: text("/proc/sys/kernel/version"),
+      realtime:
+        text("/sys/kernel/realtime") === "1" || text("/proc/sys/kernel/version").includes("PREEMPT_RT"),
+      kernelArguments: text("/proc/cmdline"),
+      clocksource: text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+    };
+  },
+};
+
+export const virtualization: Probe<string> = {
+  name: "virtualization",
+  ask: { kind: "command", argv: ["systemd-detect-virt"] },
+  // Exit code 1 says `none`; a machine without systemd says nothing, and is taken for what it claims to be.
+  parse: ({ stdout }) => stdout.trim() || "none",
+};
+
+export function isEmulated(identity: Pick<ObservedIdentity, "vendor">, virtualizationKind: string): boolean {
+  return identity.vendor === "nfvlab" || virtualizationKind === "qemu";
+}

@@ -1,0 +1,80 @@
+import { filesOf, type Probe } from "./probe.ts";
+
+export interface ObservedNic {
+  readonly address: string;
+  readonly vendor: string;
+  readonly device: string;
+  readonly driver?: string;
+  readonly numaNode: number;
+  readonly iommuGroup?: number;
+  readonly interfaces: readonly string[];
+  readonly virtualFunctions?: { readonly total: number; readonly active: number };
+  readonly physicalFunction?: string;
+}
+
+const DEVICES = "/sys/bus/pci/devices";
+const ETHERNET_CLASS = /^0x02/;
+
+/** Numbers that PCI functions show of themselves; what is no network card is left out by `nicsOf`. */
+export const pciFiles: Probe<ReadonlyMap<string, readonly string[]>> = {
+  name: "pci-files",
+  ask: {
+    kind: "files",
+    patterns: [
+      "class",
+      "vendor",
+      "device",
+      "numa_node",
+      "sriov_totalvfs",
+      "sriov_numvfs",
+      "net/*/address",
+    ].map((file) => `${DEVICES}/*/${file}`),
+  },
+  parse: filesOf,
+};
+
+/** Where PCI functions point to: driver, IOMMU group, physical function. */
+export const pciLinks: Probe<ReadonlyMap<string, string>> = {
+  name: "pci-links",
+  ask: { kind: "links", patterns: ["driver", "iommu_group", "physfn"].map((link) => `${DEVICES}/*/${link}`) },
+  parse: ({ stdout }) =>
+    new Map(
+      stdout
+        .split("\n")
+        .filter((line) => line.includes(" "))
+        .map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.lastIndexOf("/") + 1)]),
+    ),
+};
+
+/** The network cards among the PCI functions, by address. */
+export function nicsOf(
+  files: ReadonlyMap<string, readonly string[]>,
+  links: ReadonlyMap<string, string>,
+): ObservedNic[] {
+  const text = (address: string, file: string) => files.get(`${DEVICES}/${address}/${file}`)?.[0]?.trim();
+  const addresses = [...files.keys()].flatMap((path) => /\/([0-9a-f:.]+)\/class$/.exec(path)?.[1] ?? []);
+  return addresses
+    .filter((address) => ETHERNET_CLASS.test(text(address, "class") ?? ""))
+    .sort()
+    .map((address) => {
+      const link = (name: string) => links.get(`${DEVICES}/${address}/${name}`);
+      const [driver, group, physicalFunction] = [link("driver"), link("iommu_group"), link("physfn")];
+      const total = text(address, "sriov_totalvfs");
+      return {
+        address,
+        vendor: text(address, "vendor") ?? "",
+        device: text(address, "device") ?? "",
+        numaNode: Number(text(address, "numa_node") ?? -1),
+        interfaces: [...files.keys()]
+          .filter((path) => path.startsWith(`${DEVICES}/${address}/`))
+          .flatMap((path) => /\/net\/([^/]+)\/address$/.exec(path)?.[1] ?? [])
+          .sort(),
+        ...(driver !== undefined && { driver }),
+        ...(group !== undefined && { iommuGroup: Number(group) }),
+        ...(physicalFunction !== undefined && { physicalFunction }),
+        ...(total !== undefined && {
+          virtualFunctions: { total: Number(total), active: Number(text(address, "sriov_numvfs") ?? 0) },
+        }),
+      };
+    });
+}
