@@ -27,6 +27,7 @@ export async function dial(
 ): Promise<NodeSSH> {
   const limit = connection.dialErrorLimit ?? 10;
   for (let attempt = 1; ; attempt += 1) {
+    if (signal.aborted) throw closed(connection, signal.reason);
     try {
       return await dialOnce(connection, tunnel, signal);
     } catch (error) {
@@ -35,9 +36,7 @@ export async function dial(
       if (attempt >= limit) throw unreachable(connection, attempt, error as NodeJS.ErrnoException);
     }
     const pause = Math.min(FIRST_RETRY_MS * 2 ** (attempt - 1), LONGEST_RETRY_MS);
-    await sleep(pause, undefined, { signal }).catch((error) => {
-      throw closed(connection, error);
-    });
+    await sleep(pause, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -200,8 +199,8 @@ function unusableKey(message: string): InputError {
 function closed(connection: SshConnection, cause: unknown): TransportError {
   return new TransportError({
     code: "closed",
-    problem: `the connection to ${addressOf(connection)} was given up`,
-    observed: "closed by this side before it was made",
+    problem: `the connection to ${addressOf(connection)} is closed`,
+    observed: "closed by this side",
     cause,
   });
 }

@@ -86,7 +86,9 @@ export class SshTransport implements Transport {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    const connection = (await this.#session?.catch(() => undefined))?.connection;
+    const session = this.#session;
+    this.#session = undefined;
+    const connection = (await session?.catch(() => undefined))?.connection;
     connection?.end();
     // A machine that does not answer would otherwise keep this process alive.
     setTimeout(() => connection?.destroy(), 1000).unref();
