@@ -1,14 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { clone, labFolder } from "./clone.mjs";
 import { run } from "./command.mjs";
 import { backend, environment } from "./environment.mjs";
 import { Progress } from "./progress.mjs";
-import { dropSalt, prepareStack, pulumi, stackExists, stackOf } from "./pulumi.mjs";
+import { dropSalt, prepareStack, projectName, pulumi, stackExists, stackOf } from "./pulumi.mjs";
 import { setup } from "./setup.mjs";
 import { runTool } from "./tool-error.mjs";
-
-const servers = join(labFolder, "servers");
 
 /** Destroys the stack, removes it, and looks whether anything of its emulated servers is left: then the exit code is 1. */
 await runTool(async (args) => {
@@ -28,28 +26,28 @@ await runTool(async (args) => {
   } else {
     console.log(`There is no stack ${stack}.`);
   }
-  const left = [...leftProcesses(), ...leftFolders()];
+  const servers = join(process.env.NFVLAB_STATE ?? labFolder, "servers", `${projectName()}.${stack}`);
+  const left = [...leftProcesses(servers), ...leftFolders(servers)];
   console.log(
     left.length === 0 ? "Nothing is left." : ["Left behind:", ...left.map((line) => `  ${line}`)].join("\n"),
   );
   return left.length === 0 ? 0 : 1;
 });
 
-function leftProcesses() {
+function leftProcesses(servers) {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((pid) => {
       try {
         const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        return argv.some((argument) => argument.includes(`${servers}/`))
-          ? [`process ${pid}: ${argv[0]}`]
-          : [];
+        const places = [...argv, `${readlinkSync(`/proc/${pid}/cwd`)}/`];
+        return places.some((place) => place.includes(`${servers}/`)) ? [`process ${pid}: ${argv[0]}`] : [];
       } catch {
         return [];
       }
     });
 }
 
-function leftFolders() {
-  return existsSync(servers) ? readdirSync(servers).map((name) => `folder ${join(servers, name)}`) : [];
+function leftFolders(servers) {
+  return existsSync(servers) ? readdirSync(servers).map((name) => join(servers, name)) : [];
 }

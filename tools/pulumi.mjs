@@ -103,9 +103,13 @@ export function isLockedByTheDead(folder) {
   );
 }
 
+/** The project's name, by Pulumi.yaml. */
+export function projectName() {
+  return /^name:\s*(\S+)/m.exec(readFileSync(join(clone, "Pulumi.yaml"), "utf8"))[1];
+}
+
 function lockFolder(stack) {
-  const project = /^name:\s*(\S+)/m.exec(readFileSync(join(clone, "Pulumi.yaml"), "utf8"))[1];
-  return join(labFolder, "state/.pulumi/locks/organization", project, stack);
+  return join(labFolder, "state/.pulumi/locks/organization", projectName(), stack);
 }
 
 function isEngine(pid) {

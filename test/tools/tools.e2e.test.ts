@@ -148,19 +148,25 @@ describe("the tools, with the real engine", () => {
   });
 
   it("take it down again, and say what is left of its servers", async () => {
-    const servers = join(clone, ".nfvlab/servers/dut");
-    mkdirSync(servers, { recursive: true });
-    const server = spawn("sh", ["-c", "sleep 300", join(servers, "overlay.qcow2")], { stdio: "ignore" });
+    const servers = join(clone, ".nfvlab/servers/tools-trial.dev/dut");
+    const others = join(clone, ".nfvlab/servers/tools-trial.other/dut");
+    for (const folder of [servers, others]) mkdirSync(folder, { recursive: true });
+    const leave = (folder: string, ...args: string[]) =>
+      spawn("sleep", ["300", ...args], { cwd: folder, stdio: "ignore" });
+    const named = spawn("tail", ["-f", "/dev/null", join(servers, "overlay.qcow2")], { stdio: "ignore" });
+    const inside = leave(servers);
+    const another = leave(others);
     try {
       const { code, said } = await runTool("down.mjs");
       expect(code).toBe(1);
       expect(said).toContain("Stack dev is gone.");
-      expect(said).toContain(`process ${server.pid}: sh`);
-      expect(said).toContain(`folder ${servers}`);
+      expect(said.split("Left behind:\n")[1]?.trimEnd().split("\n").sort()).toEqual(
+        [`  ${servers}`, `  process ${named.pid}: tail`, `  process ${inside.pid}: sleep`].sort(),
+      );
     } finally {
-      server.kill("SIGKILL");
+      for (const child of [named, inside, another]) child.kill("SIGKILL");
     }
-    rmSync(servers, { recursive: true });
+    rmSync(join(clone, ".nfvlab/servers"), { recursive: true });
     const { code, said } = await runTool("down.mjs");
     expect(said).toContain("There is no stack dev.");
     expect(said).toContain("Nothing is left.");
