@@ -3,15 +3,21 @@ import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
+import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
+import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
+import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
+import { ovsPortHandler } from "./handlers/ovs-port.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
-export const handlers: readonly Handler[] = [
+export const handlers = [
   emulatedImageHandler,
   emulatedServerHandler,
   factsHandler,
   hugepagesHandler,
+  ovsDaemonHandler,
+  ovsBridgeHandler,
+  ovsPortHandler,
+  ovsFlowsHandler,
 ] as unknown as readonly Handler[];
 
-export const functionHandlers: readonly FunctionHandler[] = [
-  getHostFactsHandler,
-] as unknown as readonly FunctionHandler[];
+export const functionHandlers = [getHostFactsHandler] as unknown as readonly FunctionHandler[];

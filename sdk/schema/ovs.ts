@@ -112,7 +112,11 @@ export const ovsBridge = defineResource({
       .optional()
       .meta({ description: "Addresses of the bridge's local port." }),
   }),
-  outputs: z.object({}),
+  outputs: z.object({
+    localPort: z
+      .number()
+      .meta({ description: "OpenFlow number of the bridge's own port, which flows call LOCAL." }),
+  }),
 });
 
 export const OvsInterface = z.discriminatedUnion("kind", [

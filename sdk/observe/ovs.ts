@@ -1,0 +1,275 @@
+import { HostError } from "../units/errors.ts";
+import { decodeTables, listOf, mapOf, optional } from "./ovsdb.ts";
+import { unreadable } from "./parse-error.ts";
+import type { Answer, Probe } from "./probe.ts";
+
+export interface ObservedInterface {
+  readonly name: string;
+  readonly type: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly status: Readonly<Record<string, string>>;
+  readonly error?: string;
+  /** -1 where it could not be added. */
+  readonly ofport?: number;
+  readonly ofportRequest?: number;
+  readonly mtuRequest?: number;
+  readonly bridge?: string;
+  readonly owner?: string;
+}
+
+export interface ObservedBridge {
+  readonly name: string;
+  readonly datapath: string;
+  readonly failMode?: string;
+  readonly owner?: string;
+}
+
+export interface ObservedDatabase {
+  readonly otherConfig: Readonly<Record<string, string>>;
+  readonly initialized: boolean;
+  readonly dpdkVersion: string;
+  readonly version: string;
+  /** The daemon has taken over the last change. */
+  readonly settled: boolean;
+  readonly bridges: readonly ObservedBridge[];
+  readonly interfaces: readonly ObservedInterface[];
+}
+
+/** A switch that is not installed, or whose database does not answer, is an observation too. */
+export type Switch =
+  | { readonly state: "absent" }
+  | { readonly state: "silent"; readonly said: string }
+  | ({ readonly state: "answering" } & ObservedDatabase);
+
+export const OWNER_KEY = "nfvlab-owner";
+
+const columns = (...names: string[]) => `--columns=${names.join(",")}`;
+
+/** The switch's database: options, bridges, ports, interfaces. */
+export const ovsDatabase: Probe<Switch> = {
+  name: "ovs-database",
+  ask: {
+    kind: "command",
+    argv: [
+      ...(["ovs-vsctl", "--timeout=5", "--format=json"] as const),
+      ...[
+        columns("other_config", "dpdk_initialized", "dpdk_version", "ovs_version", "cur_cfg", "next_cfg"),
+        "list",
+        "Open_vSwitch",
+        "--",
+      ],
+      ...[columns("name", "datapath_type", "fail_mode", "ports", "external_ids"), "list", "Bridge", "--"],
+      ...[columns("_uuid", "name", "interfaces"), "list", "Port", "--"],
+      columns(
+        "_uuid",
+        "name",
+        "type",
+        "options",
+        "status",
+        "error",
+        "ofport",
+        "ofport_request",
+        "mtu_request",
+        "external_ids",
+      ),
+      ...["list", "Interface"],
+    ],
+  },
+  parse: (answer) => {
+    if (answer.code === 127) return { state: "absent" };
+    if (answer.code !== 0) return { state: "silent", said: lastLine(answer) };
+    const [daemons = [], bridges = [], ports = [], interfaces = []] = decodeTables(answer.stdout);
+    const daemon = daemons[0];
+    if (daemon === undefined) throw unreadable("the database of Open vSwitch", answer);
+    const bridgeOf = new Map(
+      bridges.flatMap((bridge) =>
+        listOf(bridge.ports).flatMap((port) =>
+          listOf(ports.find((row) => row._uuid === port)?.interfaces).map(
+            (uuid) => [uuid, String(bridge.name)] as const,
+          ),
+        ),
+      ),
+    );
+    return {
+      state: "answering",
+      otherConfig: mapOf(daemon.other_config),
+      initialized: daemon.dpdk_initialized === true,
+      dpdkVersion: String(optional(daemon.dpdk_version) ?? "none").replace(/^DPDK /, ""),
+      version: String(optional(daemon.ovs_version) ?? ""),
+      settled: daemon.cur_cfg === daemon.next_cfg,
+      bridges: bridges.map((row) => ({
+        name: String(row.name),
+        datapath: String(row.datapath_type || "system"),
+        ...given("failMode", optional<string>(row.fail_mode)),
+        ...given("owner", mapOf(row.external_ids)[OWNER_KEY]),
+      })),
+      interfaces: interfaces.map((row) => ({
+        name: String(row.name),
+        type: String(row.type || "system"),
+        options: mapOf(row.options),
+        status: mapOf(row.status),
+        ...given("error", optional<string>(row.error)),
+        ...given("ofport", optional<number>(row.ofport)),
+        ...given("ofportRequest", optional<number>(row.ofport_request)),
+        ...given("mtuRequest", optional<number>(row.mtu_request)),
+        ...given("bridge", bridgeOf.get(row._uuid)),
+        ...given("owner", mapOf(row.external_ids)[OWNER_KEY]),
+      })),
+    };
+  },
+};
+
+/** Whether ovs-vswitchd itself answers within five seconds: its database does, long after its main thread no longer turns. */
+export const ovsLiveness: Probe<boolean> = {
+  name: "ovs-liveness",
+  ask: { kind: "command", argv: ["ovs-appctl", "--timeout=5", "--target=ovs-vswitchd", "version"] },
+  parse: ({ code }) => code === 0,
+};
+
+export interface PolledQueue {
+  readonly pmdCpu: number;
+  readonly numaNode: number;
+  readonly port: string;
+  readonly queue: number;
+  readonly enabled: boolean;
+  /** Share of the thread's time over the last minute, where it is known. */
+  readonly usagePercent?: number;
+}
+
+export interface PollModeThread {
+  readonly cpu: number;
+  readonly numaNode: number;
+  readonly isolated: boolean;
+  readonly queues: readonly PolledQueue[];
+}
+
+/** Poll-mode threads and the receive queues given to them. Empty where the datapath has none, or the daemon does not answer. */
+export const pollModeThreads: Probe<readonly PollModeThread[]> = {
+  name: "ovs-pmd-rxq",
+  ask: {
+    kind: "command",
+    argv: ["ovs-appctl", "--timeout=5", "--target=ovs-vswitchd", "dpif-netdev/pmd-rxq-show"],
+  },
+  parse: ({ code, stdout }) => (code === 0 ? parsePmdRxqShow(stdout) : []),
+};
+
+/**
+ * Reads `dpif-netdev/pmd-rxq-show` of every release since 2.8: several queue numbers in a row before 2.9, usage since 2.9, enabled since 2.13, `NOT AVAIL`
+ * while nothing was measured.
+ */
+export function parsePmdRxqShow(text: string): PollModeThread[] {
+  const threads: { cpu: number; numaNode: number; isolated: boolean; queues: PolledQueue[] }[] = [];
+  for (const line of text.split(/\r?\n/)) {
+    const header = /^pmd thread numa_id (-?\d+) core_id (\d+):\s*$/.exec(line);
+    if (header !== null) {
+      threads.push({ numaNode: Number(header[1]), cpu: Number(header[2]), isolated: false, queues: [] });
+      continue;
+    }
+    const thread = threads.at(-1);
+    if (thread === undefined) continue;
+    const isolated = /^\s*isolated\s*:\s*(true|false)/.exec(line);
+    if (isolated !== null) thread.isolated = isolated[1] === "true";
+    const queues =
+      /^\s*port:\s*(\S+)\s+queue-id:\s*((?:\d+\s*)+)(?:\((enabled|disabled)\))?\s*(?:pmd usage:\s*(?:(\d+)\s*%|NOT AVAIL))?/.exec(
+        line,
+      );
+    if (queues === null) continue;
+    const [, port = "", numbers = "", enabled, usage] = queues;
+    for (const queue of numbers.trim().split(/\s+/).map(Number)) {
+      thread.queues.push({
+        pmdCpu: thread.cpu,
+        numaNode: thread.numaNode,
+        port,
+        queue,
+        enabled: enabled !== "disabled",
+        ...(usage !== undefined && { usagePercent: Number(usage) }),
+      });
+    }
+  }
+  return threads;
+}
+
+/** Flows of every bridge, one text each, with their cookies. */
+export const bridgeFlows: Probe<ReadonlyMap<string, readonly ObservedFlow[]>> = {
+  name: "ovs-flows",
+  ask: {
+    kind: "command",
+    argv: [
+      "sh",
+      "-c",
+      'for bridge in $(ovs-vsctl --timeout=5 list-br); do echo "bridge $bridge"; ovs-ofctl --timeout=5 -O OpenFlow13 --no-stats --no-names dump-flows "$bridge"; done; true',
+    ],
+  },
+  parse: ({ stdout }) => {
+    const flows = new Map<string, ObservedFlow[]>();
+    let current: ObservedFlow[] = [];
+    for (const line of stdout.split("\n")) {
+      const bridge = /^bridge (\S+)$/.exec(line)?.[1];
+      if (bridge !== undefined) {
+        current = [];
+        flows.set(bridge, current);
+      }
+      const flow = /^\s*cookie=(0x[0-9a-f]+), (.*actions=.*)$/.exec(line);
+      if (flow !== null) current.push({ cookie: flow[1] ?? "", text: (flow[2] ?? "").trim() });
+    }
+    return flows;
+  },
+};
+
+export interface ObservedFlow {
+  readonly cookie: string;
+  readonly text: string;
+}
+
+/** IPv4 addresses by interface. */
+export const interfaceAddresses: Probe<ReadonlyMap<string, readonly string[]>> = {
+  name: "interface-addresses",
+  ask: { kind: "command", argv: ["ip", "-j", "-4", "addr", "show"] },
+  parse: ({ stdout }) => {
+    const links = JSON.parse(stdout.trim() || "[]") as {
+      ifname?: string;
+      addr_info?: { local: string; prefixlen: number }[];
+    }[];
+    return new Map(
+      links.flatMap(({ ifname, addr_info = [] }) =>
+        ifname === undefined
+          ? []
+          : [[ifname, addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`)] as const],
+      ),
+    );
+  },
+};
+
+/**
+ * The switch, which must be there and answer.
+ *
+ * @throws HostError `ovs-missing`, `ovs-not-answering`
+ */
+export function answering(observed: Switch, live = true): ObservedDatabase {
+  if (observed.state === "absent") {
+    throw new HostError({
+      code: "ovs-missing",
+      problem: "Open vSwitch is not installed on this host",
+      observed: "no ovs-vsctl",
+      hint: "install openvswitch-switch-dpdk (Debian, Ubuntu) or openvswitch with DPDK",
+    });
+  }
+  if (observed.state === "silent" || !live) {
+    const daemon = observed.state === "silent" ? "ovsdb-server" : "ovs-vswitchd";
+    throw new HostError({
+      code: "ovs-not-answering",
+      problem: `${daemon} did not answer within 5 s`,
+      observed: observed.state === "silent" ? observed.said : "no answer to ovs-appctl version",
+      hint: `look at it: systemctl status ${daemon}; a main thread that hangs needs a restart, which interrupts all its ports`,
+    });
+  }
+  return observed;
+}
+
+function given<K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [P in K]: T });
+}
+
+function lastLine({ stderr, code }: Answer): string {
+  return stderr.trim().split("\n").at(-1) || `exit code ${code}`;
+}

@@ -1,0 +1,313 @@
+import type { ObservedPool } from "../observe/hugepages.ts";
+import type { ObservedDatabase } from "../observe/ovs.ts";
+import type { Inputs } from "../schema/definition.ts";
+import type { ovsDaemon } from "../schema/ovs.ts";
+import { CpuSet } from "../units/cpuset.ts";
+import { exactDuration } from "../units/duration.ts";
+import { HostError, InputError, VerificationError } from "../units/errors.ts";
+import { bytes, exactly } from "../units/size.ts";
+import type { Step } from "./step.ts";
+
+type DaemonInputs = Inputs<typeof ovsDaemon>;
+type Field = Exclude<keyof DaemonInputs, "host" | "restart">;
+type Found = Readonly<Record<string, string | null>>;
+
+interface Option {
+  readonly key: string;
+  /** Counts only from the daemon's next start, once DPDK runs. */
+  readonly restart?: true;
+  readonly encode: (value: never) => string;
+  /** The value in the user's notation; `wanted` decides between spellings of the same. */
+  readonly decode: (text: string, wanted: never) => unknown;
+}
+
+const same = { encode: (value: string) => value, decode: (text: string) => text };
+const flag = { encode: (value: boolean) => String(value), decode: (text: string) => text === "true" };
+const whole = { encode: (value: number) => String(value), decode: Number };
+const cpus = {
+  encode: (list: string) => CpuSet.parse(list).toMask(),
+  decode: (mask: string, wanted: string | undefined) => {
+    const set = CpuSet.fromMask(mask);
+    return wanted !== undefined && CpuSet.parse(wanted).equals(set) ? wanted : set.format();
+  },
+};
+const microseconds = {
+  encode: (text: string) => String(exactDuration(text, "us")),
+  decode: (text: string, wanted: string | undefined) =>
+    wanted !== undefined && exactDuration(wanted, "us") === Number(text) ? wanted : `${text}us`,
+};
+const memory = { encode: encodeMemory, decode: decodeMemory };
+
+/** Every option of the daemon that this SDK writes: its key, its notation, and what changing it costs. */
+const OPTIONS: Readonly<Record<Field, Option>> = {
+  init: { key: "dpdk-init", restart: true, ...same },
+  pmdCpus: { key: "pmd-cpu-mask", ...cpus },
+  lcoreCpus: { key: "dpdk-lcore-mask", restart: true, ...cpus },
+  socketMemory: { key: "dpdk-socket-mem", restart: true, ...memory },
+  socketLimit: { key: "dpdk-socket-limit", restart: true, ...memory },
+  hugepageFolder: { key: "dpdk-hugepage-dir", restart: true, ...same },
+  rxqAssign: { key: "pmd-rxq-assign", ...same },
+  autoLoadBalance: { key: "pmd-auto-lb", ...flag },
+  pmdSleepMax: { key: "pmd-sleep-max", ...microseconds },
+  txFlushInterval: { key: "tx-flush-interval", ...microseconds },
+  emcInsertInverseProbability: { key: "emc-insert-inv-prob", ...whole },
+  signatureMatchCache: { key: "smc-enable", ...flag },
+  perPortMemory: { key: "per-port-memory", restart: true, ...flag },
+  vhostIommu: { key: "vhost-iommu-support", restart: true, ...flag },
+  vhostPostcopy: { key: "vhost-postcopy-support", restart: true, ...flag },
+};
+
+const FIELDS = Object.keys(OPTIONS) as Field[];
+
+/** @throws InputError where poll-mode and main threads share a CPU */
+export function checkDaemon({ pmdCpus, lcoreCpus }: DaemonInputs): void {
+  const shared = CpuSet.parse(lcoreCpus ?? "").intersect(CpuSet.parse(pmdCpus));
+  if (shared.size > 0) {
+    throw new InputError({
+      code: "lcore-on-pmd",
+      property: "lcoreCpus",
+      problem: `CPU ${shared.format()} would run the main threads and poll at once`,
+      observed: `lcoreCpus ${lcoreCpus}, pmdCpus ${pmdCpus}`,
+      expected: "two disjoint lists",
+      hint: "keep the main threads on housekeeping CPUs",
+    });
+  }
+}
+
+/** The keys that the inputs ask for, in the daemon's notation. */
+export function desiredOptions(inputs: DaemonInputs, version: string): Record<string, string> {
+  const wanted = { init: "try" as const, ...inputs };
+  return Object.fromEntries(
+    FIELDS.filter((field) => wanted[field] !== undefined).map((field) => [
+      keyOf(field, version),
+      OPTIONS[field].encode(wanted[field] as never),
+    ]),
+  );
+}
+
+/** What is in force, as inputs: every option that the user has set, read back. */
+export function observedOptions(
+  inputs: DaemonInputs,
+  { otherConfig, version }: Pick<ObservedDatabase, "otherConfig" | "version">,
+): Partial<DaemonInputs> {
+  return Object.fromEntries(
+    FIELDS.filter((field) => inputs[field] !== undefined).map((field) => {
+      const text = otherConfig[keyOf(field, version)];
+      return [field, text === undefined ? undefined : OPTIONS[field].decode(text, inputs[field] as never)];
+    }),
+  );
+}
+
+/** On import: every option that is set. */
+export function importedOptions({
+  otherConfig,
+  version,
+}: Pick<ObservedDatabase, "otherConfig" | "version">): Partial<DaemonInputs> {
+  return Object.fromEntries(
+    FIELDS.flatMap((field) => {
+      const text = otherConfig[keyOf(field, version)];
+      return text === undefined ? [] : [[field, OPTIONS[field].decode(text, undefined as never)]];
+    }),
+  );
+}
+
+/** The desired keys as they were found; null where absent. */
+export function foundOptions(
+  desired: Readonly<Record<string, string>>,
+  otherConfig: Readonly<Record<string, string>>,
+): Found {
+  return Object.fromEntries(Object.keys(desired).map((key) => [key, otherConfig[key] ?? null]));
+}
+
+export interface DaemonPlan {
+  readonly steps: readonly Step[];
+  /** Keys that count only after a restart, with their old and new values. */
+  readonly restartFor: readonly string[];
+}
+
+/** What brings the daemon's keys to what is desired, where null means absent. */
+export function planDaemon(
+  desired: Found,
+  observed: Pick<ObservedDatabase, "otherConfig" | "initialized">,
+): DaemonPlan {
+  const changed = Object.entries(desired).filter(
+    ([key, value]) => !equivalent(key, observed.otherConfig[key], value ?? undefined),
+  );
+  if (changed.length === 0) return { steps: [], restartFor: [] };
+  const sets = changed.flatMap(([key, value]) => (value === null ? [] : [`other_config:${key}=${value}`]));
+  const removes = changed.flatMap(([key, value]) => (value === null ? [key] : []));
+  const restartKeys = new Set(
+    Object.values(OPTIONS).flatMap(({ key, restart }) => (restart === true ? [key] : [])),
+  );
+  const transaction = [
+    ...(sets.length === 0 ? [] : ["--", "set", "Open_vSwitch", ".", ...sets]),
+    ...removes.flatMap((key) => ["--", "remove", "Open_vSwitch", ".", "other_config", key]),
+  ];
+  return {
+    steps: [
+      {
+        purpose: `set ${changed.map(([key, value]) => (value === null ? `${key} to nothing` : `${key}=${value}`)).join(", ")} in Open_vSwitch`,
+        argv: ["ovs-vsctl", "--timeout=60", ...transaction],
+        timeoutMs: 90_000,
+      },
+    ],
+    // As long as DPDK is not up, every option still counts when it starts; between `true` and `try` nothing changes for one that runs.
+    restartFor: observed.initialized
+      ? changed
+          .filter(
+            ([key, value]) =>
+              restartKeys.has(key) && !(key === "dpdk-init" && value !== "false" && value !== null),
+          )
+          .map(([key, value]) => `${key}: ${observed.otherConfig[key] ?? "absent"} => ${value ?? "absent"}`)
+      : [],
+  };
+}
+
+/** @throws HostError `restart-required` that names the options and who would lose traffic */
+export function permitRestart(
+  plan: DaemonPlan,
+  restart: DaemonInputs["restart"],
+  { interfaces }: Pick<ObservedDatabase, "interfaces">,
+): void {
+  if (plan.restartFor.length === 0 || restart === "allow") return;
+  const ports = interfaces.map(({ name, bridge }) => `${bridge}/${name}`);
+  throw new HostError({
+    code: "restart-required",
+    property: "restart",
+    problem: "these options count only after a restart of ovs-vswitchd, which is not allowed",
+    observed: plan.restartFor.join(", "),
+    expected: 'restart: "allow"',
+    hint: ports.length === 0 ? "no port would lose traffic" : `a restart interrupts ${ports.join(", ")}`,
+  });
+}
+
+/** Restarts the daemon as ovs-ctl does: flows are saved, forwarding waits until they are back. */
+export function restartSteps(): Step[] {
+  return [
+    {
+      purpose: "restart ovs-vswitchd with its flows kept",
+      argv: ["sh", "-s"],
+      stdin: RESTART,
+      timeoutMs: 180_000,
+    },
+  ];
+}
+
+const RESTART = `set -eu
+saved=$(mktemp -d)
+for bridge in $(ovs-vsctl --timeout=10 list-br); do
+  ovs-ofctl --timeout=10 -O OpenFlow13 --no-stats --no-names dump-flows "$bridge" | sed -n 's/^ *\\(cookie=.*\\)$/\\1/p' > "$saved/$bridge" || true
+done
+ovs-vsctl --timeout=10 --no-wait set Open_vSwitch . other_config:flow-restore-wait=true
+systemctl restart ovs-vswitchd
+for bridge in $(ls "$saved"); do ovs-ofctl --timeout=30 -O OpenFlow13 add-flows "$bridge" "$saved/$bridge" || true; done
+ovs-vsctl --timeout=60 remove Open_vSwitch . other_config flow-restore-wait
+rm -r "$saved"
+`;
+
+/**
+ * Refuses to start DPDK where its memory is not there: it would halve its pools in silence, or not come up.
+ *
+ * @throws HostError `switch-memory`
+ */
+export function checkSwitchMemory(
+  { socketMemory = {} }: DaemonInputs,
+  { initialized }: Pick<ObservedDatabase, "initialized">,
+  pools: readonly ObservedPool[],
+): void {
+  if (initialized) return;
+  for (const [node, size] of Object.entries(socketMemory)) {
+    const freeBytes = pools
+      .filter(({ numaNode }) => numaNode === Number(node))
+      .reduce((sum, pool) => sum + pool.free * pool.sizeKib * 1024, 0);
+    if (freeBytes >= bytes(size)) continue;
+    throw new HostError({
+      code: "switch-memory",
+      property: `socketMemory["${node}"]`,
+      problem: `node ${node} has too few free huge pages for the switch`,
+      observed: `${Math.floor(freeBytes / 2 ** 20)} MiB free`,
+      expected: size,
+      hint: "add a Hugepages resource on that node and make the daemon depend on it",
+    });
+  }
+}
+
+/** @throws VerificationError where DPDK does not run, or a key reads back otherwise */
+export function verifyDaemon(desired: Found, observed: ObservedDatabase, log: string): void {
+  if (!observed.initialized) {
+    throw new VerificationError({
+      code: "dpdk-not-initialized",
+      problem: "ovs-vswitchd runs, but DPDK did not come up inside it",
+      observed: log || "dpdk_initialized false",
+      hint: "the EAL says why in /var/log/openvswitch/ovs-vswitchd.log; most often huge pages are missing on a node",
+    });
+  }
+  const wrong = Object.entries(desired).filter(
+    ([key, value]) => !equivalent(key, observed.otherConfig[key], value ?? undefined),
+  );
+  if (wrong.length > 0) {
+    throw new VerificationError({
+      code: "switch-options",
+      problem: "options of Open_vSwitch read back otherwise than written",
+      observed: wrong.map(([key]) => `${key}=${observed.otherConfig[key] ?? "absent"}`).join(", "),
+      expected: wrong.map(([key, value]) => `${key}=${value ?? "absent"}`).join(", "),
+      hint: "somebody else writes them too",
+    });
+  }
+}
+
+/** What delete puts back: each key as found, but only where it still has our value. */
+export function restoreOptions(
+  desired: Readonly<Record<string, string>>,
+  found: Found,
+  otherConfig: Readonly<Record<string, string>>,
+): { target: Found; changedByOthers: string[] } {
+  const ours = Object.entries(desired).filter(([key, value]) => equivalent(key, otherConfig[key], value));
+  const others = Object.keys(desired).filter((key) => !ours.some(([own]) => own === key));
+  return {
+    target: Object.fromEntries(ours.map(([key]) => [key, found[key] ?? null])),
+    changedByOthers: others,
+  };
+}
+
+function equivalent(key: string, observed: string | undefined, desired: string | undefined): boolean {
+  if (observed === undefined || desired === undefined) return observed === desired;
+  if (key.endsWith("-mask")) return CpuSet.fromMask(observed).equals(CpuSet.fromMask(desired));
+  if (key.startsWith("dpdk-socket-")) return trimZeros(observed) === trimZeros(desired);
+  return observed === desired;
+}
+
+function keyOf(field: Field, version: string): string {
+  return field === "pmdSleepMax" && /^3\.1\./.test(version) ? "pmd-maxsleep" : OPTIONS[field].key;
+}
+
+function encodeMemory(perNode: Readonly<Record<string, string>>): string {
+  const nodes = Object.keys(perNode).map(Number);
+  const list = Array.from({ length: Math.max(...nodes) + 1 }, (_, node) => perNode[node]);
+  return list.map((size) => (size === undefined ? 0 : exactly(size, "MiB"))).join(",");
+}
+
+function decodeMemory(
+  text: string,
+  wanted: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const list = text.split(",").map(Number);
+  const nodes = new Set([
+    ...Object.keys(wanted ?? {}).map(Number),
+    ...list.flatMap((mib, node) => (mib > 0 ? [node] : [])),
+  ]);
+  return Object.fromEntries(
+    [...nodes].map((node) => {
+      const mib = list[node] ?? 0;
+      const spelled = wanted?.[node];
+      return [
+        String(node),
+        spelled !== undefined && bytes(spelled) === mib * 2 ** 20 ? spelled : `${mib}MiB`,
+      ];
+    }),
+  );
+}
+
+function trimZeros(list: string): string {
+  return list.replace(/(,0)+$/, "");
+}
