@@ -147,7 +147,7 @@ async function build(target, note, env, refusal) {
       {
         cwd: join(clone, "tools/engine", module),
         // The compiler collects its garbage less often: a tenth less work, for a few hundred megabytes.
-      env: { GOGC: "400", ...env, CGO_ENABLED: "0", GOWORK: "off" },
+        env: { GOGC: "400", ...env, CGO_ENABLED: "0", GOWORK: "off" },
         nice,
         note: (line) => {
           if (line.startsWith("go: downloading")) return note(`${part}: ${line.slice(4)}`);

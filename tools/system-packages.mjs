@@ -28,7 +28,7 @@ export async function installSystemPackages(note) {
       await install(names, note);
     }
   });
-  for (const { service } of missing) if (service !== undefined) await disable(service, note);
+  for (const entry of missing) if (entry.service !== undefined) await disable(entry, note);
   const still = missing.filter((entry) => !isThere(entry)).map((entry) => entry.package);
   if (still.length > 0) throw new ToolError(`installed, yet not there: ${still.join(", ")}`);
   return `installed ${names.join(", ")}`;
@@ -98,8 +98,9 @@ async function withoutServices(work) {
   }
 }
 
-/** Takes a freshly installed service out of the boot, in a way that upgrades of its package keep to. */
-async function disable(service, note) {
-  await run(["deb-systemd-helper", "disable", `${service}.service`], { note });
+/** Takes a freshly installed service out of the boot, as its package's own scripts would, so that upgrades keep to it. */
+async function disable({ package: name, service }, note) {
+  const env = { ...process.env, DPKG_MAINTSCRIPT_PACKAGE: name };
+  await run(["deb-systemd-helper", "disable", `${service}.service`], { env, note });
   if (existsSync(`/etc/init.d/${service}`)) await run(["update-rc.d", service, "disable"], { note });
 }

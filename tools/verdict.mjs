@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { clone } from "./clone.mjs";
 import { runTool } from "./tool-error.mjs";
 
 /**
@@ -8,7 +10,12 @@ import { runTool } from "./tool-error.mjs";
  */
 export function verdict(report, exitCode) {
   if (report === undefined) return { passed: 0, failed: 1, skipped: [] };
-  const tests = report.testResults.flatMap((file) => file.assertionResults);
+  const tests = report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.map(({ status, fullName }) => ({
+      status,
+      name: `${relative(clone, name)}: ${fullName}`,
+    })),
+  );
   const count = (status) => tests.filter((test) => test.status === status).length;
   const brokenFiles = report.testResults.filter(
     (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
@@ -17,9 +24,7 @@ export function verdict(report, exitCode) {
   return {
     passed: count("passed"),
     failed: failed === 0 && exitCode !== 0 ? 1 : failed,
-    skipped: tests
-      .filter((test) => ["skipped", "pending", "todo", "disabled"].includes(test.status))
-      .map((test) => test.fullName),
+    skipped: tests.filter(({ status }) => status !== "passed" && status !== "failed").map(({ name }) => name),
   };
 }
 

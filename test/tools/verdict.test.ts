@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verdict, verdictLines } from "../../tools/verdict.mjs";
 
@@ -53,8 +53,8 @@ describe("the verdict on a run of vitest", () => {
     const { report, code } = run("good", "mixed", "broken");
     expect(code).toBe(1);
     expect(verdictLines(verdict(report, code))).toEqual([
-      "SKIPPED: waits",
-      "SKIPPED: is to come",
+      `SKIPPED: ${relative(root, join(folder, "mixed.test.ts"))}: waits`,
+      `SKIPPED: ${relative(root, join(folder, "mixed.test.ts"))}: is to come`,
       "3 passed, 2 failed, 2 skipped",
     ]);
   });
