@@ -132,26 +132,37 @@ function unreachable(
   attempts: number,
   cause: NodeJS.ErrnoException,
 ): TransportError {
-  const { perDialTimeout = 15 } = connection;
-  const timeout = /Timed out/i.test(cause.message) || cause.code === "ETIMEDOUT";
-  const reason = timeout
-    ? {
-        code: "connection-timeout",
-        observed: `no SSH handshake within ${perDialTimeout} s`,
-        hint: "check that the machine is up, no firewall drops the port, and sshd is not overloaded",
-      }
-    : (REASONS[cause.code ?? ""] ?? {
-        code: "connection-failed",
-        observed: cause.message,
-        hint: "check that an SSH server listens on this port",
-      });
   const { proxy } = connection;
   const way = proxy === undefined ? "" : ` through ${addressOf(proxy)}`;
   return new TransportError({
-    ...reason,
+    ...reasonOf(connection, cause),
     problem: `could not connect to ${addressOf(connection)}${way} in ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`,
     cause,
   });
+}
+
+function reasonOf({ perDialTimeout = 15 }: SshConnection, { code, message }: NodeJS.ErrnoException) {
+  if (/Timed out/i.test(message) || code === "ETIMEDOUT") {
+    return {
+      code: "connection-timeout",
+      observed: `no SSH handshake within ${perDialTimeout} s`,
+      hint: "check that the machine is up, no firewall drops the port, and sshd is not overloaded",
+    };
+  }
+  if (/Channel open failure/.test(message)) {
+    return {
+      code: "connection-refused",
+      observed: "the jump host does not connect us",
+      hint: "check the port, that sshd runs there, and that the jump host's AllowTcpForwarding and PermitOpen allow it",
+    };
+  }
+  return (
+    REASONS[code ?? ""] ?? {
+      code: "connection-failed",
+      observed: message,
+      hint: "check that an SSH server listens on this port",
+    }
+  );
 }
 
 function wrongHostKey(

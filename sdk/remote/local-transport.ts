@@ -21,9 +21,12 @@ export class LocalTransport implements Transport {
   }
 
   execute(command: Command): Promise<CommandResult> {
-    this.#roundTrips += 1;
     const sudo = this.#sudo(command.become ?? this.#become);
-    return execute({ host: this.host, sudo, connect: async () => ({ start, startEnding: start }) }, command);
+    const connect = async () => {
+      this.#roundTrips += 1;
+      return { start, startEnding: start };
+    };
+    return execute({ host: this.host, sudo, connect }, command);
   }
 
   async run(command: Command): Promise<CommandResult> {

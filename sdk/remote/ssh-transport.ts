@@ -140,6 +140,7 @@ export class SshTransport implements Transport {
       const sftp = await session.requestSFTP().catch((error) => {
         throw refusedSession(this.host, error) ?? noSftp(this.host, error);
       });
+      const closed = new Promise((resolve) => sftp.once("close", resolve));
       try {
         return await work(sftp);
       } catch (error) {
@@ -151,6 +152,8 @@ export class SshTransport implements Transport {
         );
       } finally {
         sftp.end();
+        // Until the machine has closed it too, it counts as a session.
+        await closed;
       }
     });
   }

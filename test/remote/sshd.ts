@@ -77,6 +77,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const [program = "", ...args] =
     options.unprivileged === undefined ? argv : inOwnTables(folder, options.unprivileged, argv);
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const endWithUs = () => child.kill("SIGKILL");
+  process.once("exit", endWithUs);
   let log = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     log += chunk.toString();
@@ -100,6 +102,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     servers: () => descendants(child.pid as number).filter((pid) => /^sshd/.test(nameOf(pid))),
     async stop() {
       const all = [child.pid as number, ...descendants(child.pid as number)];
+      process.off("exit", endWithUs);
       for (const pid of all.reverse()) signal(pid, "SIGKILL");
       if (child.exitCode === null && child.signalCode === null) {
         await new Promise((resolve) => child.once("exit", resolve));
