@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -166,6 +166,14 @@ describe("the language host's wrapper", () => {
       "[-v=9]",
       "[127.0.0.1:1]",
     ]);
+  });
+});
+
+describe("the program", () => {
+  it("is named by its file: of a folder, Node.js would take package.json's entry point, the SDK, for an empty stack", () => {
+    const main = /^main: (.+)$/m.exec(readFileSync(join(root, "Pulumi.yaml"), "utf8"))?.[1];
+    expect(main).toMatch(/^stacks\/.+\.ts$/);
+    expect(statSync(join(root, main ?? "")).isFile()).toBe(true);
   });
 });
 
