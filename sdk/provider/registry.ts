@@ -1,4 +1,6 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
+import { bootImageHandler } from "./handlers/boot-image.ts";
+import { domainHandler } from "./handlers/domain.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
@@ -18,6 +20,8 @@ export const handlers = [
   ovsBridgeHandler,
   ovsPortHandler,
   ovsFlowsHandler,
+  bootImageHandler,
+  domainHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [getHostFactsHandler] as unknown as readonly FunctionHandler[];

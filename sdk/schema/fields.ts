@@ -155,7 +155,8 @@ function isCpuList(text: string): boolean {
 
 function isInterfaceAddress(text: string): boolean {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  return match !== null && match.slice(1, 5).every((part) => Number(part) <= 255) && Number(match[5]) <= 32;
+  const [address = [], prefix] = match === null ? [] : [match.slice(1, 5), match[5]];
+  return address.length === 4 && address.every((part) => Number(part) <= 255) && Number(prefix) <= 32;
 }
 
 function unicast(mac: string): boolean {

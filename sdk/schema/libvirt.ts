@@ -77,6 +77,8 @@ export const GuestBoot = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("disk") }),
 ]);
 
+export type GuestBoot = z.infer<typeof GuestBoot>;
+
 export const libvirtDomain = defineResource({
   token: "nfvlab:libvirt:Domain",
   description:

@@ -1,0 +1,144 @@
+import { cpuTopology } from "../../observe/cpus.ts";
+import { domains, guestPlatform } from "../../observe/domains.ts";
+import { hugepagePools } from "../../observe/hugepages.ts";
+import { ovsDatabase, pollModeThreads, type Switch } from "../../observe/ovs.ts";
+import {
+  checkDomain,
+  checkDomainOwner,
+  checkGuestHost,
+  domainFault,
+  observedDomain,
+  planDomain,
+  planPins,
+  removeDomain,
+  shutdownSteps,
+  verifyDomain,
+} from "../../plan/domain.ts";
+import { renderDomain, serialLogOf } from "../../plan/domain-xml.ts";
+import type { Inputs } from "../../schema/definition.ts";
+import { libvirtDomain } from "../../schema/libvirt.ts";
+import { agentAnswers } from "../guest-agent.ts";
+import { type Handler, type Host, Incomplete, type Operation } from "../handler.ts";
+
+const probes = { domains };
+const started = { domains, database: ovsDatabase, threads: pollModeThreads };
+const LINK_MS = 60_000;
+const BOOT_MS = 240_000;
+const SHUTDOWN_MS = 20_000;
+
+export const domainHandler: Handler<typeof libvirtDomain> = {
+  definition: libvirtDomain,
+  probes,
+
+  id: ({ host, name }) => `${host.name}/libvirt/${name}`,
+  check: checkDomain,
+
+  create: bring,
+  update: bring,
+
+  read: async (operation, state) => {
+    const found = (await operation.host(state.host).observe(probes)).domains.find(
+      ({ name }) => name === state.name,
+    );
+    if (found === undefined) return undefined;
+    return {
+      ...state,
+      ...observedDomain(state, found),
+      uuid: found.uuid,
+      running: found.state === "running",
+    };
+  },
+
+  delete: async (operation, state) => {
+    const host = operation.host(state.host);
+    const find = async () => (await host.observeNow(probes)).domains.find(({ name }) => name === state.name);
+    const found = await find();
+    if (found === undefined) return;
+    if (found.owner !== operation.tag)
+      return operation.warn(
+        `left guest ${state.name} alone: it belongs to ${found.owner ?? "nobody we know"}`,
+      );
+    if (found.state === "running") {
+      await host.execute(shutdownSteps(state.name));
+      await host.waitFor(
+        probes,
+        (facts) => facts.domains.find(({ name }) => name === state.name)?.state !== "running",
+        { timeoutMs: SHUTDOWN_MS },
+      );
+    }
+    await host.execute(removeDomain((await find()) ?? found));
+  },
+};
+
+async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>) {
+  const host = operation.host(inputs.host);
+  const { name } = inputs;
+  const before = await host.observeNow({
+    domains,
+    cpus: cpuTopology,
+    pools: hugepagePools,
+    database: ovsDatabase,
+    platform: guestPlatform,
+  });
+  const existing = before.domains.find((domain) => domain.name === name);
+  checkDomainOwner(inputs, existing, operation.tag);
+  if (existing?.state !== "running") {
+    checkGuestHost(inputs, {
+      online: before.cpus.online,
+      pools: before.pools,
+      interfaces: interfacesOf(before.database),
+    });
+  }
+  const xml = renderDomain(inputs, { tag: operation.tag, cpuFlags: before.platform.cpuFlags });
+  operation.status(`starting ${name}`);
+  await host.execute(planDomain(inputs, existing, xml, before.platform.qemuUser));
+  const defined = (await host.observeNow(probes)).domains.find((domain) => domain.name === name);
+  if (defined !== undefined) await host.execute(planPins(inputs, defined));
+
+  const fault = (facts: Pick<Awaited<typeof after>, "domains" | "database" | "threads">) =>
+    domainFault(
+      inputs,
+      facts.domains.find((domain) => domain.name === name),
+      interfacesOf(facts.database),
+      facts.threads,
+    );
+  const after: ReturnType<typeof host.observeNow<typeof started>> = host.waitFor(
+    started,
+    (facts) => fault(facts) === undefined,
+    { timeoutMs: LINK_MS },
+  );
+  const facts = await after;
+  const wrong =
+    fault(facts) ?? (inputs.guestAgent === false ? undefined : await bootFault(operation, host, name));
+  const domain = facts.domains.find((candidate) => candidate.name === name);
+  const outputs = {
+    uuid: domain?.uuid ?? "",
+    running: domain?.state === "running",
+    serialLog: serialLogOf(name),
+  };
+  try {
+    verifyDomain(name, wrong, wrong === undefined ? "" : await lastConsoleLines(host, name));
+  } catch (error) {
+    throw new Incomplete(error as Error, outputs, domain === undefined ? {} : observedDomain(inputs, domain));
+  }
+  return outputs;
+}
+
+async function bootFault(operation: Operation, host: Host, name: string): Promise<string | undefined> {
+  const begun = performance.now();
+  const seconds = () => Math.round((performance.now() - begun) / 1000);
+  while (performance.now() - begun < BOOT_MS) {
+    if (await agentAnswers(host, name, operation.signal)) return undefined;
+    operation.status(`${name} boots: ${seconds()} s`);
+  }
+  return `its agent did not answer within ${seconds()} s`;
+}
+
+async function lastConsoleLines(host: Host, name: string): Promise<string> {
+  const { stdout } = await host.transport.execute({ argv: ["tail", "-n", "3", serialLogOf(name)] });
+  return stdout.trim().split("\n").join(" | ");
+}
+
+function interfacesOf(database: Switch) {
+  return database.state === "answering" ? database.interfaces : [];
+}
