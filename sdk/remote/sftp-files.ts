@@ -18,7 +18,7 @@ export async function writeBySftp(
     await answer((done) => sftp.close(handle, done));
     await answer((done) => sftp.ext_openssh_rename(temporary, path, done));
   } catch (error) {
-    await answer((done) => sftp.unlink(temporary, done)).catch(() => undefined);
+    if (isRefusal(error)) await answer((done) => sftp.unlink(temporary, done)).catch(() => undefined);
     throw error;
   }
 }

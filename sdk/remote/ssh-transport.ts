@@ -141,8 +141,10 @@ export class SshTransport implements Transport {
         throw refusedSession(this.host, error) ?? noSftp(this.host, error);
       });
       const closed = new Promise((resolve) => sftp.once("close", resolve));
+      // What is asked on a closed channel is never answered.
+      const lost = closed.then(() => Promise.reject(new Error("the transfer was cut off")));
       try {
-        return await work(sftp);
+        return await Promise.race([work(sftp), lost]);
       } catch (error) {
         if (isRefusal(error)) throw fileError(verb, path, this.host, error as Error);
         throw connectionLost(

@@ -66,6 +66,17 @@ describe.each([
     });
   });
 
+  test("an error is one sentence: the command, its machine, how it ended, what it last said", async () => {
+    const script = "for line in 1 2 3 4; do echo line $line >&2; done; exit 3";
+    const failed = await transport.run({ argv: shell(script) }).catch((error) => error);
+    const long = await transport.run({ argv: shell(`exit 9 # ${"x".repeat(500)}`) }).catch((error) => error);
+    const late = { argv: shell("echo begun; sleep 300"), timeoutMs: 700 };
+    const ended = await transport.run(late).catch((error) => error);
+    const sentences = [failed, long, ended].map((error) => `${error.name}: ${error.message}\n`).join("");
+    const file = join(import.meta.dirname, "golden", "command.txt");
+    await expect(sentences.replaceAll(transport.host, "<host>")).toMatchFileSnapshot(file);
+  });
+
   test("a signal is 128 and its number, as in a shell", async () => {
     expect((await transport.execute({ argv: shell("kill -KILL $$") })).code).toBe(137);
     expect((await transport.execute({ argv: shell("kill -SEGV $$") })).code).toBe(139);

@@ -129,6 +129,11 @@ export function processesWith(text: string): number[] {
     .map((line) => Number.parseInt(line, 10));
 }
 
+/** Ends the process groups that these processes lead. */
+export function endProcessesWith(text: string): void {
+  for (const pid of processesWith(text)) signal(-pid, "SIGKILL");
+}
+
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -152,7 +157,7 @@ function inOwnTables(
   const hash =
     password === undefined ? "*" : execFileSync("openssl", ["passwd", "-6", "-stdin"], { input: password });
   const tables = new Map([
-    ["passwd", `${name}:x:${uid}:${uid}::${home}:/bin/sh`],
+    ["passwd", `${name}:x:${uid}:${uid}::${home}:/bin/bash`],
     ["group", `${name}:x:${uid}:`],
     ["shadow", `${name}:${hash.toString().trim()}:19000:0:99999:7:::`],
     ...(sudoers === undefined ? [] : [["sudoers", sudoers] as const]),
