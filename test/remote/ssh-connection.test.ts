@@ -288,6 +288,7 @@ describe("a connection that breaks", () => {
     await expect(await sentenceOf(failing)).toMatchFileSnapshot(golden("connection-lost"));
     await transport.run({ argv: ["true"] });
     expect(execFileSync("cat", [tally], { encoding: "utf8" })).toBe("run\n");
+    endProcessesWith(tally);
   });
 
   test("during a transfer is an error of the connection, not of the file", async () => {
