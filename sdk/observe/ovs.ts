@@ -1,3 +1,4 @@
+import { OWNER_KEY } from "../schema/ovs.ts";
 import { HostError } from "../units/errors.ts";
 import { decodeTables, listOf, mapOf, optional } from "./ovsdb.ts";
 import { unreadable } from "./parse-error.ts";
@@ -40,8 +41,6 @@ export type Switch =
   | { readonly state: "absent" }
   | { readonly state: "silent"; readonly said: string }
   | ({ readonly state: "answering" } & ObservedDatabase);
-
-export const OWNER_KEY = "nfvlab-owner";
 
 const columns = (...names: string[]) => `--columns=${names.join(",")}`;
 

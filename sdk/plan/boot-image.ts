@@ -75,7 +75,7 @@ mkdir -p "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/module
 cp "$(command -v busybox)" "$root/bin/busybox"
 copy() {
   cp -L "$(command -v "$1")" "$root/usr/bin/$1"
-  ldd "$(command -v "$1")" | sed -n 's/.*\\(\\/lib[^ ]*\\).*/\\1/p' | while read -r library; do
+  ldd "$(command -v "$1")" | sed -n -e 's/.*=> \\(\\/[^ ]*\\) .*/\\1/p' -e 's/^[[:space:]]*\\(\\/lib[^ ]*\\) .*/\\1/p' | while read -r library; do
     mkdir -p "$root$(dirname "$library")"
     cp -L "$library" "$root$library"
   done
@@ -85,7 +85,7 @@ for module in virtio_net virtio_console virtio_rng virtio_blk; do
   modprobe --show-depends "$module" 2>/dev/null | sed -n 's/^insmod \\([^ ]*\\).*/\\1/p' | while read -r file; do
     plain=$(basename "$file" | sed 's/\\.\\(xz\\|zst\\|gz\\)$//')
     [ ! -e "$root/modules/$plain" ] || continue
-    case $file in *.xz) xz -dc "$file" ;; *.zst) zstd -dqc "$file" ;; *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac > "$root/modules/$plain"
+    case $file in *.xz) busybox xzcat "$file" ;; *.zst) zstd -dqc "$file" ;; *.gz) busybox zcat "$file" ;; *) cat "$file" ;; esac > "$root/modules/$plain"
     echo "$plain" >> "$root/modules/order"
   done
 done

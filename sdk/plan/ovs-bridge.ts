@@ -1,6 +1,6 @@
-import { type ObservedBridge, OWNER_KEY } from "../observe/ovs.ts";
+import type { ObservedBridge } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
-import type { ovsBridge } from "../schema/ovs.ts";
+import { OWNER_KEY, type ovsBridge } from "../schema/ovs.ts";
 import { HostError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
 

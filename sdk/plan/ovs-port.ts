@@ -5,7 +5,7 @@ import {
   type PollModeThread,
 } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
-import type { OvsInterface, ovsPort } from "../schema/ovs.ts";
+import { type OvsInterface, OWNER_KEY, type ovsPort } from "../schema/ovs.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import { planAddresses } from "./ovs-bridge.ts";
 import type { Step } from "./step.ts";

@@ -13,6 +13,9 @@ import {
   wholeNumber,
 } from "./fields.ts";
 
+/** Key of `external_ids` that tells which resource a row belongs to. */
+export const OWNER_KEY = "nfvlab-owner";
+
 const flag = (description: string, facts: { change?: "live" | "restart" } = {}) =>
   z
     .boolean()
