@@ -33,13 +33,16 @@ export abstract class LabComponent<Built extends object> extends pulumi.Componen
   ) {
     super(`nfvlab:components:${type}`, name, {}, options);
     // A machine that is deleted takes what is on it along; nothing asks it to tidy up first.
-    const { deletedWith } = options ?? {};
+    const { deletedWith, dependsOn } = options ?? {};
     this.#deletedWith = deletedWith;
     const built = build({
       child: (childType, role, args, childOptions) =>
         new childType(`${name}-${role}`, args, {
           ...(deletedWith !== undefined && { deletedWith }),
           ...childOptions,
+          dependsOn: pulumi
+            .all([listOf(dependsOn), listOf(childOptions?.dependsOn)])
+            .apply((lists) => lists.flat()),
           parent: this,
         }),
     });
@@ -53,4 +56,11 @@ export abstract class LabComponent<Built extends object> extends pulumi.Componen
   lifetime(): { deletedWith?: pulumi.Resource } {
     return this.#deletedWith === undefined ? {} : { deletedWith: this.#deletedWith };
   }
+}
+
+type Dependencies = pulumi.ResourceOptions["dependsOn"];
+
+/** What a component waits for, its children wait for. */
+function listOf(dependencies: Dependencies): pulumi.Output<pulumi.Resource[]> {
+  return pulumi.output(dependencies ?? []).apply((list) => [list].flat() as pulumi.Resource[]);
 }

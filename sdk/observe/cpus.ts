@@ -116,11 +116,9 @@ function cachesOf(files: ReadonlyMap<string, readonly string[]>): ObservedCache[
     };
     caches.set(JSON.stringify(cache), cache);
   }
+  const firstCpu = ({ cpus }: ObservedCache) => CpuSet.parse(cpus).first ?? 0;
   return [...caches.values()].sort(
-    (a, b) =>
-      a.level - b.level ||
-      a.type.localeCompare(b.type) ||
-      CpuSet.parse(a.cpus).first! - CpuSet.parse(b.cpus).first!,
+    (a, b) => a.level - b.level || a.type.localeCompare(b.type) || firstCpu(a) - firstCpu(b),
   );
 }
 

@@ -1,9 +1,4 @@
-import {
-  type ObservedDatabase,
-  type ObservedInterface,
-  OWNER_KEY,
-  type PollModeThread,
-} from "../observe/ovs.ts";
+import type { ObservedDatabase, ObservedInterface, PollModeThread } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
 import { type OvsInterface, OWNER_KEY, type ovsPort } from "../schema/ovs.ts";
 import { HostError, VerificationError } from "../units/errors.ts";

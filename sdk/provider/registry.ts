@@ -1,5 +1,6 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
+import { cyclictestHandler } from "./handlers/cyclictest.ts";
 import { domainHandler } from "./handlers/domain.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
@@ -9,6 +10,7 @@ import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
+import { roundTripHandler } from "./handlers/round-trip.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
 export const handlers = [
@@ -22,6 +24,8 @@ export const handlers = [
   ovsFlowsHandler,
   bootImageHandler,
   domainHandler,
+  cyclictestHandler,
+  roundTripHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [getHostFactsHandler] as unknown as readonly FunctionHandler[];

@@ -1,0 +1,102 @@
+import hdr from "hdr-histogram-js";
+import { type Metric, PERCENTILES } from "../schema/record.ts";
+import { medianInterval, medianOf } from "./median.ts";
+
+/** One repetition of a measurement. */
+export interface Repetition {
+  /** Counts by value, in the metric's unit. */
+  readonly buckets: readonly (readonly [value: number, count: number])[];
+  /** Samples known to lie beyond what was recorded. */
+  readonly overflow: number;
+  /** Largest sample, which a tool may know even where it is beyond the range. */
+  readonly max: number;
+  /** Samples that the schedule asked for. */
+  readonly expected: number;
+}
+
+export interface MetricFacts {
+  readonly name: string;
+  readonly unit: Metric["unit"];
+  readonly direction: Metric["direction"];
+}
+
+/** Samples that one in a thousand and rarer values need to be more than an accident: ten of them. */
+const SAMPLES_BEYOND = 10;
+
+/**
+ * One metric from its repetitions. Histograms are merged and percentiles read from the whole, never averaged; a percentile is null where too few samples
+ * support it, or where it lies among those beyond the range. The maximum is that of all repetitions.
+ */
+export function metricOf({ name, unit, direction }: MetricFacts, repetitions: readonly Repetition[]): Metric {
+  const merged = histogramOf(repetitions.flatMap(({ buckets }) => buckets));
+  const overflow = sum(repetitions.map((repetition) => repetition.overflow));
+  const samples = merged.totalCount + overflow;
+  const each = repetitions.map((repetition) => {
+    const histogram = histogramOf(repetition.buckets);
+    return {
+      samples: histogram.totalCount + repetition.overflow,
+      min: Math.min(...repetition.buckets.map(([value]) => value), repetition.max),
+      median: histogram.totalCount === 0 ? repetition.max : histogram.getValueAtPercentile(50),
+      max: repetition.max,
+    };
+  });
+  const medians = each.map(({ median }) => median);
+  return {
+    name,
+    unit,
+    direction,
+    samples,
+    min: Math.min(...each.map(({ min }) => min)),
+    mean: merged.totalCount === 0 ? 0 : merged.mean,
+    max: Math.max(...each.map(({ max }) => max)),
+    percentiles: Object.fromEntries(
+      PERCENTILES.map((percentile) => [percentile, percentileOf(merged, overflow, Number(percentile))]),
+    ),
+    histogram: hdr.encodeIntoCompressedBase64(merged),
+    overflow,
+    missing: sum(
+      repetitions.map(({ expected }, index) => Math.max(0, expected - (each[index]?.samples ?? 0))),
+    ),
+    repetitions: each,
+    median: medianOf(medians),
+    interval95: medianInterval(medians),
+  };
+}
+
+function percentileOf(histogram: hdr.Histogram, overflow: number, percentile: number): number | null {
+  const samples = histogram.totalCount + overflow;
+  // 10 / (1 - p), in whole numbers so that 99.9 needs 10 000 and not 10 000.000000002.
+  const needed =
+    percentile === 50 ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1000) / Math.round((100 - percentile) * 1000));
+  if (samples < needed || histogram.totalCount === 0) return null;
+  const rank = (percentile / 100) * samples;
+  return rank > histogram.totalCount
+    ? null
+    : histogram.getValueAtPercentile((100 * rank) / histogram.totalCount);
+}
+
+function histogramOf(buckets: readonly (readonly [number, number])[]): hdr.Histogram {
+  const histogram = hdr.build({
+    bitBucketSize: 64,
+    autoResize: true,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 2,
+    numberOfSignificantValueDigits: 3,
+    useWebAssembly: false,
+  });
+  for (const [value, count] of buckets) histogram.recordValueWithCount(value, count);
+  return histogram;
+}
+
+/** Values of a record's histogram at these percentiles, for drawing its curve. */
+export function curveOf(
+  histogram: string,
+  percentiles: readonly number[],
+): (readonly [percentile: number, value: number])[] {
+  const decoded = hdr.decodeFromCompressedBase64(histogram);
+  return percentiles.map((percentile) => [percentile, decoded.getValueAtPercentile(percentile)]);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,48 @@
+import { HostError } from "../units/errors.ts";
+
+export interface PingRun {
+  readonly sent: number;
+  readonly received: number;
+  /** Round trip times in the order of their echoes. */
+  readonly roundTripsNs: readonly number[];
+  /** Sequence numbers that were never answered. */
+  readonly lost: readonly number[];
+  readonly duplicates: number;
+}
+
+/**
+ * Reads what ping prints, that of iputils or of busybox.
+ *
+ * @throws HostError `parse`
+ */
+export function parsePing(text: string): PingRun {
+  const summary = /^(\d+) packets transmitted, (\d+) (?:packets )?received/m.exec(text);
+  if (summary === null) {
+    throw new HostError({
+      code: "parse",
+      problem: "could not read what ping reported",
+      observed: JSON.stringify(text.trim().slice(-200)) || "nothing",
+    });
+  }
+  const sent = Number(summary[1]);
+  const times = new Map<number, number>();
+  let duplicates = 0;
+  let first = Number.POSITIVE_INFINITY;
+  for (const [, sequence = "", milliseconds = "", duplicate] of text.matchAll(
+    /seq=(\d+) .*time=([\d.]+) ms( \(DUP!\))?/g,
+  )) {
+    if (duplicate !== undefined || times.has(Number(sequence))) duplicates += 1;
+    else times.set(Number(sequence), Math.round(Number(milliseconds) * 1e6));
+    first = Math.min(first, Number(sequence));
+  }
+  // iputils counts from 1, busybox from 0; where nothing came back it does not matter.
+  const start = first === 0 ? 0 : 1;
+  const all = Array.from({ length: sent }, (_, index) => start + index);
+  return {
+    sent,
+    received: times.size,
+    roundTripsNs: [...times.entries()].sort(([a], [b]) => a - b).map(([, ns]) => ns),
+    lost: all.filter((sequence) => !times.has(sequence)),
+    duplicates,
+  };
+}

@@ -1,0 +1,123 @@
+import type { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import type { Inputs } from "../schema/definition.ts";
+import { CpuSet } from "../units/cpuset.ts";
+import { exactDuration } from "../units/duration.ts";
+import type { Step } from "./step.ts";
+
+type CyclictestInputs = Inputs<typeof cyclictest>;
+type RoundTripInputs = Inputs<typeof roundTrip>;
+type Argv = readonly [string, ...string[]];
+
+export interface CyclictestPlan {
+  readonly argv: Argv;
+  readonly seconds: number;
+  readonly repetitions: number;
+  /** Wake-ups of one thread in one repetition. */
+  readonly expected: number;
+}
+
+/**
+ * cyclictest with absolute timers (its default), locked memory, one thread a CPU, its own thread elsewhere. The report goes to a file, since its text
+ * goes to standard output, and comes back from there.
+ */
+export function planCyclictest(inputs: CyclictestInputs, housekeeping: CpuSet): CyclictestPlan {
+  const {
+    interval = "1ms",
+    duration = "10s",
+    priority = 95,
+    histogramMax = "20ms",
+    repetitions = 3,
+  } = inputs;
+  const cpus = CpuSet.parse(inputs.subject.cpus);
+  const main = housekeeping.size === 0 ? cpus : housekeeping;
+  const seconds = exactDuration(duration, "s");
+  const intervalUs = exactDuration(interval, "us");
+  return {
+    argv: [
+      ...(["sh", "-c", REPORT, "sh", "cyclictest", "--quiet", "--mlockall", "--policy=fifo"] as const),
+      ...[`--priority=${priority}`, `--interval=${intervalUs}`, "--distance=0", `--duration=${seconds}`],
+      ...[
+        `--histogram=${exactDuration(histogramMax, "us")}`,
+        `--affinity=${cpus.format()}`,
+        `--threads=${cpus.size}`,
+        `--mainaffinity=${main.format()}`,
+      ],
+    ],
+    seconds,
+    repetitions,
+    expected: Math.floor((seconds * 1e6) / intervalUs),
+  };
+}
+
+const REPORT =
+  'file=$(mktemp) && "$@" --json="$file" >/dev/null && cat "$file"; code=$?; rm -f "$file"; exit $code';
+
+export interface RoundTripPlan {
+  readonly argv: Argv;
+  readonly seconds: number;
+  readonly repetitions: number;
+  readonly count: number;
+}
+
+/** ping with numeric output, on its schedule whether or not answers come. */
+export function planRoundTrip({
+  target,
+  count = 100,
+  interval = "20ms",
+  payload = 18,
+  repetitions = 3,
+}: RoundTripInputs): RoundTripPlan {
+  const milliseconds = exactDuration(interval, "ms");
+  return {
+    argv: [
+      "ping",
+      "-n",
+      "-O",
+      "-c",
+      `${count}`,
+      "-i",
+      `${milliseconds / 1000}`,
+      "-s",
+      `${payload}`,
+      "-W",
+      "5",
+      target,
+    ],
+    seconds: Math.ceil((count * milliseconds) / 1000),
+    repetitions,
+    count,
+  };
+}
+
+/** Name of the transient unit that a run on a host lives in. */
+export const unitOf = (tag: string, name: string) => `nfvlab-${tag}-${name}`;
+
+/** Runs a program as a unit of its own with a time limit: a connection that is lost leaves nothing behind. */
+export function inUnit(unit: string, seconds: number, argv: Argv): Argv {
+  const properties = [`--property=RuntimeMaxSec=${seconds}`, "--property=LimitMEMLOCK=infinity"];
+  return [
+    "systemd-run",
+    `--unit=${unit}`,
+    "--wait",
+    "--pipe",
+    "--collect",
+    "--quiet",
+    ...properties,
+    ...argv,
+  ];
+}
+
+export function stopUnit(unit: string): Step[] {
+  return [
+    {
+      purpose: `stop ${unit}`,
+      argv: [
+        "sh",
+        "-c",
+        'systemctl stop "$1" 2>/dev/null; systemctl reset-failed "$1" 2>/dev/null; true',
+        "sh",
+        `${unit}.service`,
+      ],
+    },
+  ];
+}

@@ -1,0 +1,115 @@
+import { metricOf } from "../../measure/metric.ts";
+import { type CyclictestRun, parseCyclictest } from "../../observe/cyclictest.ts";
+import { type CyclictestPlan, inUnit, planCyclictest, stopUnit, unitOf } from "../../plan/benchmarks.ts";
+import { cyclictest } from "../../schema/benchmarks.ts";
+import type { Inputs } from "../../schema/definition.ts";
+import type { HostFacts } from "../../schema/facts.ts";
+import { CpuSet } from "../../units/cpuset.ts";
+import { formatNanoseconds } from "../../units/duration.ts";
+import { HostError, InputError } from "../../units/errors.ts";
+import { runInGuest } from "../guest-agent.ts";
+import type { Handler, Host, Operation } from "../handler.ts";
+import { measuring } from "../measuring.ts";
+
+/** Beyond the run itself: start, locking memory, writing the report, s. */
+const SLACK_S = 60;
+
+export const cyclictestHandler: Handler<typeof cyclictest> = {
+  definition: cyclictest,
+  probes: {},
+
+  id: ({ host, name }) => `${host.name}/bench/${name}`,
+
+  create: async (operation, inputs) => {
+    const host = operation.host(inputs.host);
+    const { subject } = inputs;
+    const where = subject.kind === "host" ? host.name : `guest ${subject.domain}`;
+    const record = await measuring(
+      host,
+      { kind: "cyclictest", subject: `${where}, CPUs ${subject.cpus}` },
+      async (facts) => {
+        const plan = planCyclictest(inputs, housekeepingFor(inputs, facts));
+        const runs: CyclictestRun[] = [];
+        for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
+          const slowest = Math.max(0, ...runs.flatMap(({ threads }) => threads.map(({ maxNs }) => maxNs)));
+          const soFar = runs.length === 0 ? "" : `, max ${formatNanoseconds(slowest)} so far`;
+          const status = () => operation.status(`repetition ${repetition}/${plan.repetitions}${soFar}`);
+          runs.push(parseCyclictest(await runOnce(operation, host, inputs, plan, status)));
+        }
+        const metric = metricOf(
+          { name: `${subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
+          runs.map(({ threads }) => ({
+            buckets: threads.flatMap(({ buckets }) => buckets),
+            overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
+            max: Math.max(...threads.map(({ maxNs }) => maxNs)),
+            expected: plan.expected * threads.length,
+          })),
+        );
+        return {
+          metrics: [metric],
+          tool: { command: plan.argv.slice(4), version: `cyclictest ${runs[0]?.version}` },
+        };
+      },
+    );
+    return { record };
+  },
+
+  // A measurement is history: nothing on the machine can change it.
+  read: async (_, state) => state,
+  update: async (_, __, prior) => ({ record: prior.record }),
+  delete: async () => undefined,
+};
+
+function housekeepingFor({ subject, host }: Inputs<typeof cyclictest>, facts: HostFacts): CpuSet {
+  const cpus = CpuSet.parse(subject.cpus);
+  if (subject.kind === "guest") return CpuSet.parse("0");
+  const online = CpuSet.parse(facts.onlineCpus);
+  if (!cpus.isSubsetOf(online)) {
+    throw new InputError({
+      code: "cpu-unknown",
+      property: "subject.cpus",
+      problem: `CPU ${cpus.minus(online).format()} is not online on ${host.name}`,
+      observed: cpus.format(),
+      expected: `CPUs among ${online.format()}`,
+    });
+  }
+  return online.minus(CpuSet.parse(facts.kernel.isolatedCpus)).minus(cpus);
+}
+
+async function runOnce(
+  operation: Operation,
+  host: Host,
+  { name, subject }: Inputs<typeof cyclictest>,
+  plan: CyclictestPlan,
+  status: () => void,
+): Promise<string> {
+  const { signal } = operation;
+  const timeoutMs = (plan.seconds + SLACK_S) * 1000;
+  status();
+  if (subject.kind === "guest") {
+    const { code, stdout, stderr } = await runInGuest(host, subject.domain, plan.argv, {
+      timeoutMs,
+      signal,
+      onProgress: status,
+    });
+    if (code !== 0)
+      throw new HostError({
+        code: "benchmark-failed",
+        problem: `cyclictest failed in guest ${subject.domain}`,
+        observed: `exit code ${code}: ${stderr.trim()}`,
+      });
+    return stdout;
+  }
+  const unit = unitOf(operation.tag, name);
+  await host.execute(stopUnit(unit));
+  try {
+    return (
+      await host.transport.run({ argv: inUnit(unit, plan.seconds + SLACK_S, plan.argv), timeoutMs, signal })
+    ).stdout;
+  } catch (error) {
+    await host.transport
+      .execute({ ...stopUnit(unit)[0], argv: stopUnit(unit)[0]?.argv ?? ["true"] })
+      .catch(() => undefined);
+    throw error;
+  }
+}
