@@ -1,7 +1,8 @@
 import type { HostFacts } from "../schema/facts.ts";
-import { cpuTopology } from "./cpus.ts";
+import { cpusOf, cpuTopology } from "./cpus.ts";
 import { hugepagePools } from "./hugepages.ts";
 import { identityFiles, isEmulated, virtualization } from "./identity.ts";
+import { listedCpus } from "./lscpu.ts";
 import { numaNodes } from "./memory.ts";
 import { nicsOf, pciFiles, pciLinks } from "./nics.ts";
 import type { Observed } from "./probe.ts";
@@ -9,7 +10,8 @@ import { softwareVersions } from "./versions.ts";
 
 /** Everything that makes up a machine's facts, for one round trip. */
 export const hostFactsProbes = {
-  cpus: cpuTopology,
+  listed: listedCpus,
+  topology: cpuTopology,
   nodes: numaNodes,
   pools: hugepagePools,
   identity: identityFiles,
@@ -20,7 +22,7 @@ export const hostFactsProbes = {
 };
 
 export function hostFactsOf(observed: Observed<typeof hostFactsProbes>): HostFacts {
-  const { cpus, nodes, pools, identity, versions } = observed;
+  const { listed, topology, nodes, pools, identity, versions } = observed;
   const { hostname, machineId, bootId, vendor, product, serial, uuid, bios } = identity;
   const { cpuModel, microcode, ...software } = versions;
   return {
@@ -37,16 +39,16 @@ export function hostFactsOf(observed: Observed<typeof hostFactsProbes>): HostFac
       version: identity.kernelVersion,
       realtime: identity.realtime,
       arguments: identity.kernelArguments,
-      isolatedCpus: cpus.isolated.format(),
-      nohzFullCpus: cpus.nohzFull.format(),
+      isolatedCpus: topology.isolated.format(),
+      nohzFullCpus: topology.nohzFull.format(),
       clocksource: identity.clocksource,
     },
     cpuModel,
     ...defined({ microcode }),
-    onlineCpus: cpus.online.format(),
-    simultaneousMultithreading: cpus.simultaneousMultithreading,
-    cpus: [...cpus.cpus],
-    caches: [...cpus.caches],
+    onlineCpus: topology.online.format(),
+    simultaneousMultithreading: topology.simultaneousMultithreading,
+    cpus: cpusOf(listed, topology),
+    caches: [...topology.caches],
     numaNodes: nodes.map(({ cpus: own, distances, ...node }) => ({
       ...node,
       cpus: own.format(),

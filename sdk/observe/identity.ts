@@ -10,9 +10,6 @@ export interface ObservedIdentity {
   readonly serial?: string;
   readonly uuid?: string;
   readonly bios?: string;
-  readonly virtualization: string;
-  /** Made by this SDK, or run by an emulator: its timings mean nothing. */
-  readonly emulated: boolean;
   readonly kernelRelease: string;
   readonly kernelVersion: string;
   readonly realtime: boolean;
@@ -23,7 +20,7 @@ export interface ObservedIdentity {
 const DMI = "/sys/class/dmi/id";
 
 /** Who a machine is, which boot this is, and what it booted. */
-export const identityFiles: Probe<Omit<ObservedIdentity, "virtualization" | "emulated">> = {
+export const identityFiles: Probe<ObservedIdentity> = {
   name: "identity",
   ask: {
     kind: "files",
@@ -62,6 +59,7 @@ export const identityFiles: Probe<Omit<ObservedIdentity, "virtualization" | "emu
   },
 };
 
+/** What the machine runs on, as systemd sees it. */
 export const virtualization: Probe<string> = {
   name: "virtualization",
   ask: { kind: "command", argv: ["systemd-detect-virt"] },
@@ -69,6 +67,7 @@ export const virtualization: Probe<string> = {
   parse: ({ stdout }) => stdout.trim() || "none",
 };
 
+/** Made by this SDK, or run by an emulator without virtualisation: its timings mean nothing. */
 export function isEmulated(identity: Pick<ObservedIdentity, "vendor">, virtualizationKind: string): boolean {
   return identity.vendor === "nfvlab" || virtualizationKind === "qemu";
 }

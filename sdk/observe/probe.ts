@@ -46,7 +46,7 @@ export function filesOf(answer: Answer): Map<string, string[]> {
 
 // PCI addresses hold colons themselves: the path ends at the first colon behind the last slash of the function's folder.
 function pciPathEnd(line: string): number {
-  return (/^\/sys\/bus\/pci\/devices\/[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\/[^:]*/.exec(line) ?? [
+  return (/^\/sys\/bus\/pci\/devices\/[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\/[^:]*/.exec(line) ?? [
     "",
   ])[0].length;
 }

@@ -1,3 +1,4 @@
+import { unreadable } from "./parse-error.ts";
 import type { Probe } from "./probe.ts";
 
 export interface ObservedVersions {
@@ -11,10 +12,12 @@ export interface ObservedVersions {
   readonly rtTests?: string;
 }
 
-const SCRIPT = `grep -m1 '^model name' /proc/cpuinfo
+// Daemons live in sbin, which is not on everybody's path. Only their programs are asked, so none needs to run.
+const SCRIPT = `PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+grep -m1 '^model name' /proc/cpuinfo || lscpu | grep -m1 '^Model name'
 grep -m1 '^microcode' /proc/cpuinfo
 ovs-vswitchd --version
-for qemu in qemu-system-x86_64 /usr/libexec/qemu-kvm; do $qemu --version && break; done
+for qemu in qemu-system-x86_64 qemu-system-aarch64 /usr/libexec/qemu-kvm; do $qemu --version && break; done
 libvirtd --version || virtqemud --version
 tuned-adm --version
 cyclictest --help | head -n 1`;
@@ -23,21 +26,23 @@ cyclictest --help | head -n 1`;
 export const softwareVersions: Probe<ObservedVersions> = {
   name: "versions",
   ask: { kind: "command", argv: ["sh", "-c", `{ ${SCRIPT}; } 2>&1; true`] },
-  parse: ({ stdout }) => {
+  parse: (answer) => {
     const find = (name: string, pattern: RegExp) => {
-      const found = pattern.exec(stdout)?.[1]?.trim();
+      const found = pattern.exec(answer.stdout)?.[1]?.trim();
       return found === undefined ? {} : { [name]: found };
     };
-    return {
-      cpuModel: "",
-      ...find("cpuModel", /^model name\s*:\s*(.+)$/m),
-      ...find("microcode", /^microcode\s*:\s*(\S+)$/m),
+    const versions = {
+      ...find("cpuModel", /^model name\s*:\s*(.+)$/im),
+      ...find("microcode", /^microcode\s*:\s*(\S+)\s*$/m),
       ...find("ovs", /\(Open vSwitch\) (\S+)/),
       ...find("dpdk", /^DPDK (\S+)/m),
-      ...find("qemu", /^QEMU emulator version (\S+)/m),
+      ...find("qemu", /^QEMU emulator version ([^\s(]+)/m),
       ...find("libvirt", /\(libvirt\) (\S+)/),
       ...find("tuned", /^tuned-adm (\S+)/m),
       ...find("rtTests", /^cyclictest V (\S+)/m),
     };
+    if (Object.keys(versions).length === 0)
+      throw unreadable("the CPU's model and the programs' versions", answer);
+    return { cpuModel: "", ...versions };
   },
 };

@@ -4,19 +4,24 @@ import { defineFunction, defineResource } from "./definition.ts";
 import { triggers } from "./fields.ts";
 
 export const CpuFacts = z.object({
-  cpu: z.number(),
+  cpu: z.number().meta({ description: "Logical CPU number." }),
   online: z.boolean(),
-  package: z.number(),
-  core: z.number(),
-  numaNode: z.number(),
+  package: z.number().meta({ description: "Socket; -1 of a CPU that is offline." }),
+  core: z.number().meta({
+    description: "Core as lscpu numbers them, unique over the whole machine; -1 of a CPU that is offline.",
+  }),
+  numaNode: z.number().meta({ description: "-1 of a CPU that is offline." }),
   siblings: z.string().meta({ description: "Logical CPUs of the same physical core, this one among them." }),
   lastLevelCache: z.string().meta({ description: "CPUs that share the last-level cache." }),
-  governor: z.string().optional(),
+  governor: z
+    .string()
+    .optional()
+    .meta({ description: "Absent where nothing scales the frequency, as in most virtual machines." }),
   maxFrequencyKhz: z.number().optional(),
 });
 
 export const HugepagePool = z.object({
-  size: z.string(),
+  size: z.string().meta({ description: "For instance 2MiB." }),
   total: z.number(),
   free: z.number(),
   surplus: z.number(),
@@ -24,10 +29,10 @@ export const HugepagePool = z.object({
 
 export const NumaNodeFacts = z.object({
   node: z.number(),
-  cpus: z.string(),
+  cpus: z.string().meta({ description: "Empty for a node of memory alone." }),
   memoryTotalKib: z.number(),
   memoryFreeKib: z.number(),
-  distances: z.array(z.number()),
+  distances: z.array(z.number()).meta({ description: "To each node in order; 10 is the node itself." }),
   hugepages: z.array(HugepagePool),
 });
 
