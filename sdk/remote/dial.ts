@@ -91,8 +91,6 @@ async function dialOnce(
   } finally {
     signal.removeEventListener("abort", abandon);
   }
-  // An error after the handshake is emitted here and nowhere else: without a listener it would end the process.
-  session.connection?.on("error", () => session.dispose());
   session.connection?.setMaxListeners(LISTENERS);
   session.connection?.setNoDelay(true);
   return session;

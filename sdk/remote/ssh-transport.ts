@@ -171,6 +171,7 @@ export class SshTransport implements Transport {
     const forget = () => {
       if (this.#session === session) this.#session = undefined;
     };
+    // An error after the handshake is emitted here and nowhere else: without a listener it would end the process.
     session.then(({ connection }) => {
       if (connection === null) forget();
       else connection.on("error", forget).on("end", forget).on("close", forget);
