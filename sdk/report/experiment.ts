@@ -1,0 +1,90 @@
+/** An experiment as a report sees it: plain data, whatever it came from. */
+export interface Experiment {
+  readonly project: string;
+  readonly stack: string;
+  readonly madeAt: string;
+  readonly hosts: readonly ReportedHost[];
+  readonly records: readonly ReportedRecord[];
+  readonly verdicts: readonly Verdict[];
+}
+
+export interface ReportedHost {
+  readonly name: string;
+  readonly emulated: boolean;
+  readonly address: string;
+  readonly description: string;
+  readonly nodes: readonly ReportedNode[];
+  readonly bridges: readonly ReportedBridge[];
+  readonly guests: readonly ReportedGuest[];
+}
+
+export interface ReportedNode {
+  readonly node: number;
+  readonly cpus: readonly ReportedCpu[];
+  /** `512 × 2MiB`. */
+  readonly hugepages: readonly string[];
+}
+
+export type Role = "housekeeping" | "isolated" | "pmd" | "vcpu" | "other";
+
+export interface ReportedCpu {
+  readonly cpu: number;
+  readonly role: Role;
+  /** What the role is for: the guest of a vCPU. */
+  readonly detail?: string;
+}
+
+export interface ReportedBridge {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly socket?: string;
+    readonly up: boolean;
+  }[];
+}
+
+export interface ReportedGuest {
+  readonly name: string;
+  readonly memory: string;
+  readonly numaNode: number;
+  readonly vcpuPins: readonly string[];
+  readonly running: boolean;
+  readonly sockets: readonly string[];
+}
+
+export interface ReportedRecord {
+  readonly name: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly functional: boolean;
+  readonly valid: boolean;
+  readonly invalidReasons: readonly string[];
+  readonly startedAt: string;
+  readonly command: string;
+  readonly metrics: readonly ReportedMetric[];
+  /** What was in force, by name. */
+  readonly inForce: Readonly<Record<string, string>>;
+}
+
+export interface ReportedMetric {
+  readonly name: string;
+  readonly samples: number;
+  readonly missing: number;
+  readonly overflow: number;
+  readonly minNs: number;
+  readonly maxNs: number;
+  readonly medianNs: number;
+  readonly interval: { readonly lowNs: number; readonly highNs: number; readonly method: string };
+  readonly percentiles: readonly (readonly [name: string, ns: number | null])[];
+  /** The percentile curve, for drawing. */
+  readonly curve: readonly (readonly [percentile: number, ns: number])[];
+}
+
+export interface Verdict {
+  readonly policy: string;
+  readonly level: "mandatory" | "advisory";
+  readonly message: string;
+  readonly passed: boolean;
+}
