@@ -2,6 +2,7 @@ import { cpuTopology } from "../../observe/cpus.ts";
 import { domains, guestPlatform } from "../../observe/domains.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
 import { ovsDatabase, pollModeThreads, type Switch } from "../../observe/ovs.ts";
+import type { Observed } from "../../observe/probe.ts";
 import {
   checkDomain,
   checkDomainOwner,
@@ -23,7 +24,7 @@ import { type Handler, type Host, Incomplete, type Operation } from "../handler.
 const probes = { domains };
 const started = { domains, database: ovsDatabase, threads: pollModeThreads };
 const LINK_MS = 60_000;
-const BOOT_MS = 240_000;
+const BOOT_MS = 300_000;
 const SHUTDOWN_MS = 20_000;
 
 export const domainHandler: Handler<typeof libvirtDomain> = {
@@ -95,21 +96,13 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
   const defined = (await host.observeNow(probes)).domains.find((domain) => domain.name === name);
   if (defined !== undefined) await host.execute(planPins(inputs, defined));
 
-  const fault = (facts: Pick<Awaited<typeof after>, "domains" | "database" | "threads">) =>
-    domainFault(
-      inputs,
-      facts.domains.find((domain) => domain.name === name),
-      interfacesOf(facts.database),
-      facts.threads,
-    );
-  const after: ReturnType<typeof host.observeNow<typeof started>> = host.waitFor(
-    started,
-    (facts) => fault(facts) === undefined,
-    { timeoutMs: LINK_MS },
-  );
-  const facts = await after;
-  const wrong =
-    fault(facts) ?? (inputs.guestAgent === false ? undefined : await bootFault(operation, host, name));
+  // The switch's port is connected only once the guest's driver is up, so the guest is waited for first.
+  const booted = inputs.guestAgent === false ? undefined : await bootFault(operation, host, name);
+  operation.status(`waiting for the switch to serve ${name}`);
+  const facts = await host.waitFor(started, (now) => faultIn(inputs, now) === undefined, {
+    timeoutMs: LINK_MS,
+  });
+  const wrong = booted ?? faultIn(inputs, facts);
   const domain = facts.domains.find((candidate) => candidate.name === name);
   const outputs = {
     uuid: domain?.uuid ?? "",
@@ -122,6 +115,14 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
     throw new Incomplete(error as Error, outputs, domain === undefined ? {} : observedDomain(inputs, domain));
   }
   return outputs;
+}
+
+function faultIn(
+  inputs: Inputs<typeof libvirtDomain>,
+  { domains: all, database, threads }: Observed<typeof started>,
+): string | undefined {
+  const domain = all.find(({ name }) => name === inputs.name);
+  return domainFault(inputs, domain, interfacesOf(database), threads);
 }
 
 async function bootFault(operation: Operation, host: Host, name: string): Promise<string | undefined> {
