@@ -51,8 +51,13 @@ export function algorithmsFor(pinned: readonly HostKey[]): string[] {
 
 /** A new ed25519 key pair in OpenSSH's forms. */
 export function generateKeyPair(): { privateKey: string; publicKey: string } {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519");
-  return { privateKey: pair.private, publicKey: pair.public };
+  // ssh2 strips leading zero bytes of a key, so one pair in 256 is a byte short and no program can read it.
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519");
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) {
+      return { privateKey: pair.private, publicKey: pair.public };
+    }
+  }
 }
 
 // Lines that begin with a marker, `@revoked` and `@cert-authority`, pin no key and are refused with the rest.

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import ssh2 from "ssh2";
 import { afterAll, describe, expect, test } from "vitest";
 import { algorithmsFor, fingerprint, generateKeyPair, parseHostKeys } from "../../sdk/remote/host-keys.ts";
 
@@ -60,5 +61,16 @@ test("generated keys are OpenSSH's own kind, with the fingerprint that ssh-keyge
     expect(execFileSync("ssh-keygen", ["-l", "-f", file], { encoding: "utf8" })).toContain(
       fingerprint(publicKey),
     );
+  }
+});
+
+test("every generated pair is usable, also one whose key begins with zero bytes", () => {
+  const message = Buffer.from("signed");
+  for (let run = 0; run < 1000; run += 1) {
+    const { privateKey, publicKey } = generateKeyPair();
+    const [signer, verifier] = [privateKey, publicKey].map((text) => ssh2.utils.parseKey(text));
+    if (signer === undefined || signer instanceof Error) throw new Error(`no private key: ${signer}`);
+    if (verifier === undefined || verifier instanceof Error) throw new Error(`no public key: ${verifier}`);
+    expect(verifier.verify(message, signer.sign(message))).toBe(true);
   }
 });
