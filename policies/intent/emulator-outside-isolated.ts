@@ -1,0 +1,59 @@
+import { labPolicy } from "../lab-policy.ts";
+import type { CpuRole, Machine } from "../machine.ts";
+import { cited, cpusOf } from "../sentence.ts";
+
+const KEPT_FREE: readonly CpuRole[] = ["isolated", "pmd", "vcpu"];
+
+/**
+ * QEMU's own threads, which emulate devices and talk to libvirt, run outside the isolated set and off every poll-mode and vCPU CPU.
+ *
+ * They wake at any time and for as long as it takes. On a vCPU's CPU each wake-up is a pause of the guest; and since the kernel balances no
+ * load among isolated CPUs, several of them there pile up on one.
+ *
+ * Change `emulatorCpus` of the domain to housekeeping CPUs.
+ *
+ * @severity high
+ * @see https://libvirt.org/formatdomain.html#cpu-tuning (emulatorpin)
+ */
+export const emulatorOutsideIsolated = labPolicy({
+  name: "emulator-outside-isolated",
+  description: "Emulator threads stay off isolated, poll-mode and vCPU CPUs.",
+  severity: "high",
+  remediationSteps: "Set emulatorCpus to housekeeping CPUs.",
+  url: "https://libvirt.org/formatdomain.html#cpu-tuning",
+  notApplicable: ({ machines, unplaced }) =>
+    machines.every(({ guests }) => guests.length === 0) && !unplaced.some(isDomain)
+      ? "this stack has no guest"
+      : undefined,
+  judge: ({ machines, unplaced }, { violation, pending }) => {
+    for (const machine of machines) {
+      for (const emulator of machine.claims.filter(({ role }) => role === "emulator")) {
+        for (const claim of machine.claims.filter(({ role }) => KEPT_FREE.includes(role))) {
+          const shared = emulator.cpus.intersect(claim.cpus);
+          if (shared.size === 0) continue;
+          violation(
+            `${cpusOf(shared, machine.name)} may run ${cited(emulator)}, but ${shared.size === 1 ? "belongs" : "belong"} to ` +
+              `${cited(claim)}: change emulatorCpus${instead(machine)}.`,
+            emulator.urn,
+          );
+        }
+      }
+      if (machine.guests.length === 0) continue;
+      for (const gap of machine.gaps.filter(({ about }) => about === "cpus")) {
+        pending(`${gap.property} of ${gap.resource}`, "whether emulator threads stay off it", gap.urn);
+      }
+    }
+    for (const { name, urn } of unplaced.filter(isDomain)) {
+      pending(`host of ${name}`, "whether its emulator threads stay off isolated CPUs", urn);
+    }
+  },
+});
+
+function isDomain({ type }: { readonly type: string }): boolean {
+  return type === "nfvlab:libvirt:Domain";
+}
+
+function instead({ claims }: Machine): string {
+  const housekeeping = claims.find(({ role }) => role === "housekeeping");
+  return housekeeping === undefined ? "" : `, for instance to "${housekeeping.cpus.format()}"`;
+}
