@@ -3,61 +3,117 @@ import type { HostFacts } from "../schema/facts.ts";
 import type { Fingerprint } from "../schema/record.ts";
 import { domains, type ObservedDomain } from "./domains.ts";
 import { hostFactsOf, hostFactsProbes } from "./host-facts.ts";
-import { ovsDatabase, type Switch } from "./ovs.ts";
+import { type ObservedInterface, ovsDatabase, type Switch } from "./ovs.ts";
 import type { Observed } from "./probe.ts";
+import { idleLatencyLimit, kernelSettings } from "./settings.ts";
+import { stableDomain } from "./stable-domain.ts";
 
 /** Everything that is in force on a machine, for one round trip. */
-export const fingerprintProbes = { ...hostFactsProbes, database: ovsDatabase, domains };
+export const fingerprintProbes = {
+  ...hostFactsProbes,
+  settings: kernelSettings,
+  idleLatencyLimit,
+  database: ovsDatabase,
+  domains,
+};
 
+/**
+ * What is in force, and a hash of it. Equal hashes mean that two numbers may be compared; which boot it was does not count, and neither does what moves by
+ * itself, such as free memory.
+ *
+ * @param declared what can't be read, by name: firmware settings, cabling
+ */
 export function fingerprintOf(
   observed: Observed<typeof fingerprintProbes>,
   declared: Readonly<Record<string, string>> = {},
 ): Fingerprint {
-  return fingerprint(hostFactsOf(observed), observed.database, observed.domains, declared);
-}
-
-/** Equal hashes mean that two numbers may be compared; which boot it was does not count. */
-export function fingerprint(
-  facts: HostFacts,
-  database: Switch,
-  guests: readonly ObservedDomain[],
-  declared: Readonly<Record<string, string>>,
-): Fingerprint {
-  const { machineId, bootId } = facts.identity;
+  const facts = hostFactsOf(observed);
+  const { identity, kernel } = facts;
+  const { database, idleLatencyLimit: limit } = observed;
   const inForce = {
-    machineId,
-    kernel: `${facts.kernel.release} ${facts.kernel.version}`,
-    kernelArguments: facts.kernel.arguments,
-    isolatedCpus: facts.kernel.isolatedCpus,
-    nohzFullCpus: facts.kernel.nohzFullCpus,
-    clocksource: facts.kernel.clocksource,
+    machineId: identity.machineId,
+    firmware: [identity.vendor, identity.product, identity.bios].filter(Boolean).join(", "),
+    kernel: `${kernel.release} ${kernel.version}`,
+    kernelArguments: kernel.arguments,
+    onlineCpus: facts.onlineCpus,
+    isolatedCpus: kernel.isolatedCpus,
+    nohzFullCpus: kernel.nohzFullCpus,
+    simultaneousMultithreading: facts.simultaneousMultithreading,
+    clocksource: kernel.clocksource,
     cpuModel: facts.cpuModel,
     microcode: facts.microcode ?? null,
+    settings: { ...observed.settings, ...(limit !== undefined && { "/dev/cpu_dma_latency": `${limit}` }) },
     hugepages: Object.fromEntries(
       facts.numaNodes.flatMap(({ node, hugepages }) =>
         hugepages.map(({ size, total }) => [`node${node}/${size}`, total]),
       ),
     ),
-    versions: defined(facts.versions),
+    nics: Object.fromEntries(facts.nics.map((nic) => [nic.address, described(nic)])),
+    versions: versionsOf(facts, database),
+    switchState: database.state,
     switchOptions: database.state === "answering" ? { ...database.otherConfig } : {},
+    switchPorts: database.state === "answering" ? portsOf(database.interfaces) : {},
     guests: Object.fromEntries(
-      guests
-        .filter(({ state }) => state === "running")
-        .map(({ name, xml }) => [name, sha256(stableXml(xml))]),
+      observed.domains.filter(({ state }) => state === "running").map((guest) => [guest.name, digest(guest)]),
     ),
     declared: { ...declared },
   };
-  return { ...inForce, hash: sha256(canonical(inForce)), bootId };
+  return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
 }
 
-/** A definition without what changes from start to start. */
-export function stableXml(xml: string): string {
-  return xml
-    .replace(/(<domain[^>]*) id='\d+'/, "$1")
-    .replace(/^\s*<alias name='[^']*'\/>\n/gm, "")
-    .replace(/^\s*<seclabel[\s\S]*?<\/seclabel>\n/gm, "")
-    .replace(/ (tty|path)='\/(dev\/pts|run\/libvirt|var\/lib\/libvirt\/qemu\/channel)[^']*'/g, "")
-    .replace(/<target dev='(vnet|macvtap)\d+'\/>/g, "");
+/**
+ * What differs between two fingerprints, a line each, for the reasons of a record that is not valid.
+ *
+ * @example differencesOf(before, after); // ["settings./sys/kernel/mm/ksm/run: 0, then 1"]
+ */
+export function differencesOf(before: Fingerprint, after: Fingerprint): string[] {
+  const [one, other] = [leavesOf(before), leavesOf(after)];
+  return [...new Set([...one.keys(), ...other.keys()])]
+    .filter((path) => path !== "hash" && one.get(path) !== other.get(path))
+    .sort()
+    .map((path) => `${path}: ${one.get(path) ?? "not there"}, then ${other.get(path) ?? "not there"}`);
+}
+
+function described({
+  vendor,
+  device,
+  driver,
+  virtualFunctions,
+  physicalFunction,
+}: HostFacts["nics"][number]) {
+  return [
+    `${vendor}:${device}`,
+    driver ?? "no driver",
+    ...(virtualFunctions === undefined ? [] : [`${virtualFunctions.active} virtual functions`]),
+    ...(physicalFunction === undefined ? [] : [`of ${physicalFunction}`]),
+  ].join(", ");
+}
+
+/** A daemon that was not restarted since an upgrade runs what is no longer installed. */
+function versionsOf({ versions }: HostFacts, database: Switch): Record<string, string> {
+  const running =
+    database.state === "answering"
+      ? { ovs: database.version, ...(database.initialized && { dpdk: database.dpdkVersion }) }
+      : {};
+  return Object.fromEntries(
+    Object.entries({ ...versions, ...running }).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== "",
+    ),
+  );
+}
+
+function portsOf(interfaces: readonly ObservedInterface[]): Record<string, string> {
+  return Object.fromEntries(
+    // Whether a guest is connected and which number a port got is the switch's doing; all else was configured.
+    interfaces.map(({ name, status: _, error: __, ofport: ___, owner: ____, ...configured }) => [
+      name,
+      canonical(configured),
+    ]),
+  );
+}
+
+function digest({ xml, vcpuPins, emulatorCpus }: ObservedDomain): string {
+  return sha256(canonical({ definition: stableDomain(xml), vcpuPins, emulatorCpus }));
 }
 
 /** JSON with sorted keys: the order in which facts were gathered means nothing. */
@@ -69,12 +125,16 @@ function canonical(value: unknown): string {
   );
 }
 
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+function leavesOf(fingerprint: Fingerprint): Map<string, string> {
+  return new Map(
+    Object.entries(fingerprint).flatMap(([name, value]) =>
+      typeof value === "object" && value !== null
+        ? Object.entries(value).map(([key, leaf]) => [`${name}.${key}`, String(leaf)] as const)
+        : [[name, String(value)] as const],
+    ),
+  );
 }
 
-function defined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-  );
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

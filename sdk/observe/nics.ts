@@ -28,6 +28,8 @@ export const pciFiles: Probe<ReadonlyMap<string, readonly string[]>> = {
       "sriov_totalvfs",
       "sriov_numvfs",
       "net/*/address",
+      // A virtio card holds its interface one device further down.
+      "virtio[0-9]*/net/*/address",
     ].map((file) => `${DEVICES}/*/${file}`),
   },
   parse: filesOf,

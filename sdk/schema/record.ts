@@ -37,22 +37,43 @@ export type Metric = z.infer<typeof Metric>;
 
 /** Everything that was in force. Two results are comparable where `hash` is the same. */
 export const Fingerprint = z.object({
-  hash: z.string(),
+  hash: z
+    .string()
+    .meta({ description: "SHA-256 of all the rest but bootId: two boots of one set-up have the same." }),
   bootId: z.string(),
   machineId: z.string(),
-  kernel: z.string(),
+  firmware: z.string().meta({ description: "Vendor, product and firmware version; empty where unknown." }),
+  kernel: z.string().meta({ description: "Release and version." }),
   kernelArguments: z.string(),
+  onlineCpus: z.string(),
   isolatedCpus: z.string(),
   nohzFullCpus: z.string(),
+  simultaneousMultithreading: z.boolean(),
   clocksource: z.string(),
   cpuModel: z.string(),
   microcode: z.string().nullable(),
+  settings: z.record(z.string(), z.string()).meta({
+    description:
+      "Settings of the running kernel by path, those of each CPU under cpu*: governors, idle states, mitigations, scheduling, modules.",
+  }),
   hugepages: z.record(z.string(), z.number()).meta({ description: "Pages by node and size: node0/2MiB." }),
-  versions: z.record(z.string(), z.string()),
-  switchOptions: z.record(z.string(), z.string()).meta({ description: "Open_vSwitch.other_config." }),
-  guests: z
+  nics: z
     .record(z.string(), z.string())
-    .meta({ description: "Hash of the live XML of each running guest." }),
+    .meta({ description: "Network cards by PCI address: vendor:device, driver, virtual functions." }),
+  versions: z.record(z.string(), z.string()).meta({
+    description: "Open vSwitch and DPDK as they run, else as installed; the rest as installed.",
+  }),
+  switchState: z.enum(["absent", "silent", "answering"]).meta({
+    description:
+      "Whether Open vSwitch is installed and its database answers; only then are its options known.",
+  }),
+  switchOptions: z.record(z.string(), z.string()).meta({ description: "Open_vSwitch.other_config." }),
+  switchPorts: z
+    .record(z.string(), z.string())
+    .meta({ description: "What each interface of the switch is configured to, as JSON." }),
+  guests: z.record(z.string(), z.string()).meta({
+    description: "SHA-256 of each running guest: its live definition and the CPUs its threads may use.",
+  }),
   declared: z
     .record(z.string(), z.string())
     .meta({ description: "What was declared and can't be read: firmware settings and the like." }),
