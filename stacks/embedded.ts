@@ -3,6 +3,7 @@
  *
  * Node 0 keeps house; everything that is measured lives on node 1, where CPU 2 polls and CPU 3 is the guest's.
  */
+import * as pulumi from "@pulumi/pulumi";
 import {
   CyclictestBenchmark,
   EmulatedServer,
@@ -11,6 +12,18 @@ import {
   TunedHost,
   VhostUserVnf,
 } from "../components/index.ts";
+
+/**
+ * Who runs where. Change it and look at the preview: `pulumi config set --path placement.vcpus 1` puts the guest's vCPU on the other node, and a policy says what
+ * is wrong with that before anything is touched.
+ */
+const placement = {
+  pmdCpus: "2",
+  vcpus: "3",
+  emulatorCpus: "0-1",
+  numaNode: 1,
+  ...new pulumi.Config().getObject<object>("placement"),
+};
 
 const machine = new EmulatedServer("dut-machine", {
   numaNodes: [
@@ -33,7 +46,7 @@ const bridge = new OvsDpdkBridge(
   "br0",
   {
     host: dut,
-    pmdCpus: "2",
+    pmdCpus: placement.pmdCpus,
     socketMemory: { 1: "256MiB" },
     addresses: ["198.18.0.1/24"],
     vhostUserPorts: ["vhu0"],
@@ -45,11 +58,11 @@ const bridge = new OvsDpdkBridge(
 
 const vnf = new VhostUserVnf("vnf", {
   host: dut,
-  vcpus: "3",
-  emulatorCpus: "0-1",
+  vcpus: placement.vcpus,
+  emulatorCpus: placement.emulatorCpus,
   memory: "256MiB",
   pageSize: "2MiB",
-  numaNode: 1,
+  numaNode: placement.numaNode,
   nics: { east: { kind: "vhost-user", bridge, port: "vhu0", address: "198.18.0.2/24" } },
 });
 

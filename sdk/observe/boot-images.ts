@@ -4,6 +4,8 @@ export interface ObservedBootImage {
   readonly name: string;
   readonly kernelRelease: string;
   readonly sha256: string;
+  /** Hash of the recipe that built it. */
+  readonly recipe: string;
   /** Both files are there and are those of the manifest. */
   readonly whole: boolean;
 }
@@ -23,10 +25,10 @@ export const bootImages: Probe<readonly ObservedBootImage[]> = {
     stdout
       .split("\n")
       .map((line) => line.trim().split(" "))
-      .flatMap(([name, kernelRelease, recorded, actual]) =>
-        name === undefined || kernelRelease === undefined || recorded === undefined
+      .flatMap(([name, kernelRelease, recorded, recipe, actual]) =>
+        name === undefined || kernelRelease === undefined || recorded === undefined || recipe === undefined
           ? []
-          : [{ name, kernelRelease, sha256: recorded, whole: recorded === actual }],
+          : [{ name, kernelRelease, sha256: recorded, recipe, whole: recorded === actual }],
       ),
 };
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Step } from "./step.ts";
 
 export const IMAGE_FOLDER = "/var/lib/nfvlab/images";
@@ -19,6 +20,7 @@ export const READY_MARK = "NFVLAB-GUEST-READY";
 const INIT = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp /sbin /usr/bin /usr/sbin
 /bin/busybox --install -s /bin
+rm -f /bin/ping
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -57,8 +59,18 @@ exec /bin/busybox poweroff -f
  */
 export function buildBootImage(name: string): Step[] {
   return [
-    { purpose: `build the boot image ${name}`, argv: ["sh", "-s", name], stdin: BUILD, timeoutMs: 300_000 },
+    {
+      purpose: `build the boot image ${name}`,
+      argv: ["sh", "-s", name, recipeHash()],
+      stdin: BUILD,
+      timeoutMs: 300_000,
+    },
   ];
+}
+
+/** Tells an image of this recipe from one that an earlier release of it built. */
+export function recipeHash(): string {
+  return createHash("sha256").update(BUILD).digest("hex").slice(0, 16);
 }
 
 export function removeBootImage(name: string): Step[] {
@@ -103,7 +115,7 @@ cp "/boot/vmlinuz-$release" "$work/image/kernel"
 chmod 755 "$work/image"
 chmod 644 "$work/image/kernel" "$work/image/initramfs"
 sum=$(cd "$work/image" && sha256sum kernel initramfs | sha256sum | cut -d ' ' -f 1)
-echo "$release $sum" > "$work/image/manifest"
+echo "$release $sum $2" > "$work/image/manifest"
 mkdir -p ${IMAGE_FOLDER}
 chmod 755 /var/lib/nfvlab ${IMAGE_FOLDER}
 rm -rf "$target.part"

@@ -1,5 +1,11 @@
 import { bootImages, missingPrograms } from "../../observe/boot-images.ts";
-import { buildBootImage, IMAGE_FOLDER, IMAGE_PROGRAMS, removeBootImage } from "../../plan/boot-image.ts";
+import {
+  buildBootImage,
+  IMAGE_FOLDER,
+  IMAGE_PROGRAMS,
+  recipeHash,
+  removeBootImage,
+} from "../../plan/boot-image.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { bootImage } from "../../schema/libvirt.ts";
 import { HostError } from "../../units/errors.ts";
@@ -42,7 +48,8 @@ async function bring(operation: Operation, inputs: Inputs<typeof bootImage>) {
     });
   }
   const existing = before.images.find(({ name }) => name === inputs.name);
-  if (existing?.whole !== true) await host.execute(buildBootImage(inputs.name));
+  if (existing?.whole !== true || existing.recipe !== recipeHash())
+    await host.execute(buildBootImage(inputs.name));
   const { images } = await host.observeNow(probes);
   const image = images.find(({ name }) => name === inputs.name);
   if (image?.whole !== true) {

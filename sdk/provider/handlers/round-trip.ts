@@ -34,7 +34,8 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
         await once();
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
           operation.status(`repetition ${repetition}/${plan.repetitions}`);
-          runs.push(parsePing((await once()).stdout));
+          const { stdout, stderr } = await once();
+          runs.push(parsePing(stdout.trim() === "" ? stderr : stdout));
         }
         const answered = runs.filter(({ received }) => received > 0);
         if (answered.length === 0) {

@@ -1,0 +1,224 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ResultRecord } from "../../sdk/schema/record.ts";
+import { Engine, ended } from "./engine.ts";
+
+const policies = fileURLToPath(new URL("../../policies/", import.meta.url));
+const withPolicies = [
+  ...["--policy-pack", join(policies, "pulumi-analyzer-nfvlab")],
+  ...["--policy-pack-config", join(policies, "config/embedded.json")],
+];
+const engine = new Engine("e2e");
+const keys = mkdtempSync(join(tmpdir(), "nfvlab-e2e-"));
+
+/** The whole embedded testbed on the real engine: each test goes on from where the one before it ended. */
+describe("the embedded testbed", () => {
+  beforeAll(async () => {
+    await engine.clear();
+    expect((await engine.run("stack", "init", "--no-select")).code).toBe(0);
+  });
+
+  afterAll(async () => {
+    await engine.clear();
+    rmSync(keys, { recursive: true, force: true });
+  });
+
+  it("converges after engine and plugin were killed in the middle", async () => {
+    const child = engine.start("up", "--yes", "--skip-preview");
+    const end = ended(child);
+    await new Promise<void>((resolve) => {
+      let seen = "";
+      child.stdout?.on("data", (chunk: Buffer) => {
+        seen += chunk.toString("utf8");
+        if (/dut-machine boots: \d+ s/.test(seen)) resolve();
+      });
+      child.on("close", () => resolve());
+    });
+    const killed = killTree(child.pid as number);
+    expect(killed).toBeGreaterThan(2);
+    await end;
+
+    await engine.run("cancel", "--yes");
+    const second = await engine.run("up", "--yes", ...withPolicies);
+    expect(second.text).not.toMatch(/error:/);
+    expect(second.code).toBe(0);
+    expect(serversRunning()).toBe(1);
+    expect(onServer("virsh -q list --name | grep -c . ; ovs-vsctl list-br | wc -l")).toBe("1\n1");
+  });
+
+  it("measured three things, validly, and marked them functional", async () => {
+    const { text } = await engine.run("stack", "output", "--json");
+    const { results } = JSON.parse(text.slice(text.indexOf("{"))) as {
+      results: Record<string, ResultRecord>;
+    };
+    expect(Object.keys(results).sort()).toEqual(["guestTimers", "hostTimers", "roundTrip"]);
+    for (const record of Object.values(results)) {
+      expect(record.functional).toBe(true);
+      expect(record.metrics[0]?.samples).toBeGreaterThan(100);
+      expect(record.fingerprint.isolatedCpus).toBe("2-3");
+    }
+  });
+
+  it("changes nothing the second time", async () => {
+    const preview = await engine.run("preview", "--expect-no-changes");
+    expect(preview.code).toBe(0);
+    const up = await engine.run("up", "--yes", "--expect-no-changes");
+    expect(up.code).toBe(0);
+  });
+
+  it("finds exactly what was changed by hand, and puts exactly that back", async () => {
+    onServer("echo 0 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages || true");
+    onServer("ovs-vsctl set Open_vSwitch . other_config:pmd-cpu-mask=0x8");
+    onServer("virsh -q vcpupin vnf 0 2 --live");
+    const refresh = await engine.run("refresh", "--yes", "--diff");
+    expect(changesIn(refresh.text)).toEqual(["count", "pmdCpus", "vcpuPins[0]"]);
+    const up = await engine.run("up", "--yes", "--skip-preview", "--diff");
+    expect(up.code).toBe(0);
+    expect(changesIn(up.text)).toEqual(["count", "pmdCpus", "vcpuPins[0]"]);
+    expect(onServer("ovs-vsctl get Open_vSwitch . other_config:pmd-cpu-mask")).toBe('"0x4"');
+    expect(onServer("cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages")).toBe(
+      "512",
+    );
+    expect((await engine.run("preview", "--expect-no-changes")).code).toBe(0);
+  });
+
+  it.each([
+    ["the guest's vCPU on the other node", "vcpus", "1", /one-numa-node-per-chain/],
+    ["the guest's memory on the other node", "numaNode", "0", /one-numa-node-per-chain/],
+    ["a poll-mode thread on the vCPU's CPU", "pmdCpus", "3", /exclusive-cpus/],
+    ["emulator threads on an isolated CPU", "emulatorCpus", "2", /emulator-outside-isolated/],
+  ])("refuses %s in preview, by name", async (_, property, value, policy) => {
+    await engine.run("config", "set", "--path", `placement.${property}`, value);
+    try {
+      const preview = await engine.run("preview", ...withPolicies);
+      expect(preview.code).not.toBe(0);
+      expect(preview.text).toMatch(policy);
+    } finally {
+      await engine.run("config", "rm", "--path", `placement.${property}`);
+    }
+    expect(onServer("virsh -q list --name | grep -c .")).toBe("1");
+  });
+
+  it("keeps the stack's private key out of state, output and process list", async () => {
+    const { privateKey } = JSON.parse(readFileSync(join(engine.servers, "client-key.json"), "utf8")) as {
+      privateKey: string;
+    };
+    const body = privateKey.split("\n")[2] as string;
+    expect(body.length).toBeGreaterThan(40);
+    const state = await engine.run("stack", "export");
+    const refresh = await engine.run("refresh", "--yes", "--diff");
+    const processes = execFileSync("ps", ["-eo", "args", "-ww"]).toString();
+    for (const text of [state.text, refresh.text, processes]) expect(text).not.toContain(body);
+  });
+
+  it("finds a server that died, and starts it again with its disk and identity", async () => {
+    const before = onServer("cat /etc/machine-id; touch /root/kept; ls /root/kept");
+    process.kill(serverPid(), "SIGKILL");
+    const refresh = await engine.run("preview", "--refresh", "--diff", "--target", serverUrn());
+    expect(refresh.text).toMatch(/running/);
+    const up = await engine.run("up", "--yes", "--skip-preview", "--refresh", "--target", serverUrn());
+    expect(up.code).toBe(0);
+    expect(onServer("cat /etc/machine-id; ls /root/kept")).toBe(before);
+  });
+
+  it("leaves nothing behind", async () => {
+    const destroy = await engine.run("destroy", "--yes", "--skip-preview");
+    expect(destroy.code).toBe(0);
+    expect(serversRunning()).toBe(0);
+    expect(existsSync(engine.servers)).toBe(false);
+  });
+});
+
+/** Property paths that a `--diff` output shows as changed. */
+function changesIn(text: string): string[] {
+  const scalar = [...text.matchAll(/~ (count|pmdCpus)\s*: .* => /g)].map(([, name]) => name as string);
+  const pins = [...text.matchAll(/~ vcpuPins\s*: \[\s*~ \[(\d+)\]: .* => /g)].map(
+    ([, index]) => `vcpuPins[${index}]`,
+  );
+  const others = [...text.matchAll(/^\s+~ ([a-z]\w*)\s*: /gm)]
+    .map(([, name]) => name as string)
+    .filter((name) => !["count", "pmdCpus", "vcpuPins"].includes(name));
+  return [...new Set([...scalar, ...pins, ...others])].sort();
+}
+
+function serverUrn(): string {
+  return `urn:pulumi:${engine.stack}::nfvlab::nfvlab:components:EmulatedServer$nfvlab:emulate:Server::dut-machine-server`;
+}
+
+function serverPid(): number {
+  return Number(readFileSync(join(engine.servers, "dut-machine", "pid"), "utf8"));
+}
+
+function serversRunning(): number {
+  const listing = execFileSync("ps", ["-eo", "stat,args", "-ww"]).toString().split("\n");
+  return listing.filter(
+    (line) => !line.startsWith("Z") && line.includes("qemu-system-x86_64") && line.includes(ownUuid()),
+  ).length;
+}
+
+let uuid = "";
+function ownUuid(): string {
+  const file = join(engine.servers, "dut-machine", "identity.json");
+  if (existsSync(file)) uuid = `uuid=${(JSON.parse(readFileSync(file, "utf8")) as { uuid: string }).uuid}`;
+  return uuid;
+}
+
+/** By the system's own ssh, so that nothing of ours stands between the test and the server. */
+function onServer(command: string): string {
+  const { privateKey } = JSON.parse(readFileSync(join(engine.servers, "client-key.json"), "utf8")) as {
+    privateKey: string;
+  };
+  const identity = JSON.parse(readFileSync(join(engine.servers, "dut-machine", "identity.json"), "utf8")) as {
+    sshPort: number;
+    hostKey: { publicKey: string };
+  };
+  const [key, known] = [join(keys, "key"), join(keys, "known")];
+  writeFileSync(key, privateKey, { mode: 0o600 });
+  writeFileSync(known, `[127.0.0.1]:${identity.sshPort} ${identity.hostKey.publicKey}\n`);
+  const { status, stdout, stderr } = spawnSync(
+    "ssh",
+    [
+      "-i",
+      key,
+      "-o",
+      `UserKnownHostsFile=${known}`,
+      "-o",
+      "StrictHostKeyChecking=yes",
+      "-o",
+      "BatchMode=yes",
+      "-p",
+      `${identity.sshPort}`,
+      "root@127.0.0.1",
+      command,
+    ],
+    { encoding: "utf8" },
+  );
+  if (status === 255) throw new Error(stderr);
+  return stdout.trim();
+}
+
+/** Ends a process and all below it as a crash would; a server made by them leads a session of its own and lives on. Returns how many were ended. */
+function killTree(root: number): number {
+  const rows = execFileSync("ps", ["-eo", "pid=,ppid="])
+    .toString()
+    .trim()
+    .split("\n")
+    .map((row) => row.trim().split(/\s+/).map(Number));
+  const below = (pid: number): number[] => [
+    pid,
+    ...rows.filter(([, parent]) => parent === pid).flatMap(([child]) => below(child as number)),
+  ];
+  const all = below(root);
+  for (const pid of all) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended on its own.
+    }
+  }
+  return all.length;
+}
