@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { medianInterval, medianOf } from "../../sdk/measure/median.ts";
+import { metricOf } from "../../sdk/measure/metric.ts";
+import { recordOf } from "../../sdk/measure/record.ts";
+import type { Fingerprint } from "../../sdk/schema/record.ts";
+
+const facts = { name: "host.timer.latency", unit: "ns" as const, direction: "lower" as const };
+const repetition = fc
+  .array(fc.tuple(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 1, max: 50 })), {
+    minLength: 1,
+    maxLength: 30,
+  })
+  .map((buckets) => ({
+    buckets,
+    overflow: 0,
+    max: Math.max(...buckets.map(([value]) => value)),
+    expected: buckets.reduce((sum, [, count]) => sum + count, 0),
+  }));
+const runs = fc.array(repetition, { minLength: 1, maxLength: 8 });
+
+describe("a metric", () => {
+  it("has percentiles that rise, between minimum and maximum", () => {
+    fc.assert(
+      fc.property(runs, (repetitions) => {
+        const metric = metricOf(facts, repetitions);
+        const known = Object.values(metric.percentiles).filter(
+          (value) => value !== null && value !== undefined,
+        ) as number[];
+        expect(known).toEqual([...known].sort((a, b) => a - b));
+        // Three significant digits.
+        for (const value of known) expect(value).toBeLessThanOrEqual(metric.max * 1.001 + 1);
+      }),
+    );
+  });
+
+  it("does not depend on the order of repetitions", () => {
+    fc.assert(
+      fc.property(runs, (repetitions) => {
+        const { histogram, percentiles, samples } = metricOf(facts, repetitions);
+        expect(metricOf(facts, [...repetitions].reverse())).toMatchObject({
+          histogram,
+          percentiles,
+          samples,
+        });
+      }),
+    );
+  });
+
+  it("says nothing of a percentile that too few samples support", () => {
+    const of = (count: number) =>
+      metricOf(facts, [{ buckets: [[1000, count]], overflow: 0, max: 1000, expected: count }]).percentiles;
+    expect(of(99)).toMatchObject({ "50": 1000, "90": null });
+    expect(of(100)["90"]).not.toBeNull();
+    expect(of(999)["99"]).toBeNull();
+    expect(of(1000)["99"]).not.toBeNull();
+    expect(of(9999)["99.9"]).toBeNull();
+    expect(of(10000)["99.9"]).not.toBeNull();
+  });
+
+  it("does not know percentiles among those beyond the range", () => {
+    const metric = metricOf(facts, [{ buckets: [[1000, 850]], overflow: 150, max: 9e9, expected: 1000 }]);
+    expect(metric.percentiles).toMatchObject({ "50": 1000, "90": null, "99": null });
+    expect(metric.max).toBe(9e9);
+    expect(metric.samples).toBe(1000);
+  });
+});
+
+describe("the median's interval", () => {
+  it("holds the median, and is the range below six values", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer(), { minLength: 1, maxLength: 40 }), (values) => {
+        const { low, high, method } = medianInterval(values);
+        expect(low).toBeLessThanOrEqual(medianOf(values));
+        expect(high).toBeGreaterThanOrEqual(medianOf(values));
+        expect(method).toBe(values.length < 6 ? "range" : "order-statistics");
+      }),
+    );
+  });
+
+  it.each([
+    [6, 1, 6],
+    [10, 2, 9],
+    [20, 6, 15],
+  ])("of %d values runs from the %dth to the %dth, as the binomial tables say", (n, low, high) => {
+    expect(medianInterval(Array.from({ length: n }, (_, index) => index + 1))).toMatchObject({ low, high });
+  });
+});
+
+describe("a record", () => {
+  const before = { hash: "a", bootId: "1" } as Fingerprint;
+  const measure = (change: object = {}, missing = 0) =>
+    recordOf({
+      kind: "cyclictest",
+      subject: "dut",
+      metrics: [
+        metricOf(facts, [{ buckets: [[1000, 1000 - missing]], overflow: 0, max: 1000, expected: 1000 }]),
+      ],
+      before,
+      after: before,
+      tool: { command: ["cyclictest"], version: "2.60" },
+      startedAt: "2026-01-01T00:00:00Z",
+      durationMs: 1,
+      functional: false,
+      ...change,
+    });
+
+  it("is valid where nothing is against it", () => {
+    expect(measure()).toMatchObject({ valid: true, invalidReasons: [] });
+  });
+
+  it("is invalid where something changed meanwhile, a wake-up is missing, or there is no sample", () => {
+    expect(measure({ after: { ...before, hash: "b" } }).invalidReasons).toEqual([
+      "what was in force changed while it ran",
+    ]);
+    expect(measure({}, 50).invalidReasons[0]).toMatch(/50 of 1000 samples never came/);
+    expect(
+      measure({ metrics: [metricOf(facts, [{ buckets: [], overflow: 0, max: 0, expected: 10 }])] }).valid,
+    ).toBe(false);
+  });
+});
