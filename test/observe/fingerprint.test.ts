@@ -1,0 +1,196 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { differencesOf, fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
+import type { Answer, Observed } from "../../sdk/observe/probe.ts";
+import { Fingerprint } from "../../sdk/schema/record.ts";
+import { recorded, recordedMachine } from "./recorded.ts";
+
+type Answers = ReadonlyMap<string, Answer>;
+
+const answers = recordedMachine("machine/debian-13/emulated-server.txt");
+
+function of(all: Answers, declared: Record<string, string> = {}): Fingerprint {
+  const observed = Object.entries(fingerprintProbes).map(([key, probe]) => [
+    key,
+    probe.parse(all.get(probe.name)!),
+  ]);
+  return fingerprintOf(Object.fromEntries(observed) as Observed<typeof fingerprintProbes>, declared);
+}
+
+/** The machine's answers with one text in them changed, which must be there. */
+function changed(name: string, from: string | RegExp, to: string): Answers {
+  const answer = answers.get(name)!;
+  const stdout = answer.stdout.replace(from, to);
+  expect(stdout).not.toBe(answer.stdout);
+  return new Map([...answers, [name, { ...answer, stdout }]]);
+}
+
+const before = of(answers);
+
+test("everything that is in force, as its schema says", () => {
+  expect(Fingerprint.strict().parse(before)).toEqual(before);
+  expect(before).toMatchObject({
+    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    bootId: "8f11b4ff-355b-49a7-9fac-a94037f64b7e",
+    firmware: "nfvlab, emulated server, 1.16.3-debian-1.16.3-2",
+    kernel: "6.12.117+deb13-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.12.117-1 (2026-11-12)",
+    isolatedCpus: "2-3",
+    hugepages: { "node0/2MiB": 192, "node0/1GiB": 0, "node1/2MiB": 64, "node1/1GiB": 0 },
+    nics: {
+      "0000:00:02.0": "0x1af4:0x1000, virtio-pci",
+      "0000:21:00.0": "0x8086:0x10c9, igb, 0 virtual functions",
+      "0000:31:00.0": "0x8086:0x10c9, igb, 0 virtual functions",
+    },
+    versions: { ovs: "3.5.0", dpdk: "24.11.8", qemu: "10.0.13", libvirt: "11.3.0", rtTests: "2.60" },
+    switchState: "answering",
+    switchOptions: {
+      "dpdk-init": "true",
+      "dpdk-socket-mem": "128",
+      "pmd-cpu-mask": "0x4",
+      "pmd-sleep-max": "500",
+    },
+    guests: { "vnf probe": expect.stringMatching(/^[0-9a-f]{64}$/) },
+    declared: {},
+  });
+  expect(before.settings["/dev/cpu_dma_latency"]).toBe("2000000000");
+  expect(JSON.parse(before.switchPorts.vhu0!)).toEqual({
+    bridge: "br0",
+    type: "dpdkvhostuserclient",
+    options: { n_rxq: "1", "vhost-server-path": "/run/vhu0.sock" },
+  });
+});
+
+describe("what was changed by somebody changes the hash, and is named", () => {
+  test.each([
+    ["boot arguments", "identity", "nohz_full=2-3", "nohz_full=3", "kernelArguments"],
+    ["the kernel", "identity", "6.12.117-1 (", "6.12.117-2 (", "kernel"],
+    ["the firmware", "identity", "1.16.3-debian-1.16.3-2", "1.17.0", "firmware"],
+    ["the clock", "identity", "current_clocksource:tsc", "current_clocksource:hpet", "clocksource"],
+    ["another machine", "identity", "machine-id:0584", "machine-id:1584", "machineId"],
+    ["isolation", "cpu-topology", "cpu/isolated:2-3", "cpu/isolated:3", "isolatedCpus"],
+    ["a CPU taken offline", "cpu-topology", "cpu/online:0-3", "cpu/online:0-2", "onlineCpus"],
+    ["SMT", "cpu-topology", "smt/active:0", "smt/active:1", "simultaneousMultithreading"],
+    ["microcode", "versions", "0x1000065", "0x1000066", "microcode"],
+    ["an upgrade", "versions", "libvirtd (libvirt) 11.3.0", "libvirtd (libvirt) 11.4.0", "versions.libvirt"],
+    ["the switch's upgrade", "ovs-database", "DPDK 24.11.8", "DPDK 24.11.9", "versions.dpdk"],
+    [
+      "huge pages",
+      "hugepage-pools",
+      "hugepages-2048kB/nr_hugepages:192",
+      "hugepages-2048kB/nr_hugepages:200",
+      "hugepages.node0/2MiB",
+    ],
+    ["a NIC's driver", "pci-links", "drivers/igb\n", "drivers/vfio-pci\n", "nics.0000:21:00.0"],
+    [
+      "virtual functions",
+      "pci-files",
+      "0000:31:00.0/sriov_numvfs:0",
+      "0000:31:00.0/sriov_numvfs:2",
+      "nics.0000:31:00.0",
+    ],
+    [
+      "poll-mode CPUs",
+      "ovs-database",
+      '["pmd-cpu-mask","0x4"]',
+      '["pmd-cpu-mask","0x8"]',
+      "switchOptions.pmd-cpu-mask",
+    ],
+    ["a port's queues", "ovs-database", '["n_rxq","1"]', '["n_rxq","2"]', "switchPorts.vhu0"],
+    ["a guest's pin", "libvirt-domains", "@thread 3 CPU 0/KVM", "@thread 2 CPU 0/KVM", "guests.vnf probe"],
+    ["a guest's memory", "libvirt-domains", "mode='strict'", "mode='preferred'", "guests.vnf probe"],
+    [
+      "a guest's MAC address",
+      "libvirt-domains",
+      "52:54:00:aa:00:01",
+      "52:54:00:aa:00:02",
+      "guests.vnf probe",
+    ],
+    ["a guest that was stopped", "libvirt-domains", "@state running", "@state shut off", "guests.vnf probe"],
+    ["idle states", "idle-latency-limit", "2000000000", "0", "settings./dev/cpu_dma_latency"],
+  ])("%s", (_, name, from, to, path) => {
+    const after = of(changed(name, from, to));
+    expect(after.hash).not.toBe(before.hash);
+    expect(differencesOf(before, after).map((line) => line.slice(0, path.length + 2))).toEqual([`${path}: `]);
+  });
+
+  test("any single setting of the kernel", () => {
+    const lines = answers
+      .get("kernel-settings")!
+      .stdout.split("\n")
+      .filter((line) => /:./.test(line));
+    expect(lines.length).toBeGreaterThan(80);
+    fc.assert(
+      fc.property(fc.constantFrom(...lines), fc.stringMatching(/^[a-z0-9]{1,8}$/), (line, value) => {
+        const [path = ""] = line.split(":");
+        fc.pre(line.slice(path.length + 1).trim() !== value);
+        const after = of(changed("kernel-settings", `${line}\n`, `${path}:${value}\n`));
+        expect(after.hash).not.toBe(before.hash);
+        expect(differencesOf(before, after)).toHaveLength(1);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test("what was declared", () => {
+    const declared = of(answers, { "bios.c-states": "off" });
+    expect(declared.hash).not.toBe(before.hash);
+    expect(declared.hash).not.toBe(of(answers, { "bios.c-states": "on" }).hash);
+    expect(differencesOf(before, declared)).toEqual(["declared.bios.c-states: not there, then off"]);
+  });
+});
+
+describe("what moves by itself does not", () => {
+  test.each([
+    ["another boot", "identity", /boot_id:\w{8}/, "boot_id:00000000"],
+    ["free memory", "numa-nodes", /MemFree: +\d+/, "MemFree: 1"],
+    ["huge pages in use", "hugepage-pools", /free_hugepages:\d+/, "free_hugepages:7"],
+    ["a guest that connects", "ovs-database", '"disconnected"', '"connected"'],
+    ["a start's number", "libvirt-domains", /id='1'/, "id='9'"],
+  ])("%s", (_, name, from, to) => {
+    expect(of(changed(name, from, to)).hash).toBe(before.hash);
+  });
+
+  test("the order in which facts came", () => {
+    const lines = (text: string, order: (line: string) => number) =>
+      text
+        .trimEnd()
+        .split("\n")
+        .sort((a, b) => order(a) - order(b))
+        .join("\n");
+    fc.assert(
+      fc.property(fc.func(fc.integer()), (order) => {
+        const shuffled = new Map(answers);
+        for (const name of ["kernel-settings", "cpu-topology", "hugepage-pools", "pci-files", "pci-links"]) {
+          shuffled.set(name, { ...answers.get(name)!, stdout: lines(answers.get(name)!.stdout, order) });
+        }
+        expect(of(shuffled).hash).toBe(before.hash);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("a guest that was started again", () => {
+    const [first, again] = ["guest-started.txt", "guest-started-again.txt"].map((file) =>
+      recorded(`libvirt/11.3.0/${file}`),
+    );
+    expect(first!.stdout).toContain("<domain type='kvm' id='1'>");
+    expect(again!.stdout).toContain("<domain type='kvm' id='4'>");
+    const after = of(new Map([...answers, ["libvirt-domains", again!]]));
+    expect(after.guests).toEqual(of(new Map([...answers, ["libvirt-domains", first!]])).guests);
+    expect(differencesOf(before, after)).toEqual([]);
+    expect(after.hash).toBe(before.hash);
+  });
+});
+
+describe("a switch that is not there, or does not answer", () => {
+  test.each([
+    ["absent", { code: 127, stdout: "", stderr: "sh: ovs-vsctl: not found\n" }],
+    ["silent", { code: 1, stdout: "", stderr: "ovs-vsctl: database connection failed\n" }],
+  ])("%s", (state, answer) => {
+    const after = of(new Map([...answers, ["ovs-database", answer]]));
+    expect(after).toMatchObject({ switchState: state, switchOptions: {}, switchPorts: {} });
+    // What is installed is known even so.
+    expect(after.versions.ovs).toBe("3.5.0");
+    expect(after.hash).not.toBe(before.hash);
+  });
+});
