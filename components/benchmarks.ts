@@ -21,8 +21,26 @@ export interface CyclictestBenchmarkArgs {
   readonly rerunOn?: readonly pulumi.Input<unknown>[];
 }
 
+/** A record in short: what a reader asks first. */
+export interface BenchmarkResults {
+  readonly valid: boolean;
+  /** Measured where timings mean nothing: on an emulated server. */
+  readonly functional: boolean;
+  readonly invalidReasons: readonly string[];
+  /** By the metric's name; a percentile that too few samples support is left out. */
+  readonly metrics: Readonly<Record<string, MetricResults>>;
+}
+
+export interface MetricResults {
+  readonly unit: string;
+  readonly samples: number;
+  readonly percentiles: Readonly<Record<string, number>>;
+  readonly max: number;
+}
+
 interface Measured {
   readonly record: pulumi.Output<ResultRecord>;
+  readonly results: pulumi.Output<BenchmarkResults>;
 }
 
 /**
@@ -33,7 +51,9 @@ interface Measured {
  * export const p99Ns = timers.record.apply(({ metrics }) => metrics[0]?.percentiles["99"]);
  */
 export class CyclictestBenchmark extends LabComponent<Measured> {
+  /** The whole record: histogram, fingerprint, command. */
   declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
 
   constructor(name: string, args: CyclictestBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     const guest = "domain" in args.on ? args.on : undefined;
@@ -55,7 +75,7 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
         },
         { dependsOn: [...host.pools, ...(guest === undefined ? [] : [guest.domain]), ...(args.after ?? [])] },
       );
-      return { record: run.record };
+      return measured(run.record);
     });
   }
 }
@@ -79,7 +99,9 @@ export interface LatencyBenchmarkArgs {
  * const rtt = new LatencyBenchmark("vnf-to-bridge", { from: vnf, to: "198.18.0.1" });
  */
 export class LatencyBenchmark extends LabComponent<Measured> {
+  /** The whole record: histogram, fingerprint, command. */
   declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
 
   constructor(name: string, args: LatencyBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     const { host, domain, domainName } = args.from;
@@ -98,9 +120,32 @@ export class LatencyBenchmark extends LabComponent<Measured> {
         },
         { dependsOn: [domain, ...(args.after ?? [])] },
       );
-      return { record: run.record };
+      return measured(run.record);
     });
   }
+}
+
+function measured(record: pulumi.Output<ResultRecord>): Measured {
+  const results = record.apply(
+    ({ valid, functional, invalidReasons, metrics }): BenchmarkResults => ({
+      valid,
+      functional,
+      invalidReasons,
+      metrics: Object.fromEntries(
+        metrics.map(({ name, unit, samples, percentiles, max }) => [
+          name,
+          { unit, samples, percentiles: supported(percentiles), max },
+        ]),
+      ),
+    }),
+  );
+  return { record, results };
+}
+
+function supported(percentiles: Readonly<Record<string, number | null>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(percentiles).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
 }
 
 function timing({

@@ -5,6 +5,7 @@ import type {
   StackValidationArgs,
   StackValidationPolicy,
 } from "@pulumi/policy";
+import { runtime } from "@pulumi/pulumi";
 import { type Lab, readLab } from "./lab.ts";
 
 /** What a policy has to say. */
@@ -26,6 +27,11 @@ export interface LabPolicy {
   readonly remediationSteps: string;
   readonly url?: string;
   readonly configSchema?: PolicyConfigSchema;
+  /**
+   * What it judges: the plan, which a preview can stop, or the evidence, which lies in the past. A preview says evidence as advice: the plan
+   * in review may be the very one that mends it.
+   */
+  readonly judges: "plan" | "evidence";
   /** Why the policy has nothing to say about this stack; undefined where it has. */
   notApplicable(lab: Lab, args: StackValidationArgs): string | undefined;
   judge(lab: Lab, findings: Findings, args: StackValidationArgs): void;
@@ -40,7 +46,7 @@ export interface LabPolicy {
  * export const exclusiveCpus = labPolicy({ name: "exclusive-cpus", …, judge: ({ machines }, { violation }) => { … } });
  */
 export function labPolicy(policy: LabPolicy): StackValidationPolicy {
-  const { notApplicable, judge, ...described } = policy;
+  const { notApplicable, judge, judges, ...described } = policy;
   return {
     ...described,
     enforcementLevel: "mandatory",
@@ -52,7 +58,10 @@ export function labPolicy(policy: LabPolicy): StackValidationPolicy {
       judge(
         lab,
         {
-          violation: (message, urn) => report(message, urn),
+          violation: (message, urn) => {
+            if (judges === "evidence" && runtime.isDryRun()) advise(report, message, urn);
+            else report(message, urn);
+          },
           pending: (missing, undecided, urn) => {
             const message = `${missing} isn't known yet, so ${undecided} can't be judged; it is judged once that is known.`;
             if (said.has(message)) return;

@@ -55,7 +55,7 @@ export interface Switch {
   readonly resource: PolicyResource;
   readonly pmd: CpuClaim | undefined;
   /** Bytes by NUMA node; undefined where the daemon takes memory as it needs it. */
-  readonly socketMemory: ReadonlyMap<number, number> | undefined;
+  readonly socketMemory: ReadonlyMap<number, Reading<number>> | undefined;
 }
 
 export interface SwitchPort {
@@ -177,23 +177,26 @@ function cpus(
 function switchFrom(daemon: PolicyResource, know: Know): Switch {
   const [pmd] = cpus(know, daemon, "pmd", ["pmdCpus"], "the poll-mode threads", "switch");
   const nodes = know(daemon, "memory", ["socketMemory"], keys(daemon, "socketMemory"));
-  const socketMemory = nodes?.flatMap((node) => {
+  const socketMemory = nodes?.map((node) => {
     const size = know(daemon, "memory", ["socketMemory", node], text(daemon, "socketMemory", node));
-    return size === undefined ? [] : [[Number(node), bytes(size)] as const];
+    return [Number(node), size === undefined ? UNKNOWN : bytes(size)] as const;
   });
   return { resource: daemon, pmd, socketMemory: socketMemory && new Map(socketMemory) };
 }
 
-function switchDemand(
-  daemon: PolicyResource,
-  socketMemory: ReadonlyMap<number, number> | undefined,
-): MemoryDemand[] {
-  return [...(socketMemory ?? [])].map(([numaNode, amount]) => ({
-    ...where(daemon, ["socketMemory", String(numaNode)]),
-    bytes: amount,
-    numaNode,
-    holder: "the switch",
-  }));
+function switchDemand(daemon: PolicyResource, socketMemory: Switch["socketMemory"]): MemoryDemand[] {
+  return [...(socketMemory ?? [])].flatMap(([numaNode, amount]) =>
+    typeof amount === "number"
+      ? [
+          {
+            ...where(daemon, ["socketMemory", String(numaNode)]),
+            bytes: amount,
+            numaNode,
+            holder: "the switch",
+          },
+        ]
+      : [],
+  );
 }
 
 function guestFrom(domain: PolicyResource, know: Know): Guest {

@@ -31,6 +31,7 @@ interface Configuration {
 export const latencyBudget = labPolicy({
   name: "latency-budget",
   description: "Measured latencies keep their budgets.",
+  judges: "evidence",
   severity: "high",
   remediationSteps:
     "Find what disturbs the CPU that was measured, or give the metric the budget that it needs.",
@@ -210,10 +211,12 @@ function excessOf(
   const upper = percentile === "50" ? of("interval95", "high") : undefined;
   const bound = typeof upper === "number" ? Math.max(value, upper) : value;
   if (bound <= maxNs) return undefined;
-  const confidence =
-    bound > value ? `, ${formatNanoseconds(bound)} at the upper end of its 95 % interval` : "";
+  // Two numbers that look alike when rounded are told apart by their last digit.
+  const alike = formatNanoseconds(bound) === formatNanoseconds(maxNs);
+  const said = (ns: number) => (alike ? `${ns} ns` : formatNanoseconds(ns));
+  const confidence = bound > value ? `, ${said(bound)} at the upper end of its 95 % interval` : "";
   return (
-    `${name} ${label} is ${formatNanoseconds(value)}${confidence}, ${limit}; measured by ${benchmark.name} ` +
+    `${name} ${label} is ${said(value)}${confidence}, allowed ${said(maxNs)} (${budget}); measured by ${benchmark.name} ` +
     `(${provenance(benchmark, count)}): find what disturbs it, or raise maxNs in ${budget}.`
   );
 }

@@ -18,6 +18,7 @@ const KEPT_FREE: readonly CpuRole[] = ["isolated", "pmd", "vcpu"];
 export const emulatorOutsideIsolated = labPolicy({
   name: "emulator-outside-isolated",
   description: "Emulator threads stay off isolated, poll-mode and vCPU CPUs.",
+  judges: "plan",
   severity: "high",
   remediationSteps: "Set emulatorCpus to housekeeping CPUs.",
   url: "https://libvirt.org/formatdomain.html#cpu-tuning",
@@ -28,9 +29,12 @@ export const emulatorOutsideIsolated = labPolicy({
   judge: ({ machines, unplaced }, { violation, pending }) => {
     for (const machine of machines) {
       for (const emulator of machine.claims.filter(({ role }) => role === "emulator")) {
+        let rest = emulator.cpus;
+        // The isolated set comes first, so a CPU that is isolated and polled is said once.
         for (const claim of machine.claims.filter(({ role }) => KEPT_FREE.includes(role))) {
-          const shared = emulator.cpus.intersect(claim.cpus);
+          const shared = rest.intersect(claim.cpus);
           if (shared.size === 0) continue;
+          rest = rest.minus(shared);
           violation(
             `${cpusOf(shared, machine.name)} may run ${cited(emulator)}, but ${shared.size === 1 ? "belongs" : "belong"} to ` +
               `${cited(claim)}: change emulatorCpus${instead(machine)}.`,

@@ -18,6 +18,7 @@ import { placement, type Topology } from "../topology.ts";
 export const oneNumaNodePerChain = labPolicy({
   name: "one-numa-node-per-chain",
   description: "The vCPUs, memory, poll-mode threads and NICs of one chain are on one NUMA node.",
+  judges: "plan",
   severity: "high",
   remediationSteps: "Choose pmdCpus, socketMemory, vcpuPins and numaNode from the node of the chain's NIC.",
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/pmd/",
@@ -35,6 +36,23 @@ export const oneNumaNodePerChain = labPolicy({
         findings.pending(`the NUMA topology of ${machine.name}`, undecided, first.resource.urn);
         continue;
       }
+      for (const gap of machine.gaps.filter(({ property }) => PLACED.test(property))) {
+        findings.pending(
+          `${gap.property} of ${gap.resource}`,
+          "whether its chain stays on one node",
+          gap.urn,
+        );
+      }
+      for (const { resource, ...port } of ports) {
+        for (const property of ["bridge", "socketPath", "devargs"] as const) {
+          if (port[property] !== UNKNOWN) continue;
+          findings.pending(
+            `${property} of ${resource.name}`,
+            "whether its chain stays on one node",
+            resource.urn,
+          );
+        }
+      }
       for (const guest of guests) judgeGuest(guest, machine, topology, findings);
       for (const nic of nics(ports)) judgeNic(nic, machine, topology, findings);
     }
@@ -43,6 +61,9 @@ export const oneNumaNodePerChain = labPolicy({
     }
   },
 });
+
+/** Properties that put a part of a chain on a node. */
+const PLACED = /^(pmdCpus|socketMemory|vcpuPins)\b/;
 
 function judgeGuest(guest: Guest, machine: Machine, topology: Topology, findings: Findings): void {
   const { resource, name, numaNode: node, vcpus } = guest;
@@ -98,7 +119,7 @@ function judgeSwitches(
       );
     }
     if (socketMemory !== undefined && (socketMemory.get(node) ?? 0) === 0) {
-      const given = [...socketMemory].filter(([, bytes]) => bytes > 0).map(([other]) => `node ${other}`);
+      const given = [...socketMemory].filter(([, bytes]) => bytes !== 0).map(([other]) => `node ${other}`);
       findings.violation(
         `${served}, but the switch takes memory on ${given.join(" and ") || "no node"} only (socketMemory of ${daemon.name}): ` +
           `add node ${node} to socketMemory.`,

@@ -31,7 +31,9 @@ export async function chooseAccelerator(hypervisor: Hypervisor, cache: string): 
 /** The server runs guests of its own, so its KVM has to pass the hardware's virtualisation on. */
 async function isNested(): Promise<boolean> {
   const answers = await Promise.all(
-    ["kvm_intel", "kvm_amd"].map((module) => readFile(`/sys/module/${module}/parameters/nested`, "utf8").catch(() => "")),
+    ["kvm_intel", "kvm_amd"].map((module) =>
+      readFile(`/sys/module/${module}/parameters/nested`, "utf8").catch(() => ""),
+    ),
   );
   return answers.some((answer) => /^[Y1]/.test(answer));
 }

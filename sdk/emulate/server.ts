@@ -101,7 +101,7 @@ export async function removeServer(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const stack = dirname(folder);
   const left = await readdir(stack).catch(() => undefined);
-  if (left !== undefined && left.every((entry) => entry.startsWith("client-key"))) {
+  if (left?.every((entry) => entry.startsWith("client-key"))) {
     await rm(stack, { recursive: true, force: true });
     await rmdir(dirname(stack)).catch(() => undefined);
   }

@@ -21,13 +21,7 @@ export interface CyclictestPlan {
  * goes to standard output, and comes back from there.
  */
 export function planCyclictest(inputs: CyclictestInputs, housekeeping: CpuSet): CyclictestPlan {
-  const {
-    interval = "1ms",
-    duration = "10s",
-    priority = 95,
-    histogramMax = "20ms",
-    repetitions = 3,
-  } = inputs;
+  const { interval = "1ms", duration = "10s", priority = 95, histogramMax = "1s", repetitions = 3 } = inputs;
   const cpus = CpuSet.parse(inputs.subject.cpus);
   const main = housekeeping.size === 0 ? cpus : housekeeping;
   const seconds = exactDuration(duration, "s");

@@ -134,24 +134,23 @@ export class SshTransport implements Transport {
     path: string,
     work: (sftp: SFTPWrapper) => Promise<T>,
   ): Promise<T> {
+    const lost = (cause: Error) =>
+      connectionLost(this.host, `${path} was ${verb === "read" ? "read" : "written"}`, cause);
     return this.#limit(async () => {
       const session = await this.#connect();
       this.#roundTrips += 1;
       const sftp = await session.requestSFTP().catch((error) => {
-        throw refusedSession(this.host, error) ?? noSftp(this.host, error);
+        throw refusedSession(this.host, error) ?? noSftp(this.host, error) ?? lost(error);
       });
+      // What the server says out of turn ends the channel: that is how we notice.
+      sftp.on("error", () => undefined);
       const closed = new Promise((resolve) => sftp.once("close", resolve));
       // What is asked on a closed channel is never answered.
-      const lost = closed.then(() => Promise.reject(new Error("the transfer was cut off")));
+      const cut = closed.then(() => Promise.reject(new Error("the transfer was cut off")));
       try {
-        return await Promise.race([work(sftp), lost]);
+        return await Promise.race([work(sftp), cut]);
       } catch (error) {
-        if (isRefusal(error)) throw fileError(verb, path, this.host, error as Error);
-        throw connectionLost(
-          this.host,
-          `${path} was ${verb === "read" ? "read" : "written"}`,
-          error as Error,
-        );
+        throw isRefusal(error) ? fileError(verb, path, this.host, error as Error) : lost(error as Error);
       } finally {
         sftp.end();
         // Until the machine has closed it too, it counts as a session.
@@ -202,7 +201,8 @@ function refusedSession(host: string, error: unknown): TransportError | undefine
   });
 }
 
-function noSftp(host: string, cause: Error): HostError {
+function noSftp(host: string, cause: Error): HostError | undefined {
+  if (!/Unable to start subsystem|while establishing SFTP/.test(cause.message)) return undefined;
   return new HostError({
     code: "sftp",
     problem: `${host} does not transfer files`,

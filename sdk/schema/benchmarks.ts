@@ -40,7 +40,7 @@ export const cyclictest = defineResource({
       { min: 1, max: 99 },
       { change: "recreate" },
     ).optional(),
-    histogramMax: duration("Latencies beyond this count as overflow, whole µs. Default 20ms.", {
+    histogramMax: duration("Latencies beyond this count as overflow, whole µs. Default 1s.", {
       change: "recreate",
     }).optional(),
     repetitions,

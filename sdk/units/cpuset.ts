@@ -29,6 +29,8 @@ export class CpuSet implements Iterable<number> {
   }
 
   static parse(text: string): CpuSet {
+    // What comes from a stack's configuration may be a number, whatever its type says.
+    if (typeof text !== "string") throw notACpuList(text);
     const trimmed = text.trim();
     if (trimmed === "" || trimmed === "(null)") return CpuSet.empty;
     const included = new Set<number>();
@@ -142,15 +144,19 @@ function expand(item: string, whole: string): number[] {
   );
   const last = to ?? from;
   if (from === undefined || last === undefined || last < from || last > HIGHEST_CPU || stride === 0) {
-    throw new InputError({
-      code: "cpu-list",
-      problem: "not a CPU list",
-      observed: JSON.stringify(whole),
-      expected: `CPU numbers and ascending ranges up to ${HIGHEST_CPU}, for instance "2-9,34-41"`,
-    });
+    throw notACpuList(whole);
   }
   const cpus = Array.from({ length: last - from + 1 }, (_, offset) => from + offset);
   return used === undefined || stride === undefined
     ? cpus
     : cpus.filter((cpu) => (cpu - from) % stride < used);
+}
+
+function notACpuList(text: unknown): InputError {
+  return new InputError({
+    code: "cpu-list",
+    problem: "not a CPU list",
+    observed: JSON.stringify(text),
+    expected: `CPU numbers and ascending ranges up to ${HIGHEST_CPU}, for instance "2-9,34-41"`,
+  });
 }

@@ -51,12 +51,10 @@ describe("the embedded testbed", () => {
   });
 
   it("measured three things, validly, and marked them functional", async () => {
-    const { text } = await engine.run("stack", "output", "--json");
-    const { results } = JSON.parse(text.slice(text.indexOf("{"))) as {
-      results: Record<string, ResultRecord>;
-    };
-    expect(Object.keys(results).sort()).toEqual(["guestTimers", "hostTimers", "roundTrip"]);
-    for (const record of Object.values(results)) {
+    const records = recordsIn((await engine.run("stack", "export")).text);
+    expect(Object.keys(records).sort()).toEqual(["guest-timers-run", "host-timers-run", "vnf-to-bridge-run"]);
+    for (const record of Object.values(records)) {
+      expect(record.invalidReasons).toEqual([]);
       expect(record.functional).toBe(true);
       expect(record.metrics[0]?.samples).toBeGreaterThan(100);
       expect(record.fingerprint.isolatedCpus).toBe("2-3");
@@ -92,13 +90,13 @@ describe("the embedded testbed", () => {
     ["a poll-mode thread on the vCPU's CPU", "pmdCpus", "3", /exclusive-cpus/],
     ["emulator threads on an isolated CPU", "emulatorCpus", "2", /emulator-outside-isolated/],
   ])("refuses %s in preview, by name", async (_, property, value, policy) => {
-    await engine.run("config", "set", "--path", `placement.${property}`, value);
+    await engine.run("config", "set", property, value);
     try {
       const preview = await engine.run("preview", ...withPolicies);
       expect(preview.code).not.toBe(0);
       expect(preview.text).toMatch(policy);
     } finally {
-      await engine.run("config", "rm", "--path", `placement.${property}`);
+      await engine.run("config", "rm", property);
     }
     expect(onServer("virsh -q list --name | grep -c .")).toBe("1");
   });
@@ -116,7 +114,7 @@ describe("the embedded testbed", () => {
   });
 
   it("finds a server that died, and starts it again with its disk and identity", async () => {
-    const before = onServer("cat /etc/machine-id; touch /root/kept; ls /root/kept");
+    const before = onServer("cat /etc/machine-id; touch /root/kept; sync; ls /root/kept");
     process.kill(serverPid(), "SIGKILL");
     const refresh = await engine.run("preview", "--refresh", "--diff", "--target", serverUrn());
     expect(refresh.text).toMatch(/running/);
@@ -132,6 +130,19 @@ describe("the embedded testbed", () => {
     expect(existsSync(engine.servers)).toBe(false);
   });
 });
+
+function recordsIn(exported: string): Record<string, ResultRecord> {
+  const { deployment } = JSON.parse(exported.slice(exported.indexOf("{"))) as {
+    deployment: { resources: { urn: string; type: string; outputs?: { record?: ResultRecord } }[] };
+  };
+  return Object.fromEntries(
+    deployment.resources.flatMap(({ urn, type, outputs }) =>
+      type.startsWith("nfvlab:bench:") && outputs?.record !== undefined
+        ? [[urn.slice(urn.lastIndexOf(":") + 1), outputs.record]]
+        : [],
+    ),
+  );
+}
 
 /** Property paths that a `--diff` output shows as changed. */
 function changesIn(text: string): string[] {

@@ -93,9 +93,12 @@ describe("a guest", () => {
     const host = { online: CpuSet.parse("0-39"), pools, interfaces };
     expect(() => checkGuestHost(guest, host)).not.toThrow();
     expect(() => checkGuestHost(guest, { ...host, online: CpuSet.parse("0-2") })).toThrow(InputError);
-    expect(() => checkGuestHost(guest, { ...host, pools: [{ numaNode: 0, sizeKib: 2 ** 20, total: 10, surplus: 0, free: 7 }] })).toThrow(
-      /7 free of 10, expected 8/,
-    );
+    expect(() =>
+      checkGuestHost(guest, {
+        ...host,
+        pools: [{ numaNode: 0, sizeKib: 2 ** 20, total: 10, surplus: 0, free: 7 }],
+      }),
+    ).toThrow(/7 free of 10, expected 8/);
     expect(() => checkGuestHost(guest, { ...host, interfaces: [] })).toThrow(HostError);
   });
 });

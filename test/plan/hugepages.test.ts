@@ -50,7 +50,9 @@ describe("planHugepages", () => {
   });
 
   it("finds a partial grant", () => {
-    expect(() => verifyHugepages(wanted(9000), pool(1113))).toThrowErrorMatchingInlineSnapshot(`[VerificationError: count: node 0 granted fewer pages of 2MiB than asked: observed 1113 (1113 free), expected 9000; ask for fewer, free memory on the node, or reserve them at boot]`);
+    expect(() => verifyHugepages(wanted(9000), pool(1113))).toThrowErrorMatchingInlineSnapshot(
+      `[VerificationError: count: node 0 granted fewer pages of 2MiB than asked: observed 1113 (1113 free), expected 9000; ask for fewer, free memory on the node, or reserve them at boot]`,
+    );
     expect(() => verifyHugepages(wanted(2), pool(7))).toThrow(VerificationError);
   });
 });

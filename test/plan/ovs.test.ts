@@ -84,7 +84,9 @@ describe("the daemon's plan", () => {
     const interfaces = [
       { name: "vhu0", type: "dpdkvhostuserclient", options: {}, status: {}, bridge: "br0" },
     ];
-    expect(() => permitRestart(plan, "deny", { interfaces })).toThrowErrorMatchingInlineSnapshot(`[HostError: restart: these options count only after a restart of ovs-vswitchd, which is not allowed: observed dpdk-socket-mem: 0,256 => 0,512, expected restart: "allow"; a restart interrupts br0/vhu0]`);
+    expect(() => permitRestart(plan, "deny", { interfaces })).toThrowErrorMatchingInlineSnapshot(
+      `[HostError: restart: these options count only after a restart of ovs-vswitchd, which is not allowed: observed dpdk-socket-mem: 0,256 => 0,512, expected restart: "allow"; a restart interrupts br0/vhu0]`,
+    );
     expect(() => permitRestart(plan, "allow", { interfaces })).not.toThrow();
   });
 

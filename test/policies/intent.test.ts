@@ -208,13 +208,18 @@ describe("one-numa-node-per-chain", () => {
 });
 
 describe("emulator-outside-isolated", () => {
-  it("refuses emulator threads on isolated, poll-mode and vCPU CPUs", async () => {
+  it("refuses emulator threads on isolated CPUs, and on poll-mode and vCPU CPUs that are not isolated", async () => {
     const judged = await judge(
       emulatorOutsideIsolated,
-      testbed({ stage: "first-preview", domain: { emulatorCpus: "1-3" } }),
+      testbed({ stage: "first-preview", cpus: { isolated: "4-5" }, domain: { emulatorCpus: "1-4" } }),
     );
     await expect(textOf(judged)).toMatchFileSnapshot(golden("emulator-outside-isolated"));
     expect(judged.about).toEqual(["vnf-domain", "vnf-domain", "vnf-domain"]);
+  });
+
+  it("says once what is isolated and polled", async () => {
+    const { violations } = await judge(emulatorOutsideIsolated, testbed({ domain: { emulatorCpus: "1-3" } }));
+    expect(violations).toHaveLength(1);
   });
 
   it("says which value is not known yet", async () => {

@@ -15,7 +15,7 @@ interface Reach {
   readonly types?: readonly string[];
 }
 
-/** The directions of design.md. A room may always import from itself. */
+/** Who may import whom. A room may always import from itself. */
 export const directions: Readonly<Record<string, Reach>> = {
   units: { rooms: [] },
   schema: { rooms: ["units"] },
@@ -26,7 +26,7 @@ export const directions: Readonly<Record<string, Reach>> = {
   remote: { rooms: ["units"] },
   emulate: { rooms: ["units", "schema", "remote"] },
   provider: { rooms: ["schema", "units", "observe", "plan", "remote", "measure", "emulate"] },
-  resources: { rooms: ["units"], types: ["schema"] },
+  resources: { rooms: ["units", "schema"] },
   cli: { rooms: ["report", "measure", "schema", "units"] },
   index: { rooms: ["resources", "units"], types: ["schema"] },
   components: { rooms: ["resources", "units"], types: ["schema"] },
@@ -47,7 +47,7 @@ export const libraries: ReadonlyArray<readonly [name: RegExp, rooms: readonly st
 
 /** Rooms without a file, a socket, a process or a clock: of Node.js they may use what computes. */
 const pureRooms = ["units", "schema", "observe", "plan", "measure", "report"];
-const pureModules = ["node:crypto", "node:util", "node:assert", "node:buffer"];
+const pureModules = ["node:path/posix", "node:crypto", "node:util", "node:assert", "node:buffer"];
 
 /** Room of a file named from the root of the project, undefined where it has none. */
 export function roomOf(path: string): string | undefined {

@@ -1,0 +1,178 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findEngine } from "../../tools/engine.mjs";
+import type { Declared } from "./harness.ts";
+import { urnOf } from "./harness.ts";
+import { benchmark, testbed } from "./testbed.ts";
+
+const root = join(import.meta.dirname, "../..");
+const pack = join(root, "policies/pulumi-analyzer-nfvlab");
+
+const project = `name: policies-trial
+runtime:
+  name: nodejs
+  options:
+    typescript: false
+    nodeargs: "--import tsx"
+main: index.ts
+plugins:
+  providers:
+    - name: nfvlab
+      path: ${join(root, "sdk/provider")}
+`;
+
+/** One switch and one guest, placed by the environment; on a machine that the preview knows (here), or one that it has yet to make. */
+const program = `
+import { EmulatedServer, OvsDpdkBridge, TunedHost, VhostUserVnf } from ${JSON.stringify(join(root, "components/index.ts"))};
+
+const { MACHINE, PMD = "2", VCPU = "3", EMULATOR = "0-1" } = process.env;
+const connection = MACHINE === "emulated"
+  ? new EmulatedServer("dut-machine", { numaNodes: [{ cpus: "0-1", memory: "2GiB" }, { cpus: "2-3", memory: "3GiB" }] })
+  : { kind: "local" as const };
+const dut = new TunedHost("dut", {
+  connection,
+  cpus: { housekeeping: "0-1", isolated: "2-3" },
+  hugepages: [{ size: "2MiB", count: 256, numaNode: 1 }],
+});
+const bridge = new OvsDpdkBridge("br0", { host: dut, pmdCpus: PMD, socketMemory: { 1: "256MiB" }, vhostUserPorts: ["vhu0"] });
+new VhostUserVnf("vnf", {
+  host: dut, vcpus: VCPU, emulatorCpus: EMULATOR, memory: "256MiB", pageSize: "2MiB", numaNode: 1,
+  nics: { east: { kind: "vhost-user", bridge, port: "vhu0" } },
+});
+`;
+
+describe("the pack on the engine", () => {
+  const folder = mkdtempSync(join(tmpdir(), "nfvlab policies-"));
+  const engine = findEngine();
+
+  function pulumi(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const { status, stdout, stderr } = spawnSync(join(engine?.folder ?? "", "pulumi"), args, {
+      cwd: folder,
+      encoding: "utf8",
+      env: {
+        ...process.env,
+        PATH: [engine?.folder, process.env["PATH"]].join(delimiter),
+        PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+        PULUMI_CONFIG_PASSPHRASE: "trial",
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        NO_COLOR: "1",
+        ...environment,
+      },
+    });
+    return { code: status, said: `${stdout}${stderr}` };
+  }
+
+  const preview = (environment: Readonly<Record<string, string>>) =>
+    pulumi(["preview", "--non-interactive", "--stack", "trial", "--policy-pack", pack], environment);
+
+  beforeAll(() => {
+    expect(engine, "no Pulumi engine; npm run up installs one").toBeDefined();
+    writeFileSync(join(folder, "Pulumi.yaml"), project);
+    writeFileSync(join(folder, "package.json"), '{ "name": "policies-trial", "type": "module" }\n');
+    writeFileSync(join(folder, "index.ts"), program);
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    mkdirSync(join(folder, "state"));
+    expect(pulumi(["stack", "init", "trial", "--non-interactive"])).toMatchObject({ code: 0 });
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("lets a plan pass that is right, and says what it can't judge yet", () => {
+    const { code, said } = preview({ MACHINE: "local" });
+    expect(code, said).toBe(0);
+    expect(said).not.toContain("[mandatory]");
+    expect(said).toContain("[advisory]  one-numa-node-per-chain");
+    expect(said).toContain("the NUMA topology of dut isn't known yet");
+  });
+
+  it("stops the preview of a plan that shares a CPU out twice", () => {
+    const { code, said } = preview({ MACHINE: "local", VCPU: "2", EMULATOR: "1-3" });
+    expect(code).not.toBe(0);
+    expect(said).toContain("[mandatory]  exclusive-cpus  (nfvlab:libvirt:Domain: vnf-domain)");
+    expect(said).toContain(
+      'CPU 2 of dut belongs to the poll-mode threads (pmdCpus "2" of br0-daemon) and to vCPU 0 of vnf (vcpuPins[0] "2" of vnf-domain)',
+    );
+    expect(said).toContain("[mandatory]  emulator-outside-isolated  (nfvlab:libvirt:Domain: vnf-domain)");
+  });
+
+  it("judges the first preview of an emulated server, of which no connection is known", () => {
+    const right = preview({ MACHINE: "emulated" });
+    expect(right.code, right.said).toBe(0);
+    expect(right.said).not.toMatch(/\[(mandatory|advisory)\]/);
+    const wrong = preview({ MACHINE: "emulated", PMD: "0" });
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.said).toContain("[mandatory]  exclusive-cpus");
+    expect(wrong.said).toContain("[mandatory]  one-numa-node-per-chain  (nfvlab:ovs:Daemon: br0-daemon)");
+    expect(wrong.said).toContain("nodes by numaNodes of dut-machine-server");
+  });
+
+  it("judges the evidence in a state, by its configuration", () => {
+    const analyze = (record: Readonly<Record<string, unknown>>, config: object) => {
+      writeFileSync(
+        join(folder, "state.json"),
+        JSON.stringify(checkpointOf(testbed({ more: [benchmark(record)] }))),
+      );
+      writeFileSync(join(folder, "config.json"), JSON.stringify({ "latency-budget": config }));
+      return pulumi([
+        ...["policy", "analyze", "--file", join(folder, "state.json")],
+        ...["--policy-pack", pack, "--policy-pack-config", join(folder, "config.json")],
+      ]);
+    };
+    const budgets = (maxNs: number) => [{ metric: "guest.timer.latency", percentile: "99", maxNs }];
+
+    const kept = analyze({}, { budgets: budgets(20_000) });
+    expect(kept.code, kept.said).toBe(0);
+    const exceeded = analyze({}, { budgets: budgets(10_000) });
+    expect(exceeded.code).toBe(1);
+    expect(exceeded.said).toContain("guest.timer.latency p99 is 20 µs, allowed 10 µs (budgets[0])");
+    const functional = analyze({ functional: true }, { budgets: budgets(20_000) });
+    expect(functional.code).toBe(1);
+    expect(functional.said).toContain("measured on an emulated server");
+    expect(analyze({ functional: true }, { functional: "allow", budgets: budgets(20_000) }).code).toBe(0);
+    expect(
+      analyze({ functional: true }, { enforcementLevel: "advisory", budgets: budgets(20_000) }).code,
+    ).toBe(0);
+    const misspelt = analyze(
+      {},
+      { budgets: [{ metric: "guest.timer.latency", percentile: "98", maxNs: 1 }] },
+    );
+    expect(misspelt.code).not.toBe(0);
+    expect(misspelt.said).toContain("percentile");
+  });
+});
+
+/** A state as the engine exports it. */
+function checkpointOf(declared: readonly Declared[]): object {
+  const urns = new Map(declared.map((resource) => [resource.name, urnOf(resource)]));
+  const manifest = { time: "2026-11-21T08:00:00Z", magic: "", version: "v3.259.0" };
+  const resources = declared.map((resource) => {
+    const { name, type, parent, dependsOn = {}, props } = resource;
+    const isComponent = type.startsWith("nfvlab:components:");
+    const propertyDependencies = Object.fromEntries(
+      Object.entries(dependsOn).map(([property, others]) => [
+        property,
+        others.map((other) => urns.get(other)),
+      ]),
+    );
+    return {
+      urn: urnOf(resource),
+      custom: !isComponent,
+      type,
+      ...(!isComponent && { id: name, inputs: {}, provider: `${provider.urn}::${provider.id}` }),
+      ...(parent !== undefined && { parent: urns.get(parent) }),
+      dependencies: Object.values(propertyDependencies).flat(),
+      propertyDependencies,
+      outputs: props,
+    };
+  });
+  return { version: 3, deployment: { manifest, resources: [provider, ...resources] } };
+}
+
+const provider = {
+  urn: "urn:pulumi:dev::lab::pulumi:providers:nfvlab::default",
+  custom: true,
+  id: "11111111-1111-4111-8111-111111111111",
+  type: "pulumi:providers:nfvlab",
+};
