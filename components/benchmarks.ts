@@ -126,20 +126,23 @@ export class LatencyBenchmark extends LabComponent<Measured> {
 }
 
 function measured(record: pulumi.Output<ResultRecord>): Measured {
-  const results = record.apply(
-    ({ valid, functional, invalidReasons, metrics }): BenchmarkResults => ({
-      valid,
-      functional,
-      invalidReasons,
-      metrics: Object.fromEntries(
-        metrics.map(({ name, unit, samples, percentiles, max }) => [
-          name,
-          { unit, samples, percentiles: supported(percentiles), max },
-        ]),
-      ),
-    }),
-  );
-  return { record, results };
+  // An update of chosen targets leaves out what is not there yet, and hands its outputs on as undefined.
+  const results = record.apply((known: ResultRecord | undefined) => known && inShort(known));
+  return { record, results: results as pulumi.Output<BenchmarkResults> };
+}
+
+function inShort({ valid, functional, invalidReasons, metrics }: ResultRecord): BenchmarkResults {
+  return {
+    valid,
+    functional,
+    invalidReasons,
+    metrics: Object.fromEntries(
+      metrics.map(({ name, unit, samples, percentiles, max }) => [
+        name,
+        { unit, samples, percentiles: supported(percentiles), max },
+      ]),
+    ),
+  };
 }
 
 function supported(percentiles: Readonly<Record<string, number | null>>): Record<string, number> {

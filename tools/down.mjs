@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { clone, labFolder } from "./clone.mjs";
+import { clone } from "./clone.mjs";
 import { run } from "./command.mjs";
+import { serversFolder } from "./dead-servers.mjs";
 import { backend, environment } from "./environment.mjs";
 import { Progress } from "./progress.mjs";
-import { dropSalt, prepareStack, projectName, pulumi, stackExists, stackOf } from "./pulumi.mjs";
+import { dropSalt, prepareStack, pulumi, stackExists, stackOf } from "./pulumi.mjs";
 import { setup } from "./setup.mjs";
 import { runTool } from "./tool-error.mjs";
 
@@ -26,7 +27,7 @@ await runTool(async (args) => {
   } else {
     console.log(`There is no stack ${stack}.`);
   }
-  const servers = join(process.env.NFVLAB_STATE ?? labFolder, "servers", `${projectName()}.${stack}`);
+  const servers = serversFolder(stack);
   const left = [...leftProcesses(servers), ...leftFolders(servers)];
   console.log(
     left.length === 0 ? "Nothing is left." : ["Left behind:", ...left.map((line) => `  ${line}`)].join("\n"),

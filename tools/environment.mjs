@@ -48,7 +48,7 @@ export function prepareBackend(env = process.env) {
   return "made";
 }
 
-/** The environment in which Pulumi, and whatever starts it, finds the engine, this Node.js and the backend. */
+/** The environment in which Pulumi, and whatever starts it, finds the engine, this Node.js, the backend, and the stack where none is named. */
 export function environment(env = process.env) {
   const engine = findEngine(env);
   if (engine === undefined) throw new ToolError("There is no Pulumi engine yet: run `node tools/setup.mjs`.");
@@ -57,6 +57,7 @@ export function environment(env = process.env) {
     ...env,
     PATH: [engine.folder, dirname(process.execPath), env.PATH].join(delimiter),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(isOurs && !env.PULUMI_STACK ? { PULUMI_STACK: env.NFVLAB_STACK || "dev" } : {}),
     ...(isOurs ? { PULUMI_BACKEND_URL: url } : {}),
     ...(passphraseFile !== undefined ? { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile } : {}),
   };

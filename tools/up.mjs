@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { clone, labFolder } from "./clone.mjs";
+import { deadServers, serversFolder } from "./dead-servers.mjs";
 import { environment } from "./environment.mjs";
 import { Progress } from "./progress.mjs";
 import { policyArguments, prepareStack, pulumi, stackOf } from "./pulumi.mjs";
@@ -20,7 +21,8 @@ await runTool(async (args) => {
   const { stack, rest } = stackOf(args);
   const progress = new Progress();
   await setup(progress);
-  await progress.step(`stack ${stack}`, () => prepareStack(stack));
+  const prepared = await progress.step(`stack ${stack}`, () => prepareStack(stack));
+  const lost = deadServers(serversFolder(stack));
 
   const policies = policyArguments(stack);
   const timed = async (name, work) => {
@@ -31,11 +33,18 @@ await runTool(async (args) => {
     return result;
   };
 
+  let mended = [];
+  if (lost.length > 0 || prepared?.startsWith("freed")) {
+    const code = await timed("what was cut off", () => mend(stack, lost));
+    if (code !== 0) return code;
+    mended = ["--refresh"];
+  }
+
   let events = "";
   let code = await timed(engineStep, () =>
     withEventLog(
       (file) =>
-        pulumi(["up", "--yes", "--stack", stack, "--event-log", file, ...policies, ...rest], {
+        pulumi(["up", "--yes", "--stack", stack, "--event-log", file, ...mended, ...policies, ...rest], {
           PULUMI_DEBUG_COMMANDS: "true",
         }),
       (text) => {
@@ -50,6 +59,19 @@ await runTool(async (args) => {
   console.log(`\n${timeTable(progress.times, resourceTimes(events), engineStep)}`);
   return code;
 });
+
+/**
+ * Forgets the creates that were cut off, since a create adopts what is there already, and starts servers that have no process: nothing on them
+ * can be looked at before.
+ */
+async function mend(stack, lost) {
+  const unattended = ["--yes", "--skip-preview", "--stack", stack];
+  if (lost.length === 0) return pulumi(["refresh", "--clear-pending-creates", ...unattended]);
+  console.log(`${lost.join(", ")} has no process any more: it is started again, with its disk and identity.`);
+  const servers = ["--target", "**nfvlab:emulate:Server**"];
+  const code = await pulumi(["refresh", "--clear-pending-creates", ...servers, ...unattended]);
+  return code === 0 ? pulumi(["up", ...servers, ...unattended]) : code;
+}
 
 /** The engine's own log of events, for their times. It names every property, so nobody else may read it and it is not kept. */
 async function withEventLog(work, read) {

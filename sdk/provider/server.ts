@@ -231,9 +231,11 @@ export class ProviderServer {
   async #read(request: providerpb.ReadRequest): Promise<providerpb.ReadResponse> {
     const handler = this.#handlerOf(request.getUrn());
     const recorded = decode(request.getInputs());
-    const importing = Object.keys(recorded.value).length === 0;
+    const known = { ...decode(request.getProperties()).value, ...recorded.value };
+    // Of what is imported the engine knows the id alone.
+    const importing = Object.keys(known).length === 0;
     const inputs = importing ? this.#locate(handler, request.getId()) : recorded;
-    const prior = importing ? inputs.value : { ...decode(request.getProperties()).value, ...recorded.value };
+    const prior = importing ? inputs.value : known;
     const state = (await handler.read(this.#operation(request.getUrn(), 0), prior as never)) as
       | Properties
       | undefined;
