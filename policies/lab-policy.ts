@@ -5,7 +5,6 @@ import type {
   StackValidationArgs,
   StackValidationPolicy,
 } from "@pulumi/policy";
-import { runtime } from "@pulumi/pulumi";
 import { type Lab, readLab } from "./lab.ts";
 
 /** What a policy has to say. */
@@ -27,11 +26,6 @@ export interface LabPolicy {
   readonly remediationSteps: string;
   readonly url?: string;
   readonly configSchema?: PolicyConfigSchema;
-  /**
-   * What it judges: the plan, which a preview can stop, or the evidence, which lies in the past. A preview says evidence as advice: the plan
-   * in review may be the very one that mends it.
-   */
-  readonly judges: "plan" | "evidence";
   /** Why the policy has nothing to say about this stack; undefined where it has. */
   notApplicable(lab: Lab, args: StackValidationArgs): string | undefined;
   judge(lab: Lab, findings: Findings, args: StackValidationArgs): void;
@@ -46,7 +40,7 @@ export interface LabPolicy {
  * export const exclusiveCpus = labPolicy({ name: "exclusive-cpus", …, judge: ({ machines }, { violation }) => { … } });
  */
 export function labPolicy(policy: LabPolicy): StackValidationPolicy {
-  const { notApplicable, judge, judges, ...described } = policy;
+  const { notApplicable, judge, ...described } = policy;
   return {
     ...described,
     enforcementLevel: "mandatory",
@@ -58,10 +52,7 @@ export function labPolicy(policy: LabPolicy): StackValidationPolicy {
       judge(
         lab,
         {
-          violation: (message, urn) => {
-            if (judges === "evidence" && runtime.isDryRun()) advise(report, message, urn);
-            else report(message, urn);
-          },
+          violation: (message, urn) => report(message, urn),
           pending: (missing, undecided, urn) => {
             const message = `${missing} isn't known yet, so ${undecided} can't be judged; it is judged once that is known.`;
             if (said.has(message)) return;

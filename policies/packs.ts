@@ -15,5 +15,8 @@ export const intent: Policies = [
   hugepagesSufficient,
 ];
 
-/** Judge what was measured, from outputs: after `up`, and at any time by `pulumi policy analyze`. */
+/**
+ * Judge what was measured, from outputs: after `up`, and at any time by `pulumi policy analyze`. A pack is not told whether it judges a preview,
+ * where evidence that is bad should not stop the very plan that mends it; so `npm run up` has these advise before, and judge afterwards.
+ */
 export const evidence: Policies = [latencyBudget];

@@ -51,6 +51,8 @@ const bridge = new OvsDpdkBridge(
     addresses: ["198.18.0.1/24"],
     vhostUserPorts: ["vhu0"],
     flows: ["in_port=1,actions=LOCAL", "in_port=LOCAL,actions=output:1"],
+    // After a boot of the machine the daemon is up before its huge pages are.
+    daemon: { restart: "allow" },
   },
   // A measurement wants the machine for itself.
   { dependsOn: hostTimers },

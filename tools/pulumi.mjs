@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clone, labFolder } from "./clone.mjs";
 import { run } from "./command.mjs";
@@ -62,9 +62,10 @@ export async function stackExists(stack) {
 
 /**
  * The policy pack as the engine in use can start it, with the configuration of the stack: policies/config/<stack>.json, else embedded.json.
- * The path is absolute, because the engine looks for it from the program's folder.
+ * Of a plan the policies on evidence advise: it may be what mends the evidence. Paths are absolute, because the engine looks for them from the
+ * program's folder.
  */
-export function policyArguments(stack) {
+export function policyArguments(stack, judged) {
   const pack = findEngine()?.runsPolicyFolders ? "policies" : "policies/pulumi-analyzer-nfvlab";
   const config = [`policies/config/${stack}.json`, "policies/config/embedded.json"]
     .map((path) => join(clone, path))
@@ -72,8 +73,23 @@ export function policyArguments(stack) {
   return [
     "--policy-pack",
     join(clone, pack),
-    ...(config === undefined ? [] : ["--policy-pack-config", config]),
+    ...(config === undefined
+      ? []
+      : ["--policy-pack-config", judged === "plan" ? adviceOnEvidence(stack, config) : config]),
   ];
+}
+
+/** A copy of a configuration in which the policies on evidence, each named as its file, advise. */
+function adviceOnEvidence(stack, config) {
+  const levels = JSON.parse(readFileSync(config, "utf8"));
+  for (const file of readdirSync(join(clone, "policies/evidence")).filter((name) => name.endsWith(".ts"))) {
+    const policy = basename(file, ".ts");
+    levels[policy] = { ...levels[policy], enforcementLevel: "advisory" };
+  }
+  const copy = join(labFolder, `policies.${stack}.json`);
+  mkdirSync(labFolder, { recursive: true });
+  writeFileSync(copy, JSON.stringify(levels, undefined, 2));
+  return copy;
 }
 
 /**

@@ -24,7 +24,7 @@ await runTool(async (args) => {
   const prepared = await progress.step(`stack ${stack}`, () => prepareStack(stack));
   const lost = deadServers(serversFolder(stack));
 
-  const policies = policyArguments(stack);
+  const policies = policyArguments(stack, "plan");
   const timed = async (name, work) => {
     console.log(`\n${name}`);
     const start = performance.now();
@@ -53,7 +53,9 @@ await runTool(async (args) => {
     ),
   );
   if (code === 0) {
-    code = await timed("evidence", () => pulumi(["policy", "analyze", "--stack", stack, ...policies]));
+    code = await timed("evidence", () =>
+      pulumi(["policy", "analyze", "--stack", stack, ...policyArguments(stack, "evidence")]),
+    );
   }
   if (wasUpdated(events)) await timed("summary", () => summary(stack));
   console.log(`\n${timeTable(progress.times, resourceTimes(events), engineStep)}`);

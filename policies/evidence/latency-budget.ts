@@ -31,7 +31,6 @@ interface Configuration {
 export const latencyBudget = labPolicy({
   name: "latency-budget",
   description: "Measured latencies keep their budgets.",
-  judges: "evidence",
   severity: "high",
   remediationSteps:
     "Find what disturbs the CPU that was measured, or give the metric the budget that it needs.",

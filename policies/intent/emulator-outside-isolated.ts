@@ -18,7 +18,6 @@ const KEPT_FREE: readonly CpuRole[] = ["isolated", "pmd", "vcpu"];
 export const emulatorOutsideIsolated = labPolicy({
   name: "emulator-outside-isolated",
   description: "Emulator threads stay off isolated, poll-mode and vCPU CPUs.",
-  judges: "plan",
   severity: "high",
   remediationSteps: "Set emulatorCpus to housekeeping CPUs.",
   url: "https://libvirt.org/formatdomain.html#cpu-tuning",

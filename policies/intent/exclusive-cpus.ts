@@ -29,7 +29,6 @@ const APART: ReadonlyArray<readonly [CpuRole, CpuRole]> = [
 export const exclusiveCpus = labPolicy({
   name: "exclusive-cpus",
   description: "Every CPU has at most one exclusive role.",
-  judges: "plan",
   severity: "critical",
   remediationSteps: "Give poll-mode threads, each vCPU and housekeeping CPUs of their own.",
   url: "https://docs.openvswitch.org/en/latest/intro/install/dpdk/",

@@ -19,7 +19,6 @@ import { property, size } from "../sentence.ts";
 export const hugepagesSufficient = labPolicy({
   name: "hugepages-sufficient",
   description: "Guests and switch take no more huge pages than their NUMA node has.",
-  judges: "plan",
   severity: "high",
   remediationSteps: "Raise the pool's count, or lower the guests' memory or the switch's socketMemory.",
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/memory/",

@@ -18,7 +18,6 @@ import { placement, type Topology } from "../topology.ts";
 export const oneNumaNodePerChain = labPolicy({
   name: "one-numa-node-per-chain",
   description: "The vCPUs, memory, poll-mode threads and NICs of one chain are on one NUMA node.",
-  judges: "plan",
   severity: "high",
   remediationSteps: "Choose pmdCpus, socketMemory, vcpuPins and numaNode from the node of the chain's NIC.",
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/pmd/",

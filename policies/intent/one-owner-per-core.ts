@@ -18,7 +18,6 @@ const EXCLUSIVE: readonly CpuRole[] = ["pmd", "vcpu", "housekeeping"];
 export const oneOwnerPerCore = labPolicy({
   name: "one-owner-per-core",
   description: "Hardware threads of one core have one owner.",
-  judges: "plan",
   severity: "high",
   remediationSteps: "Give both threads of a core to one owner, or leave the sibling idle.",
   url: "https://docs.kernel.org/admin-guide/hw-vuln/core-scheduling.html",

@@ -16,9 +16,6 @@ export interface Measurement {
 /** Share of the samples that may be missing. */
 const MISSING_SHARE = 1e-5;
 
-/** A repetition may lose a sample at either end of its schedule without a wake-up having been late. */
-const EDGE_SAMPLES = 2;
-
 /** The record of a measurement, with every reason why it would not be valid. */
 export function recordOf(measurement: Measurement): ResultRecord {
   const { kind, subject, before, after, startedAt, durationMs, functional } = measurement;
@@ -43,10 +40,9 @@ export function recordOf(measurement: Measurement): ResultRecord {
   };
 }
 
-function faultsOf({ name, samples, missing, repetitions }: Metric): string[] {
+function faultsOf({ name, samples, missing }: Metric): string[] {
   if (samples === 0) return [`${name}: no sample`];
-  const allowed = Math.max(MISSING_SHARE * (samples + missing), EDGE_SAMPLES * repetitions.length);
-  return missing > allowed
+  return missing > MISSING_SHARE * (samples + missing)
     ? [
         `${name}: ${missing} of ${samples + missing} samples never came, so the slowest are not among those measured (coordinated omission)`,
       ]

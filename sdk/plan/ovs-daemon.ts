@@ -133,7 +133,8 @@ export function planDaemon(
   const changed = Object.entries(desired).filter(
     ([key, value]) => !equivalent(key, observed.otherConfig[key], value ?? undefined),
   );
-  if (changed.length === 0) return { steps: [], restartFor: [] };
+  const failed = failedAtStart(desired, observed);
+  if (changed.length === 0) return { steps: [], restartFor: failed };
   const sets = changed.flatMap(([key, value]) => (value === null ? [] : [`other_config:${key}=${value}`]));
   const removes = changed.flatMap(([key, value]) => (value === null ? [key] : []));
   const restartKeys = new Set(
@@ -159,8 +160,19 @@ export function planDaemon(
               restartKeys.has(key) && !(key === "dpdk-init" && value !== "false" && value !== null),
           )
           .map(([key, value]) => `${key}: ${observed.otherConfig[key] ?? "absent"} => ${value ?? "absent"}`)
-      : [],
+      : failed,
   };
+}
+
+/** A daemon tries to start DPDK once in its life: where that failed, for instance before there were huge pages, only a restart tries again. */
+function failedAtStart(
+  desired: Found,
+  { otherConfig, initialized }: Pick<ObservedDatabase, "otherConfig" | "initialized">,
+): string[] {
+  const starts = (value: string | null | undefined) => value === "try" || value === "true";
+  return !initialized && starts(otherConfig["dpdk-init"]) && starts(desired["dpdk-init"])
+    ? ["dpdk_initialized: false => true"]
+    : [];
 }
 
 /** @throws HostError `restart-required` that names the options and who would lose traffic */

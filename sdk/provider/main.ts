@@ -17,8 +17,9 @@ async function end(): Promise<never> {
   process.exit(0);
 }
 
-// Ctrl-C reaches the whole process group; the engine turns it into a Cancel call, which is how operations end in order.
-process.on("SIGINT", () => undefined);
+// A plugin has a process group of its own, so Ctrl-C comes as a Cancel call, and the operations end in order. An interrupt is how the engine
+// parts from a plugin that it needs no more: it waits five seconds for it.
+process.on("SIGINT", end);
 process.on("SIGTERM", end);
 
 // An engine that was killed can't say so: a plugin without its parent ends what it has running and goes.
