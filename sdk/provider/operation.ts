@@ -10,7 +10,7 @@ const STATUS_EVERY_MS = 200;
 /** What one call of the engine works with. */
 export function startOperation(urn: string, signal: AbortSignal, hosts: Hosts, log: EngineLog): Operation {
   const { project, stack, resourceName } = partsOf(urn);
-  let lastStatus = Number.NEGATIVE_INFINITY;
+  let lastStatus = { at: Number.NEGATIVE_INFINITY, text: "" };
   return {
     urn,
     tag: createHash("sha256").update(urn).digest("hex").slice(0, 8),
@@ -20,8 +20,8 @@ export function startOperation(urn: string, signal: AbortSignal, hosts: Hosts, l
     signal,
     status: (text) => {
       const now = performance.now();
-      if (now - lastStatus < STATUS_EVERY_MS) return;
-      lastStatus = now;
+      if (text === lastStatus.text || now - lastStatus.at < STATUS_EVERY_MS) return;
+      lastStatus = { at: now, text };
       log.log("info", text, urn, true);
     },
     warn: (text) => log.log("warning", text, urn),
