@@ -5,20 +5,28 @@ import type {
   ReportedCpu,
   ReportedGuest,
   ReportedHost,
+  ReportedMetric,
+  ReportedPort,
   ReportedRecord,
-  Role,
   Verdict,
 } from "../report/experiment.ts";
 import type { HostFacts } from "../schema/facts.ts";
-import { ResultRecord } from "../schema/record.ts";
+import { type Metric, ResultRecord } from "../schema/record.ts";
 import { CpuSet } from "../units/cpuset.ts";
+import { binsOf } from "./bins.ts";
 
 /** A resource as `pulumi stack export` shows it. */
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
+  /** Absent of components. */
+  readonly id?: string;
+  /** Its replacement is there; it waits to be deleted. */
+  readonly delete?: boolean;
   readonly outputs?: Readonly<Record<string, unknown>>;
 }
+
+type Use = Pick<ReportedCpu, "role" | "guest">;
 
 const CURVE = [0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999];
 
@@ -30,97 +38,124 @@ export function experimentOf(
   resources: readonly StateResource[],
   verdicts: readonly Verdict[],
 ): Experiment {
-  const of = (type: string) => resources.filter((resource) => resource.type === type);
-  const tuned = of("nfvlab:components:TunedHost");
-  const hostNames = of("nfvlab:host:Facts").map((facts) => hostNameOf(facts));
-  const hosts = of("nfvlab:host:Facts").map((facts, index): ReportedHost => {
-    const name = hostNames[index] ?? "";
-    const here = (type: string) => of(type).filter((resource) => hostNameOf(resource) === name);
-    const found = facts.outputs as unknown as HostFacts;
-    const bridges = here("nfvlab:ovs:Bridge").map(
-      (bridge): ReportedBridge => ({
-        name: text(bridge, "name"),
-        addresses: (bridge.outputs?.["addresses"] as string[] | undefined) ?? [],
-        ports: here("nfvlab:ovs:Port")
-          .filter((port) => text(port, "bridge") === text(bridge, "name"))
-          .map((port) => {
-            const { kind = "", socketPath } = (port.outputs?.["interface"] ?? {}) as {
-              kind?: string;
-              socketPath?: string;
-            };
-            return {
-              name: text(port, "name"),
-              kind,
-              ...(socketPath !== undefined && { socket: socketPath }),
-              up: port.outputs?.["up"] === true,
-            };
-          }),
-      }),
-    );
-    const guests = here("nfvlab:libvirt:Domain").map(guestOf);
-    const roles = rolesOf(
-      tuned.find(({ urn }) => nameOf(urn) === name),
-      here("nfvlab:ovs:Daemon"),
-      guests,
-    );
-    return {
+  const current = resources.filter((resource) => resource.delete !== true);
+  const facts = new Map(
+    current.filter(({ type }) => type === "nfvlab:host:Facts").map((found) => [hostNameOf(found), found]),
+  );
+  const hosts = [...facts].map(([name, found]) =>
+    hostOf(
       name,
-      emulated: found.identity.emulated,
-      address: name,
-      description: `${found.cpuModel}, Linux ${found.kernel.release}`,
-      nodes: found.numaNodes.map(({ node, cpus }) => ({
-        node,
-        cpus: [...CpuSet.parse(cpus)].map(
-          (cpu): ReportedCpu => ({ cpu, ...(roles.get(cpu) ?? { role: "other" as const }) }),
-        ),
-        hugepages: here("nfvlab:host:Hugepages")
-          .filter((pool) => pool.outputs?.["numaNode"] === node)
-          .map((pool) => `${pool.outputs?.["count"]} × ${text(pool, "size")}`),
-      })),
-      bridges,
-      guests,
-    };
-  });
-  const records = resources.flatMap((resource) => recordsOf(resource));
+      found,
+      current.find(({ type, urn }) => type === "nfvlab:components:TunedHost" && nameOf(urn) === name),
+      current.filter((resource) => hostNameOf(resource) === name),
+    ),
+  );
+  const records = current.flatMap((resource) => recordsOf(resource));
   return { project, stack, madeAt, hosts, records, verdicts };
 }
 
-function rolesOf(
+function hostOf(
+  name: string,
+  facts: StateResource,
+  tuned: StateResource | undefined,
+  resources: readonly StateResource[],
+): ReportedHost {
+  const here = (type: string) => resources.filter((resource) => resource.type === type);
+  const { cpuModel, kernel, identity, numaNodes, cpus } = facts.outputs as unknown as HostFacts;
+  const ports = here("nfvlab:ovs:Port");
+  const guests = here("nfvlab:libvirt:Domain").map(guestOf);
+  const uses = usesOf(tuned, here("nfvlab:ovs:Daemon"), guests);
+  const cores = new Map(cpus.map(({ cpu, core }) => [cpu, core]));
+  return {
+    name,
+    emulated: identity.emulated,
+    description: `${cpuModel}, Linux ${kernel.release}`,
+    nodes: numaNodes.map((node) => ({
+      node: node.node,
+      cpus: [...CpuSet.parse(node.cpus)].map(
+        (cpu): ReportedCpu => ({
+          cpu,
+          core: cores.get(cpu) ?? cpu,
+          ...(uses.get(cpu) ?? { role: "other" as const }),
+        }),
+      ),
+      hugepages: here("nfvlab:host:Hugepages")
+        .filter((pool) => pool.outputs?.["numaNode"] === node.node)
+        .map((pool) => `${text(pool, "count")} × ${text(pool, "size")}`),
+    })),
+    bridges: here("nfvlab:ovs:Bridge").map((bridge) => bridgeOf(bridge, ports)),
+    guests,
+  };
+}
+
+/** Who uses which CPU. Where there are several, the one who keeps it busiest is named: policies say that there are several. */
+function usesOf(
   tuned: StateResource | undefined,
   daemons: readonly StateResource[],
   guests: readonly ReportedGuest[],
-) {
-  const roles = new Map<number, { role: Role; detail?: string }>();
+): Map<number, Use> {
+  const uses = new Map<number, Use>();
   const cpus = tuned?.outputs?.["cpus"] as { housekeeping?: string; isolated?: string } | undefined;
-  const give = (list: string | undefined, role: Role, detail?: string) => {
-    for (const cpu of CpuSet.parse(list ?? ""))
-      roles.set(cpu, { role, ...(detail !== undefined && { detail }) });
+  const give = (list: string | undefined, use: Use) => {
+    for (const cpu of CpuSet.parse(list ?? "")) uses.set(cpu, use);
   };
-  give(cpus?.housekeeping, "housekeeping");
-  give(cpus?.isolated, "isolated");
-  for (const daemon of daemons) give(text(daemon, "pmdCpus"), "pmd");
-  for (const guest of guests) for (const pin of guest.vcpuPins) give(pin, "vcpu", guest.name);
-  return roles;
+  give(cpus?.housekeeping, { role: "housekeeping" });
+  give(cpus?.isolated, { role: "isolated" });
+  for (const { name, vcpuPins } of guests)
+    for (const [vcpu, pin] of vcpuPins.entries()) give(pin, { role: "vcpu", guest: { name, vcpu } });
+  for (const daemon of daemons) give(text(daemon, "pmdCpus"), { role: "pmd" });
+  return uses;
+}
+
+function bridgeOf(bridge: StateResource, ports: readonly StateResource[]): ReportedBridge {
+  return {
+    name: text(bridge, "name"),
+    addresses: texts(bridge.outputs?.["addresses"]),
+    ports: ports.filter((port) => text(port, "bridge") === text(bridge, "name")).map(portOf),
+  };
+}
+
+function portOf(port: StateResource): ReportedPort {
+  const {
+    kind = "",
+    socketPath,
+    devargs,
+    addresses,
+  } = (port.outputs?.["interface"] ?? {}) as {
+    kind?: string;
+    socketPath?: string;
+    devargs?: string;
+    addresses?: readonly string[];
+  };
+  return {
+    name: text(port, "name"),
+    kind,
+    peer: devargs ?? texts(addresses).join(", "),
+    ...(socketPath !== undefined && { socket: socketPath }),
+    up: port.outputs?.["up"] === true,
+  };
 }
 
 function guestOf(domain: StateResource): ReportedGuest {
-  const nics = Object.values(
-    (domain.outputs?.["nics"] as Record<string, { socketPath?: string }> | undefined) ?? {},
-  );
+  const nics = (domain.outputs?.["nics"] ?? {}) as Record<string, { socketPath?: string; address?: string }>;
   return {
     name: text(domain, "name"),
     memory: text(domain, "memory"),
     numaNode: Number(domain.outputs?.["numaNode"]),
-    vcpuPins: (domain.outputs?.["vcpuPins"] as string[] | undefined) ?? [],
+    vcpuPins: texts(domain.outputs?.["vcpuPins"]),
     running: domain.outputs?.["running"] === true,
-    sockets: nics.flatMap(({ socketPath }) => socketPath ?? []),
+    nics: Object.entries(nics).map(([name, { socketPath, address = "" }]) => ({
+      name,
+      address,
+      ...(socketPath !== undefined && { socket: socketPath }),
+    })),
   };
 }
 
 function recordsOf(resource: StateResource): ReportedRecord[] {
   if (!resource.type.startsWith("nfvlab:bench:")) return [];
   const parsed = ResultRecord.safeParse(resource.outputs?.["record"]);
-  if (!parsed.success) return [];
+  if (!parsed.success) return [unread(resource, parsed.error.issues[0]?.path.join("."))];
   const { kind, subject, functional, valid, invalidReasons, startedAt, tool, metrics, fingerprint } =
     parsed.data;
   return [
@@ -133,31 +168,68 @@ function recordsOf(resource: StateResource): ReportedRecord[] {
       invalidReasons,
       startedAt,
       command: `${tool.command.join(" ")} (${tool.version})`,
-      metrics: metrics.map((metric) => ({
-        name: metric.name,
-        samples: metric.samples,
-        missing: metric.missing,
-        overflow: metric.overflow,
-        minNs: metric.min,
-        maxNs: metric.max,
-        medianNs: metric.median,
-        interval: {
-          lowNs: metric.interval95.low,
-          highNs: metric.interval95.high,
-          method: metric.interval95.method,
-        },
-        percentiles: Object.entries(metric.percentiles).map(
-          ([percentile, ns]) => [percentile, ns ?? null] as const,
-        ),
-        // Beyond the rarest sample there is nothing to draw.
-        curve: curveOf(
-          metric.histogram,
-          CURVE.filter((percentile) => metric.samples * (1 - percentile / 100) >= 1),
-        ),
-      })),
+      metrics: metrics.filter(({ unit }) => unit === "ns").map(metricOf),
       inForce: flatten(fingerprint),
     },
   ];
+}
+
+/** A record that another version made is said to be there: left out, it would look as if nobody had measured. */
+function unread(resource: StateResource, field: string | undefined): ReportedRecord {
+  return {
+    name: text(resource, "name"),
+    kind: resource.type.split(":").at(-1) ?? "",
+    subject: "",
+    functional: false,
+    valid: false,
+    invalidReasons: [
+      `the record in the state can't be read by this version${field === undefined || field === "" ? "" : ` (${field})`}; ` +
+        `measure again: pulumi up --replace '${resource.urn}'`,
+    ],
+    startedAt: "",
+    command: "",
+    metrics: [],
+    inForce: {},
+  };
+}
+
+function metricOf(metric: Metric): ReportedMetric {
+  return {
+    name: metric.name,
+    samples: metric.samples,
+    missing: metric.missing,
+    overflow: metric.overflow,
+    minNs: metric.min,
+    maxNs: metric.max,
+    medianNs: metric.median,
+    interval: {
+      lowNs: metric.interval95.low,
+      highNs: metric.interval95.high,
+      method: metric.interval95.method,
+    },
+    percentiles: Object.entries(metric.percentiles).map(
+      ([percentile, ns]) => [percentile, ns ?? null] as const,
+    ),
+    curve: curve(metric),
+    bins: binsOf(metric.histogram),
+  };
+}
+
+/** Up to the rarest sample, and up to where the histogram knows: percentiles are of all samples, the histogram lacks those beyond its range. */
+function curve({ samples, overflow, histogram }: Metric): (readonly [number, number])[] {
+  const recorded = samples - overflow;
+  if (recorded <= 0) return [];
+  const known = CURVE.filter(
+    (percentile) => samples * (1 - percentile / 100) >= 1 && (percentile / 100) * samples <= recorded,
+  );
+  const values = curveOf(
+    histogram,
+    known.map((percentile) => Math.min(100, (percentile * samples) / recorded)),
+  );
+  return known.flatMap((percentile, index) => {
+    const [, ns] = values[index] ?? [];
+    return ns === undefined ? [] : [[percentile, ns] as const];
+  });
 }
 
 function flatten(value: object, prefix = ""): Record<string, string> {
@@ -170,10 +242,9 @@ function flatten(value: object, prefix = ""): Record<string, string> {
   );
 }
 
-/** Ids begin with the lab's name of the host; facts are `<host>/facts`. */
-function hostNameOf({ outputs, urn }: StateResource): string {
-  const host = outputs?.["host"] as { name?: string } | undefined;
-  return host?.name ?? nameOf(urn).replace(/-facts$/, "");
+/** Ids begin with the lab's name of the machine. `host` itself is no help: it holds the connection, so the state has it encrypted. */
+function hostNameOf({ id = "" }: StateResource): string {
+  return id.split("/")[0] ?? "";
 }
 
 function nameOf(urn: string): string {
@@ -182,4 +253,8 @@ function nameOf(urn: string): string {
 
 function text(resource: StateResource, property: string): string {
   return String(resource.outputs?.[property] ?? "");
+}
+
+function texts(list: unknown): string[] {
+  return Array.isArray(list) ? list.map(String) : [];
 }

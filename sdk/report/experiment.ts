@@ -11,7 +11,6 @@ export interface Experiment {
 export interface ReportedHost {
   readonly name: string;
   readonly emulated: boolean;
-  readonly address: string;
   readonly description: string;
   readonly nodes: readonly ReportedNode[];
   readonly bridges: readonly ReportedBridge[];
@@ -29,20 +28,26 @@ export type Role = "housekeeping" | "isolated" | "pmd" | "vcpu" | "other";
 
 export interface ReportedCpu {
   readonly cpu: number;
+  /** Hardware threads of one core have the same number here. */
+  readonly core: number;
   readonly role: Role;
-  /** What the role is for: the guest of a vCPU. */
-  readonly detail?: string;
+  /** Of a vCPU: its guest and its number there. */
+  readonly guest?: { readonly name: string; readonly vcpu: number };
 }
 
 export interface ReportedBridge {
   readonly name: string;
   readonly addresses: readonly string[];
-  readonly ports: readonly {
-    readonly name: string;
-    readonly kind: string;
-    readonly socket?: string;
-    readonly up: boolean;
-  }[];
+  readonly ports: readonly ReportedPort[];
+}
+
+export interface ReportedPort {
+  readonly name: string;
+  readonly kind: string;
+  /** What is at its other end: a PCI device, addresses. Empty where there is nothing to say. */
+  readonly peer: string;
+  readonly socket?: string;
+  readonly up: boolean;
 }
 
 export interface ReportedGuest {
@@ -51,7 +56,7 @@ export interface ReportedGuest {
   readonly numaNode: number;
   readonly vcpuPins: readonly string[];
   readonly running: boolean;
-  readonly sockets: readonly string[];
+  readonly nics: readonly { readonly name: string; readonly address: string; readonly socket?: string }[];
 }
 
 export interface ReportedRecord {
@@ -63,8 +68,9 @@ export interface ReportedRecord {
   readonly invalidReasons: readonly string[];
   readonly startedAt: string;
   readonly command: string;
+  /** None where the record could not be read; then `invalidReasons` says so. */
   readonly metrics: readonly ReportedMetric[];
-  /** What was in force, by name. */
+  /** What was in force, by dotted name. */
   readonly inForce: Readonly<Record<string, string>>;
 }
 
@@ -72,6 +78,7 @@ export interface ReportedMetric {
   readonly name: string;
   readonly samples: number;
   readonly missing: number;
+  /** Samples beyond the histogram's range: in `samples`, not in `bins`. */
   readonly overflow: number;
   readonly minNs: number;
   readonly maxNs: number;
@@ -80,8 +87,17 @@ export interface ReportedMetric {
   readonly percentiles: readonly (readonly [name: string, ns: number | null])[];
   /** The percentile curve, for drawing. */
   readonly curve: readonly (readonly [percentile: number, ns: number])[];
+  readonly bins: readonly Bin[];
 }
 
+/** Samples from `fromNs` up to, not including, `toNs`. */
+export interface Bin {
+  readonly fromNs: number;
+  readonly toNs: number;
+  readonly count: number;
+}
+
+/** One finding of a policy, or that it holds. */
 export interface Verdict {
   readonly policy: string;
   readonly level: "mandatory" | "advisory";

@@ -1,0 +1,111 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Verdict } from "../report/experiment.ts";
+import { renderReport } from "../report/html.ts";
+import { renderSummary } from "../report/terminal.ts";
+import { InputError } from "../units/errors.ts";
+import { experimentOf, type StateResource } from "./experiment.ts";
+
+export const SUMMARY_USAGE =
+  "usage: nfvlab summary STACK [--file STATE.json] [--verdicts VERDICTS.json] [--report REPORT.html]";
+
+/**
+ * Sums a stack's state up: writes the report, returns the text for the terminal. Secrets in the state stay encrypted: nothing here needs them.
+ *
+ * `--file` takes a state as `pulumi stack export` wrote it, in place of the stack's own. Verdicts and report are in `.nfvlab/reports` of
+ * `folder` unless said otherwise.
+ *
+ * @throws InputError `usage`, `stack-unknown`, `stack-empty`, `state-unreadable`
+ */
+export function summary(args: readonly string[], folder: string): string {
+  const { stack, ...options } = argumentsOf(args);
+  // With a backend of several projects a stack is named organization/project/stack.
+  const name = stack.split("/").at(-1) ?? stack;
+  const reports = join(folder, ".nfvlab", "reports");
+  const resources = resourcesOf(stack, options.file, folder);
+  const project = resources[0]?.urn.split("::")[1] ?? "";
+  const verdicts = verdictsIn(options.verdicts ?? join(reports, `${name}.verdicts.json`));
+  const experiment = experimentOf(project, name, new Date().toISOString(), resources, verdicts);
+  const report = options.report ?? join(reports, `${name}.html`);
+  if (options.report === undefined) mkdirSync(reports, { recursive: true });
+  writeFileSync(report, renderReport(experiment));
+  return renderSummary(experiment, { report });
+}
+
+function argumentsOf(args: readonly string[]) {
+  try {
+    const { positionals, values } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { file: { type: "string" }, verdicts: { type: "string" }, report: { type: "string" } },
+    });
+    const [stack, ...others] = positionals;
+    if (stack !== undefined && others.length === 0) return { stack, ...values };
+    throw new TypeError(stack === undefined ? "no stack is named" : "more than one stack is named");
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new InputError({ code: "usage", problem: firstLine(cause.message), hint: SUMMARY_USAGE, cause });
+  }
+}
+
+function resourcesOf(stack: string, file: string | undefined, folder: string): readonly StateResource[] {
+  const text = file === undefined ? exported(stack, folder) : readFileSync(file, "utf8");
+  let resources: readonly StateResource[];
+  try {
+    const state = JSON.parse(text) as { deployment?: { resources?: readonly StateResource[] } };
+    if (state.deployment === undefined) throw new TypeError("no deployment in it");
+    resources = state.deployment.resources ?? [];
+  } catch (cause) {
+    throw new InputError({
+      code: "state-unreadable",
+      problem: `${file ?? `the state of ${stack}`} is no state of a stack`,
+      expected: "what `pulumi stack export` writes",
+      cause,
+    });
+  }
+  if (resources.length > 0) return resources;
+  throw new InputError({
+    code: "stack-empty",
+    problem: `stack ${stack} has no resources`,
+    hint: `bring it up: npm run up -- --stack ${stack}`,
+  });
+}
+
+function exported(stack: string, folder: string): string {
+  try {
+    return execFileSync("pulumi", ["stack", "export", "--stack", stack, "--non-interactive"], {
+      cwd: folder,
+      maxBuffer: 2 ** 30,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (cause) {
+    const said = String((cause as { stderr?: unknown }).stderr ?? "").trim();
+    if (said.includes("no stack named")) {
+      throw new InputError({
+        code: "stack-unknown",
+        problem: `there is no stack ${stack}`,
+        hint: `bring it up: npm run up -- --stack ${stack}`,
+        cause,
+      });
+    }
+    throw new InputError({
+      code: "state-unreadable",
+      problem: `the state of ${stack} can't be read`,
+      observed: firstLine(said) || String((cause as { code?: unknown }).code ?? "no word from the engine"),
+      hint: "run it in the project's folder, by npx nfvlab",
+      cause,
+    });
+  }
+}
+
+/** None where nobody has judged yet. */
+function verdictsIn(file: string): Verdict[] {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Verdict[]) : [];
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? "").replace(/^error: /, "").replace(/\.$/, "");
+}

@@ -1,0 +1,262 @@
+import type { Bin, Experiment, ReportedMetric, ReportedRecord } from "../../sdk/report/experiment.ts";
+
+/** Counts of neighbouring bins, ten a decade, the first from 10^(first/10) ns. */
+function bins(first: number, counts: readonly number[]): Bin[] {
+  return counts.map((count, step) => ({
+    fromNs: 10 ** ((first + step) / 10),
+    toNs: 10 ** ((first + step + 1) / 10),
+    count,
+  }));
+}
+
+const hostTimers: ReportedMetric = {
+  name: "host.timer.latency",
+  samples: 120_000,
+  missing: 0,
+  overflow: 0,
+  minNs: 1_000,
+  maxNs: 12_000,
+  medianNs: 2_000,
+  interval: { lowNs: 2_000, highNs: 2_000, method: "range" },
+  percentiles: [
+    ["50", 2_000],
+    ["90", 3_000],
+    ["99", 4_000],
+    ["99.9", 6_000],
+    ["99.99", 9_000],
+    ["99.999", null],
+  ],
+  curve: [
+    [0, 1_000],
+    [10, 2_000],
+    [25, 2_000],
+    [50, 2_000],
+    [75, 2_000],
+    [90, 3_000],
+    [95, 3_000],
+    [97.5, 3_000],
+    [99, 4_000],
+    [99.5, 5_000],
+    [99.9, 6_000],
+    [99.95, 7_000],
+    [99.99, 9_000],
+    [99.995, 11_000],
+  ],
+  bins: bins(30, [9_211, 0, 0, 94_770, 13_902, 0, 1_489, 511, 97, 16, 4]),
+};
+
+const guestTimers: ReportedMetric = {
+  name: "guest.timer.latency",
+  samples: 30_000,
+  missing: 2,
+  overflow: 3,
+  minNs: 6_000,
+  maxNs: 1_740_000,
+  medianNs: 9_000,
+  interval: { lowNs: 9_000, highNs: 10_000, method: "order-statistics" },
+  percentiles: [
+    ["50", 9_000],
+    ["90", 14_000],
+    ["99", 31_000],
+    ["99.9", 118_000],
+    ["99.99", null],
+    ["99.999", null],
+  ],
+  curve: [
+    [0, 6_000],
+    [10, 8_000],
+    [25, 8_000],
+    [50, 9_000],
+    [75, 11_000],
+    [90, 14_000],
+    [95, 17_000],
+    [97.5, 22_000],
+    [99, 31_000],
+    [99.5, 47_000],
+    [99.9, 118_000],
+    [99.95, 264_000],
+    [99.99, 871_000],
+  ],
+  bins: bins(
+    37,
+    [1_240, 5_870, 10_412, 6_480, 3_010, 1_496, 701, 355, 181, 98, 61, 37, 20, 13, 9, 5, 3, 2, 0, 2, 1, 1],
+  ),
+};
+
+const roundTrip: ReportedMetric = {
+  name: "guest.round-trip",
+  samples: 1_000,
+  missing: 0,
+  overflow: 0,
+  minNs: 48_000,
+  maxNs: 412_000,
+  medianNs: 61_000,
+  interval: { lowNs: 59_000, highNs: 64_000, method: "range" },
+  percentiles: [
+    ["50", 61_000],
+    ["90", 78_000],
+    ["99", 143_000],
+    ["99.9", null],
+    ["99.99", null],
+    ["99.999", null],
+  ],
+  curve: [
+    [0, 48_000],
+    [10, 54_000],
+    [25, 57_000],
+    [50, 61_000],
+    [75, 68_000],
+    [90, 78_000],
+    [95, 91_000],
+    [97.5, 112_000],
+    [99, 143_000],
+    [99.5, 204_000],
+    [99.9, 412_000],
+  ],
+  bins: bins(46, [31, 420, 390, 99, 35, 12, 7, 3, 2, 0, 1]),
+};
+
+const inForce = {
+  hash: "5c1fe0b74a4fb2c7d1f0e58c5a7b40c6a4a3e6f31b1de3c96d0de1f3d29a8f17",
+  bootId: "0f6a4f5e-1bb4-4a0e-9a3f-8f4c7f4f2f55",
+  kernel: "6.12.48+deb13-rt-amd64 #1 SMP PREEMPT_RT Debian 6.12.48-1",
+  kernelArguments:
+    "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda2 ro isolcpus=managed_irq,domain,2-3 nohz_full=2-3 rcu_nocbs=2-3 irqaffinity=0-1",
+  isolatedCpus: "2-3",
+  microcode: "unknown",
+  "settings./proc/sys/kernel/sched_rt_runtime_us": "-1",
+  "settings./sys/devices/system/cpu/cpu*/cpufreq/scaling_governor": "performance",
+  "hugepages.node1/2MiB": "512",
+  "nics.0000:5e:00.0": "0x8086:0x1592, vfio-pci, 0 virtual functions",
+  "versions.ovs": "3.5.0",
+  "versions.dpdk": "24.11.3",
+};
+
+const record = (
+  name: string,
+  kind: string,
+  subject: string,
+  command: string,
+  metric: ReportedMetric,
+  guests: Readonly<Record<string, string>>,
+): ReportedRecord => ({
+  name,
+  kind,
+  subject,
+  functional: false,
+  valid: true,
+  invalidReasons: [],
+  startedAt: "2026-03-02T08:14:07.120Z",
+  command,
+  metrics: [metric],
+  inForce: { ...inForce, ...guests },
+});
+
+const guest = {
+  hash: "d0a1b6c5f0577b7f6c8e64cbbd3c90f4f53d1f2d7f1f8b8f9ee4a6cf0e54c3d2",
+  "guests.vnf": "33093910f73fcbc30ccc4650cd1f906c39318c0567bff7d5f8e862d7a5c6a726",
+};
+
+/** A small testbed as an experiment of it looks: one poll-mode thread, one guest, three measurements, one budget that isn't kept. */
+export const workedExperiment: Experiment = {
+  project: "nfvlab",
+  stack: "rack",
+  madeAt: "2026-03-02T08:16:40.000Z",
+  hosts: [
+    {
+      name: "dut",
+      emulated: false,
+      description: "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz, Linux 6.12.48+deb13-rt-amd64",
+      nodes: [
+        {
+          node: 0,
+          cpus: [
+            { cpu: 0, core: 0, role: "housekeeping" },
+            { cpu: 1, core: 1, role: "housekeeping" },
+          ],
+          hugepages: [],
+        },
+        {
+          node: 1,
+          cpus: [
+            { cpu: 2, core: 2, role: "pmd" },
+            { cpu: 3, core: 3, role: "vcpu", guest: { name: "vnf", vcpu: 0 } },
+          ],
+          hugepages: ["512 × 2MiB", "2 × 1GiB"],
+        },
+      ],
+      bridges: [
+        {
+          name: "br0",
+          addresses: ["198.18.0.1/24"],
+          ports: [
+            {
+              name: "vhu0",
+              kind: "dpdkvhostuserclient",
+              peer: "",
+              socket: "/run/nfvlab-vhost/vhu0.sock",
+              up: true,
+            },
+            { name: "mgmt0", kind: "internal", peer: "198.18.1.1/24", up: false },
+          ],
+        },
+      ],
+      guests: [
+        {
+          name: "vnf",
+          memory: "256MiB",
+          numaNode: 1,
+          vcpuPins: ["3"],
+          running: true,
+          nics: [{ name: "east", address: "198.18.0.2/24", socket: "/run/nfvlab-vhost/vhu0.sock" }],
+        },
+      ],
+    },
+  ],
+  records: [
+    record(
+      "host-timers",
+      "cyclictest",
+      "dut, CPUs 2-3",
+      "cyclictest --quiet --mlockall --priority=95 --interval=1000 --affinity=2-3 --threads=2 --duration=60 --histogram=1000000 (cyclictest 2.60)",
+      hostTimers,
+      {},
+    ),
+    record(
+      "guest-timers",
+      "cyclictest",
+      "guest vnf, vCPU 0",
+      "cyclictest --quiet --mlockall --priority=95 --interval=1000 --affinity=0 --threads=1 --duration=30 --histogram=1000 (cyclictest 2.60)",
+      guestTimers,
+      guest,
+    ),
+    record(
+      "vnf-to-bridge",
+      "round-trip",
+      "vnf to 198.18.0.1",
+      "ping -n -D -i 0.02 -c 1000 -s 18 198.18.0.1 (ping from iputils 20240905)",
+      roundTrip,
+      guest,
+    ),
+  ],
+  verdicts: [
+    {
+      policy: "latency-budget",
+      level: "mandatory",
+      message:
+        "guest.timer.latency max is 1.74 ms, allowed 100 µs (budgets[1]); measured by guest-timers (guest vnf, vCPU 0, cyclictest 2.60, 30000 samples, 2026-03-02T08:14:07.120Z): find what disturbs it, or raise maxNs in budgets[1].",
+      passed: false,
+    },
+    {
+      policy: "one-numa-node-per-chain",
+      level: "advisory",
+      message:
+        "numaNode of nic0 isn't known yet, so whether the chain is on one node can't be judged; it is judged once that is known.",
+      passed: false,
+    },
+    { policy: "exclusive-cpus", level: "mandatory", message: "", passed: true },
+    { policy: "one-owner-per-core", level: "mandatory", message: "", passed: true },
+    { policy: "emulator-outside-isolated", level: "mandatory", message: "", passed: true },
+    { policy: "hugepages-sufficient", level: "mandatory", message: "", passed: true },
+  ],
+};
