@@ -1,3 +1,4 @@
+import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { labPolicy } from "../lab-policy.ts";
 import type { CpuRole, Machine } from "../machine.ts";
 import { cited, cpusOf } from "../sentence.ts";
@@ -58,5 +59,8 @@ function isDomain({ type }: { readonly type: string }): boolean {
 
 function instead({ claims }: Machine): string {
   const housekeeping = claims.find(({ role }) => role === "housekeeping");
-  return housekeeping === undefined ? "" : `, for instance to "${housekeeping.cpus.format()}"`;
+  const free = claims
+    .filter(({ role }) => KEPT_FREE.includes(role))
+    .reduce((rest, claim) => rest.minus(claim.cpus), housekeeping?.cpus ?? CpuSet.empty);
+  return free.size === 0 ? "" : `, for instance to "${free.format()}"`;
 }

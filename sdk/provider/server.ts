@@ -5,7 +5,7 @@ import providerpb from "@pulumi/pulumi/proto/provider_pb.js";
 import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import { TransportPool } from "../remote/pool.ts";
 import type { HostReference } from "../schema/connection.ts";
-import { InputError } from "../units/errors.ts";
+import { InputError, TransportError } from "../units/errors.ts";
 import { checkInputs, checkProviderConfig } from "./check.ts";
 import { compare, type PropertyChange } from "./diff.ts";
 import { connectEngine, type EngineLog, silentLog } from "./engine.ts";
@@ -250,7 +250,12 @@ export class ProviderServer {
   async #delete(request: providerpb.DeleteRequest): Promise<emptypb.Empty> {
     const handler = this.#handlerOf(request.getUrn());
     const state = { ...decode(request.getProperties()).value, ...decode(request.getOldInputs()).value };
-    await handler.delete(this.#operation(request.getUrn(), request.getTimeout()), state as never);
+    const urn = request.getUrn();
+    try {
+      await handler.delete(this.#operation(urn, request.getTimeout()), state as never);
+    } catch (error) {
+      throw error instanceof TransportError ? unreachableAtDelete(error, urn) : error;
+    }
     return new emptypb.Empty();
   }
 
@@ -334,6 +339,20 @@ export class ProviderServer {
     if (handler === undefined) throw unknownToken(token);
     return handler;
   }
+}
+
+/** Without its machine a resource can't be undone: the user may have to let go of it. */
+function unreachableAtDelete(error: TransportError, urn: string): TransportError {
+  const { code, problem, observed, expected, hint, cause } = error;
+  const letGo = `where the machine is gone for good, \`pulumi state delete '${urn}'\` forgets what was on it`;
+  return new TransportError({
+    code,
+    problem,
+    ...(observed !== undefined && { observed }),
+    ...(expected !== undefined && { expected }),
+    hint: hint === undefined ? letGo : `${hint}; ${letGo}`,
+    cause,
+  });
 }
 
 function unknownToken(token: string): InputError {

@@ -1,12 +1,13 @@
 import { metricOf } from "../../measure/metric.ts";
 import { type CyclictestRun, parseCyclictest } from "../../observe/cyclictest.ts";
 import { type CyclictestPlan, inUnit, planCyclictest, stopUnit, unitOf } from "../../plan/benchmarks.ts";
+import { requireOnline } from "../../plan/online-cpus.ts";
 import { cyclictest } from "../../schema/benchmarks.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import type { HostFacts } from "../../schema/facts.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import { formatNanoseconds } from "../../units/duration.ts";
-import { HostError, InputError } from "../../units/errors.ts";
+import { HostError } from "../../units/errors.ts";
 import { runInGuest } from "../guest-agent.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
@@ -64,15 +65,7 @@ function housekeepingFor({ subject, host }: Inputs<typeof cyclictest>, facts: Ho
   const cpus = CpuSet.parse(subject.cpus);
   if (subject.kind === "guest") return CpuSet.parse("0");
   const online = CpuSet.parse(facts.onlineCpus);
-  if (!cpus.isSubsetOf(online)) {
-    throw new InputError({
-      code: "cpu-unknown",
-      property: "subject.cpus",
-      problem: `CPU ${cpus.minus(online).format()} is not online on ${host.name}`,
-      observed: cpus.format(),
-      expected: `CPUs among ${online.format()}`,
-    });
-  }
+  requireOnline({ "subject.cpus": subject.cpus }, online, host.name);
   return online.minus(CpuSet.parse(facts.kernel.isolatedCpus)).minus(cpus);
 }
 

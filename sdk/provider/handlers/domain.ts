@@ -8,6 +8,7 @@ import {
   checkDomainOwner,
   checkGuestHost,
   domainFault,
+  guestCpus,
   observedDomain,
   planDomain,
   planPins,
@@ -16,6 +17,7 @@ import {
   verifyDomain,
 } from "../../plan/domain.ts";
 import { renderDomain, serialLogOf } from "../../plan/domain-xml.ts";
+import { requireOnline } from "../../plan/online-cpus.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { libvirtDomain } from "../../schema/libvirt.ts";
 import { agentAnswers } from "../guest-agent.ts";
@@ -83,15 +85,16 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
   });
   const existing = before.domains.find((domain) => domain.name === name);
   checkDomainOwner(inputs, existing, operation.tag);
-  if (existing?.state !== "running") {
+  requireOnline(guestCpus(inputs), before.cpus.online, inputs.host.name);
+  const running = existing?.state === "running";
+  if (!running) {
     checkGuestHost(inputs, {
-      online: before.cpus.online,
       pools: before.pools,
       interfaces: interfacesOf(before.database),
     });
   }
   const xml = renderDomain(inputs, { tag: operation.tag, cpuFlags: before.platform.cpuFlags });
-  operation.status(`starting ${name}`);
+  operation.status(`${running ? "changing" : "starting"} ${name}`);
   await host.execute(planDomain(inputs, existing, xml, before.platform.qemuUser));
   const defined = (await host.observeNow(probes)).domains.find((domain) => domain.name === name);
   if (defined !== undefined) await host.execute(planPins(inputs, defined));

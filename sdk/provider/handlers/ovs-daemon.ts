@@ -1,5 +1,7 @@
+import { cpuTopology } from "../../observe/cpus.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
 import { answering, ovsDatabase, ovsLiveness } from "../../observe/ovs.ts";
+import { requireOnline } from "../../plan/online-cpus.ts";
 import {
   checkDaemon,
   checkSwitchMemory,
@@ -76,12 +78,17 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
 };
 
 async function bring(operation: Operation, host: Host, inputs: Inputs<typeof ovsDaemon>, earlier: Found) {
-  const { database, live, pools } = await host.observeNow({ ...probes, pools: hugepagePools });
+  const { database, live, pools, cpus } = await host.observeNow({
+    ...probes,
+    pools: hugepagePools,
+    cpus: cpuTopology,
+  });
   const before = answering(database, live);
   const desired = desiredOptions(inputs, before.version);
   // A key that is no longer asked for goes back to what it was; one that is new is remembered.
   const target = { ...earlier, ...desired };
   const found = { ...foundOptions(desired, before.otherConfig), ...earlier };
+  requireOnline({ pmdCpus: inputs.pmdCpus, lcoreCpus: inputs.lcoreCpus }, cpus.online, host.name);
   checkSwitchMemory(inputs, before, pools);
   const plan = planDaemon(target, before);
   permitRestart(plan, inputs.restart, before);
