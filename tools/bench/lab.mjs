@@ -1,0 +1,70 @@
+import { mkdirSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { run } from "../command.mjs";
+import { runTool } from "../tool-error.mjs";
+import { AnsibleCheck } from "./ansible.mjs";
+import { measure, rounds } from "./measure.mjs";
+import { PulumiProject } from "./pulumi.mjs";
+import { Sshd } from "./sshd.mjs";
+import { Switch } from "./switch.mjs";
+import { printResults } from "./table.mjs";
+
+/** The first process of the namespaces that `runInNamespaces` makes: when it ends, everything in them does. */
+async function main([text]) {
+  const options = JSON.parse(text);
+  process.stdin.on("end", () => process.exit(1)).resume();
+  await run(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
+  await run(["ip", "link", "set", "lo", "up"]);
+
+  const ovs = new Switch(options.switchFolder, subfolder(options.folder, "switch"));
+  await ovs.start();
+  const sshd = new Sshd(subfolder(options.folder, "sshd"), ovs.environment);
+  await sshd.start();
+  say(`Open vSwitch ${await ovs.version()} behind sshd on loopback`);
+
+  const loads = [loadavg()[0]];
+  const results = [];
+  for (const size of options.sizes) {
+    results.push(...(await measureSize(size, { ...options, ovs, sshd })));
+    loads.push(loadavg()[0]);
+  }
+  printResults(results, { ...options, loads });
+  return 0;
+}
+
+async function measureSize(size, { runs, folder, engine, ansible, ovs, sshd }) {
+  const ports = Array.from({ length: size }, (_, index) => ({ name: `p${index + 1}`, number: index + 1 }));
+  await ovs.addBridge("br0");
+  const project = new PulumiProject(subfolder(folder, `pulumi-${size}`), { engine, sshd, ports });
+  const playbook = new AnsibleCheck(subfolder(folder, `ansible-${size}`), { ansible, sshd, ports });
+  await project.prepare();
+  say(`${size} resources: creating them`);
+  await measure(sshd, () => project.create());
+  say(`${size} resources: warming up`);
+  await playbook.check();
+  const steps = {
+    preview: () => project.preview(),
+    refresh: () => project.refresh(),
+    up: () => project.up(),
+    ansible: () => playbook.check(),
+  };
+  const results = await rounds(runs, steps, sshd, (round, step) =>
+    say(`${size} resources, round ${round} of ${runs}: ${step}`),
+  );
+  await ovs.deleteBridge("br0");
+  return results.map((result) => ({ size, ...result }));
+}
+
+function subfolder(folder, name) {
+  const path = join(folder, name);
+  mkdirSync(path);
+  return path;
+}
+
+function say(text) {
+  console.log(`  ...  ${text}`);
+}
+
+await runTool(main);
+process.exit();

@@ -1,0 +1,42 @@
+import { parseArgs } from "node:util";
+import { ToolError } from "../tool-error.mjs";
+
+const usage = `npm run bench -- [--runs 3] [--sizes 1,10,100]
+
+  --runs    how often each step is timed; the table shows medians
+  --sizes   numbers of resources on the host, each up to 1000`;
+
+/** The options of the command line; undefined where it asked for help and has it now. */
+export function readOptions(args) {
+  const { runs, sizes, help } = parse(args);
+  if (help) {
+    console.log(usage);
+    return undefined;
+  }
+  return {
+    runs: wholeNumber("--runs", runs, 100),
+    sizes: sizes.split(",").map((size) => wholeNumber("--sizes", size, 1000)),
+  };
+}
+
+function parse(args) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        runs: { type: "string", default: "3" },
+        sizes: { type: "string", default: "1,10,100" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new ToolError(`${error.message}\n${usage}`);
+  }
+}
+
+function wholeNumber(flag, text, most) {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= most) return number;
+  throw new ToolError(`${flag}: ${JSON.stringify(text)} is no whole number from 1 to ${most}.\n${usage}`);
+}
