@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { clone, labFolder } from "./clone.mjs";
 import { deadServers, serversFolder } from "./dead-servers.mjs";
 import { environment } from "./environment.mjs";
+import { findingLines, judgement, verdicts } from "./evidence.mjs";
 import { Progress } from "./progress.mjs";
 import { policyArguments, prepareStack, pulumi, stackOf } from "./pulumi.mjs";
 import { setup } from "./setup.mjs";
@@ -52,12 +53,14 @@ await runTool(async (args) => {
       },
     ),
   );
+  let analysis;
   if (code === 0) {
-    code = await timed("evidence", () =>
-      pulumi(["policy", "analyze", "--stack", stack, ...policyArguments(stack, "evidence")]),
-    );
+    ({ code, analysis } = await timed("evidence", () => analyze(stack)));
   }
-  if (wasUpdated(events)) await timed("summary", () => summary(stack));
+  if (wasUpdated(events)) {
+    keepVerdicts(stack, verdicts(judgement(events), analysis));
+    await timed("summary", () => summary(stack));
+  }
   console.log(`\n${timeTable(progress.times, resourceTimes(events), engineStep)}`);
   return code;
 });
@@ -87,6 +90,33 @@ async function withEventLog(work, read) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The engine's judgement of the state as it is kept now, read from its events and said in sentences. */
+function analyze(stack) {
+  const { stdout, status } = spawnSync(
+    "pulumi",
+    ["policy", "analyze", "--json", "--stack", stack, ...policyArguments(stack, "evidence")],
+    {
+      cwd: clone,
+      env: environment(),
+      encoding: "utf8",
+      maxBuffer: 2 ** 28,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const analysis = judgement(stdout ?? "");
+  if (analysis !== undefined) console.log(findingLines(analysis).join("\n"));
+  return { analysis, code: status ?? 1 };
+}
+
+/** For the summary, and for whoever sums up later. Older ones would speak of a stack that is no more. */
+function keepVerdicts(stack, kept) {
+  const folder = join(labFolder, "reports");
+  const file = join(folder, `${stack.split("/").at(-1)}.verdicts.json`);
+  if (kept === undefined) return rmSync(file, { force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(kept, undefined, 2)}\n`);
 }
 
 function summary(stack) {

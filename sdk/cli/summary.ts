@@ -17,7 +17,7 @@ export const SUMMARY_USAGE =
  * `--file` takes a state as `pulumi stack export` wrote it, in place of the stack's own. Verdicts and report are in `.nfvlab/reports` of
  * `folder` unless said otherwise.
  *
- * @throws InputError `usage`, `stack-unknown`, `stack-empty`, `state-unreadable`
+ * @throws InputError `usage`, `stack-unknown`, `stack-empty`, `state-unreadable`, `verdicts-unreadable`
  */
 export function summary(args: readonly string[], folder: string): string {
   const { stack, ...options } = argumentsOf(args);
@@ -32,6 +32,10 @@ export function summary(args: readonly string[], folder: string): string {
   if (options.report === undefined) mkdirSync(reports, { recursive: true });
   writeFileSync(report, renderReport(experiment));
   return renderSummary(experiment, { report });
+}
+
+interface State {
+  readonly deployment: { readonly resources?: readonly StateResource[] };
 }
 
 function argumentsOf(args: readonly string[]) {
@@ -51,13 +55,13 @@ function argumentsOf(args: readonly string[]) {
 }
 
 function resourcesOf(stack: string, file: string | undefined, folder: string): readonly StateResource[] {
-  const text = file === undefined ? exported(stack, folder) : readFileSync(file, "utf8");
   let resources: readonly StateResource[];
   try {
-    const state = JSON.parse(text) as { deployment?: { resources?: readonly StateResource[] } };
-    if (state.deployment === undefined) throw new TypeError("no deployment in it");
+    const text = file === undefined ? exported(stack, folder) : readFileSync(file, "utf8");
+    const state = JSON.parse(text) as State;
     resources = state.deployment.resources ?? [];
   } catch (cause) {
+    if (cause instanceof InputError) throw cause;
     throw new InputError({
       code: "state-unreadable",
       problem: `${file ?? `the state of ${stack}`} is no state of a stack`,
@@ -103,7 +107,17 @@ function exported(stack: string, folder: string): string {
 
 /** None where nobody has judged yet. */
 function verdictsIn(file: string): Verdict[] {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Verdict[]) : [];
+  if (!existsSync(file)) return [];
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Verdict[];
+  } catch (cause) {
+    throw new InputError({
+      code: "verdicts-unreadable",
+      problem: `${file} holds no verdicts`,
+      hint: "delete it: npm run up writes it anew",
+      cause,
+    });
+  }
 }
 
 function firstLine(text: string): string {

@@ -96,7 +96,7 @@ describe("the report", () => {
           expect(unspeakable.exec(svg)).toBeNull();
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

@@ -109,7 +109,7 @@ describe("the tools, with the real engine", () => {
     expect(code, said).toBe(0);
     expect(readFileSync(log, "utf8")).toBe("create begins\ncreate ends\n");
     expect(statSync(join(clone, ".nfvlab/passphrase")).mode & 0o777).toBe(0o600);
-    expect(readdirSync(join(clone, ".nfvlab")).sort()).toEqual(["passphrase", "state"]);
+    expect(readdirSync(join(clone, ".nfvlab")).sort()).toEqual(["passphrase", "reports", "state"]);
     expect(existsSync(join(clone, ".nfvlab/state/.pulumi/stacks/tools-trial/dev.json"))).toBe(true);
   });
 

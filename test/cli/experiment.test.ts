@@ -1,0 +1,194 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { binsOf } from "../../sdk/cli/bins.ts";
+import { experimentOf, type StateResource } from "../../sdk/cli/experiment.ts";
+import { metricOf } from "../../sdk/measure/metric.ts";
+import { benchmark, hostFacts, recordOf, resources, urn } from "./state.ts";
+
+const of = (state: readonly StateResource[]) => experimentOf("lab", "rack", "2026-03-02", state, []);
+
+function only<T>(list: readonly T[]): T {
+  const [item] = list;
+  if (item === undefined || list.length > 1) throw new Error(`one is expected, not ${list.length}`);
+  return item;
+}
+
+const measured = (repetition: Partial<Parameters<typeof recordOf>[0][number]>) =>
+  recordOf([{ buckets: [[2_000, 10]], overflow: 0, max: 2_000, expected: 10, ...repetition }]);
+
+describe("the machines of a state", () => {
+  const [dut, peer] = of(resources).hosts;
+
+  it("are those whose facts are there, by the name that ids begin with", () => {
+    expect(of(resources).hosts.map(({ name }) => name)).toEqual(["dut", "peer"]);
+    expect(dut?.description).toBe("Xeon, Linux 6.12.48");
+  });
+
+  it("have their own switch, ports and guests, though the state has their connections encrypted", () => {
+    expect(dut?.bridges).toEqual([
+      {
+        name: "br0",
+        addresses: ["198.18.0.1/24"],
+        ports: [
+          { name: "vhu0", kind: "dpdkvhostuserclient", peer: "", socket: "/run/vhu0.sock", up: true },
+          { name: "uplink", kind: "dpdk", peer: "0000:5e:00.0", up: false },
+        ],
+      },
+    ]);
+    expect(dut?.guests).toEqual([
+      {
+        name: "vnf",
+        memory: "256MiB",
+        numaNode: 1,
+        vcpuPins: ["3"],
+        running: true,
+        nics: [{ name: "east", address: "198.18.0.2/24", socket: "/run/vhu0.sock" }],
+      },
+    ]);
+    expect(peer).toMatchObject({ bridges: [], guests: [] });
+  });
+
+  it("have CPUs with their cores and who uses them, and pools on their nodes", () => {
+    expect(dut?.nodes).toEqual([
+      {
+        node: 0,
+        cpus: [
+          { cpu: 0, core: 0, role: "housekeeping" },
+          { cpu: 1, core: 1, role: "isolated" },
+        ],
+        hugepages: [],
+      },
+      {
+        node: 1,
+        cpus: [
+          { cpu: 2, core: 0, role: "pmd" },
+          { cpu: 3, core: 1, role: "vcpu", guest: { name: "vnf", vcpu: 0 } },
+        ],
+        hugepages: ["512 × 2MiB"],
+      },
+      { node: 2, cpus: [], hugepages: [] },
+    ]);
+    expect(peer?.nodes[0]?.cpus.map(({ role }) => role)).toEqual(["other", "other"]);
+  });
+
+  it("don't have what was replaced and waits to be deleted", () => {
+    expect(JSON.stringify(of(resources))).not.toContain("br9");
+  });
+
+  it("are told apart where one is called like a part of the other's ids", () => {
+    const { hosts } = of([hostFacts("dut"), hostFacts("ovs"), ...resources]);
+    expect(hosts.find(({ name }) => name === "ovs")?.bridges).toEqual([]);
+  });
+
+  it("tell no secret", () => {
+    expect(JSON.stringify(of(resources))).not.toMatch(/ciphertext|4dabf18193072939515e22adb298388d/);
+  });
+
+  it("are none in a state of none", () => {
+    expect(of([])).toEqual({
+      project: "lab",
+      stack: "rack",
+      madeAt: "2026-03-02",
+      hosts: [],
+      records: [],
+      verdicts: [],
+    });
+  });
+});
+
+describe("the records of a state", () => {
+  it("come with figures, command and what was in force, by dotted names", () => {
+    const { name, command, metrics, inForce } = only(of([benchmark(measured({}))]).records);
+    expect(name).toBe("host-timers");
+    expect(command).toBe("cyclictest --quiet (cyclictest 2.60)");
+    expect(only(metrics)).toMatchObject({ samples: 10, minNs: 2_000, maxNs: 2_000, overflow: 0 });
+    expect(inForce).toMatchObject({
+      hash: "5c1fe0b7",
+      microcode: "unknown",
+      "settings./proc/sys/vm/swappiness": "60",
+      "hugepages.node1/2MiB": "512",
+    });
+  });
+
+  it("are shown as invalid where they can't be read, with the field and how to get a new one", () => {
+    const { fingerprint, ...rest } = measured({});
+    const { switchState, ...older } = fingerprint;
+    const record = only(of([benchmark({ ...rest, fingerprint: older })]).records);
+    expect(record).toMatchObject({ name: "host-timers", kind: "Cyclictest", valid: false, metrics: [] });
+    expect(record.invalidReasons).toEqual([
+      "the record in the state can't be read by this version (fingerprint.switchState); measure again: " +
+        `pulumi up --replace '${urn("nfvlab:bench:Cyclictest", "host-timers-run")}'`,
+    ]);
+    expect(only(of([benchmark(undefined)]).records).valid).toBe(false);
+  });
+
+  it("keep their own reasons", () => {
+    const record = recordOf([{ buckets: [[2_000, 1]], overflow: 0, max: 2_000, expected: 9 }], {
+      valid: false,
+      invalidReasons: ["8 of 9 samples never came"],
+    });
+    expect(only(of([benchmark(record)]).records).invalidReasons).toEqual(["8 of 9 samples never came"]);
+  });
+});
+
+describe("the percentile curve of a record", () => {
+  const curveOf = (repetition: Parameters<typeof measured>[0]) =>
+    only(only(of([benchmark(measured(repetition))]).records).metrics).curve;
+
+  it("ends where fewer than one sample lies beyond", () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => [(index + 1) * 10, 1] as const);
+    const curve = curveOf({ buckets: hundred, max: 1_000 });
+    expect(curve.at(-1)).toEqual([99, 990]);
+    expect(curve.find(([percentile]) => percentile === 50)).toEqual([50, 500]);
+  });
+
+  it("counts samples beyond the range among all, and ends before them", () => {
+    const ninety = Array.from({ length: 90 }, (_, index) => [(index + 1) * 10, 1] as const);
+    const curve = curveOf({ buckets: ninety, overflow: 10, max: 5_000 });
+    // Of a hundred samples the 50th is the 50th that was recorded, not the median of the ninety.
+    expect(curve.find(([percentile]) => percentile === 50)).toEqual([50, 500]);
+    expect(curve.at(-1)).toEqual([90, 900]);
+  });
+
+  it("is empty where every sample lies beyond the range", () => {
+    expect(curveOf({ buckets: [], overflow: 5, max: 5_000 })).toEqual([]);
+  });
+});
+
+describe("the bins of a histogram", () => {
+  const buckets = fc.array(fc.tuple(fc.integer({ min: 1, max: 1e8 }), fc.integer({ min: 1, max: 1000 })), {
+    maxLength: 40,
+  });
+  const histogramOf = (list: readonly (readonly [number, number])[]) =>
+    metricOf({ name: "x", unit: "ns", direction: "lower" }, [
+      { buckets: list, overflow: 0, max: Math.max(1, ...list.map(([value]) => value)), expected: 0 },
+    ]).histogram;
+
+  it("hold every sample once, adjoin, and hold each where it belongs", () => {
+    fc.assert(
+      fc.property(buckets, (list) => {
+        const bins = binsOf(histogramOf(list));
+        const total = list.reduce((sum, [, count]) => sum + count, 0);
+        expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(total);
+        for (const [index, bin] of bins.entries()) {
+          expect(bin.toNs / bin.fromNs).toBeCloseTo(10 ** 0.1, 6);
+          const next = bins[index + 1];
+          if (next !== undefined) expect(next.fromNs).toBeCloseTo(bin.toNs, 3);
+        }
+        // Three significant digits: a value at an edge may be in the next bin.
+        for (const [value] of list)
+          expect(
+            bins.some(
+              ({ fromNs, toNs, count }) =>
+                count > 0 && fromNs <= value * 1.001 + 1 && toNs >= value * 0.999 - 1,
+            ),
+          ).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("are none of nothing", () => {
+    expect(binsOf(histogramOf([]))).toEqual([]);
+  });
+});

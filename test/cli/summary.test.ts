@@ -1,0 +1,116 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { StateResource } from "../../sdk/cli/experiment.ts";
+import { summary } from "../../sdk/cli/summary.ts";
+import { InputError } from "../../sdk/units/errors.ts";
+import { benchmark, recordOf, resources } from "./state.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "nfvlab summary-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function stateFile(list: readonly StateResource[] | undefined): string {
+  const file = join(folder, "state.json");
+  writeFileSync(file, JSON.stringify({ version: 3, deployment: { resources: list } }));
+  return file;
+}
+
+const measured = benchmark(recordOf([{ buckets: [[2_000, 100]], overflow: 0, max: 2_000, expected: 100 }]));
+
+function refusal(args: readonly string[]): { code: string; said: string } {
+  try {
+    return { code: "", said: summary(args, folder) };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { code: error.code, said: error.message };
+  }
+}
+
+describe("nfvlab summary", () => {
+  it("sums a state up and writes the report where it says", () => {
+    const said = summary(["rack", "--file", stateFile([...resources, measured])], folder);
+    const report = join(folder, ".nfvlab/reports/rack.html");
+    expect(said).toContain("lab/rack\n");
+    expect(said).toContain("    guest    vnf: running, 256MiB on node 1, vCPUs on 3\n");
+    expect(said).toContain("    host-timers      p50 2 µs");
+    expect(said).toContain("policies   none was judged\n");
+    expect(said).toContain(`report     ${report}\n`);
+    expect(readFileSync(report, "utf8")).toContain("<title>lab/rack</title>");
+  });
+
+  it("takes the verdicts that were kept for the stack", () => {
+    mkdirSync(join(folder, ".nfvlab/reports"), { recursive: true });
+    const verdicts = [
+      { policy: "exclusive-cpus", level: "mandatory", message: "", passed: true },
+      { policy: "latency-budget", level: "mandatory", message: "Too slow.", passed: false },
+    ];
+    writeFileSync(join(folder, ".nfvlab/reports/rack.verdicts.json"), JSON.stringify(verdicts));
+    const said = summary(["rack", "--file", stateFile(resources)], folder);
+    expect(said).toContain("policies   1 of 2 hold\n    violated latency-budget: Too slow.\n");
+  });
+
+  it("names files by the stack alone where it is named with organization and project", () => {
+    summary(["acme/lab/rack", "--file", stateFile(resources)], folder);
+    expect(existsSync(join(folder, ".nfvlab/reports/rack.html"))).toBe(true);
+  });
+
+  it("writes the report and reads the verdicts where it is told", () => {
+    const report = join(folder, "elsewhere.html");
+    const verdicts = join(folder, "verdicts.json");
+    writeFileSync(verdicts, "[]");
+    const said = summary(
+      ["rack", "--file", stateFile(resources), "--report", report, "--verdicts", verdicts],
+      folder,
+    );
+    expect(said).toContain(`report     ${report}\n`);
+    expect(existsSync(report)).toBe(true);
+    expect(existsSync(join(folder, ".nfvlab"))).toBe(false);
+  });
+
+  it.each([[undefined], [[]]])("says that a stack of %j has no resources", (list) => {
+    expect(refusal(["rack", "--file", stateFile(list)])).toEqual({
+      code: "stack-empty",
+      said: "stack rack has no resources; bring it up: npm run up -- --stack rack",
+    });
+    expect(existsSync(join(folder, ".nfvlab"))).toBe(false);
+  });
+
+  it.each(["not JSON", "{}", "null"])("says that a file with %s is no state", (text) => {
+    const file = join(folder, "other.json");
+    writeFileSync(file, text);
+    expect(refusal(["rack", "--file", file])).toEqual({
+      code: "state-unreadable",
+      said: `${file} is no state of a stack: expected what \`pulumi stack export\` writes`,
+    });
+  });
+
+  it("says that a file or the verdicts can't be read", () => {
+    const missing = join(folder, "missing.json");
+    expect(refusal(["rack", "--file", missing])).toMatchObject({ code: "state-unreadable" });
+    const verdicts = join(folder, "verdicts.json");
+    writeFileSync(verdicts, "[{");
+    expect(refusal(["rack", "--file", stateFile(resources), "--verdicts", verdicts])).toEqual({
+      code: "verdicts-unreadable",
+      said: `${verdicts} holds no verdicts; delete it: npm run up writes it anew`,
+    });
+  });
+
+  it.each([
+    [[], "no stack is named"],
+    [["a", "b"], "more than one stack is named"],
+    [["a", "--colour"], "Unknown option '--colour'"],
+  ])("of %j says how it is used", (args, problem) => {
+    const { code, said } = refusal(args);
+    expect(code).toBe("usage");
+    expect(said).toContain(problem);
+    expect(said).toContain("usage: nfvlab summary STACK");
+    expect(said).not.toContain("\n");
+  });
+});
