@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { domains } from "../../sdk/observe/domains.ts";
+import { hugepagePools } from "../../sdk/observe/hugepages.ts";
+import { nicsOf, pciFiles, pciLinks } from "../../sdk/observe/nics.ts";
+import type { Answer } from "../../sdk/observe/probe.ts";
+import { recorded, recordedMachine } from "./recorded.ts";
+
+const machine = recordedMachine("machine/debian-13/emulated-server.txt");
+const answer = (probe: string) => machine.get(probe) as Answer;
+
+it("reads huge pages by node and size", () => {
+  const pools = hugepagePools.parse(answer("hugepage-pools"));
+  expect(pools).toHaveLength(4);
+  expect(pools.find(({ numaNode, sizeKib }) => numaNode === 0 && sizeKib === 2048)).toEqual({
+    numaNode: 0,
+    sizeKib: 2048,
+    total: 192,
+    free: 128,
+    surplus: 0,
+  });
+});
+
+it("reads network cards with their node, driver, group and virtual functions", () => {
+  const nics = nicsOf(pciFiles.parse(answer("pci-files")), pciLinks.parse(answer("pci-links")));
+  expect(nics.map(({ address, driver, numaNode }) => [address, driver, numaNode])).toEqual([
+    ["0000:00:02.0", "virtio-pci", -1],
+    ["0000:21:00.0", "igb", 0],
+    ["0000:31:00.0", "igb", 1],
+  ]);
+  expect(nics[2]).toMatchObject({
+    iommuGroup: 8,
+    interfaces: ["ens2"],
+    virtualFunctions: { total: 7, active: 0 },
+  });
+  expect(nics[0]?.interfaces).toEqual(["enp0s2"]);
+  expect(nics[0]).not.toHaveProperty("virtualFunctions");
+});
+
+describe("guests", () => {
+  it("are read from their definition and their threads", () => {
+    const [guest] = domains.parse(recorded("libvirt/11.3.0/guest-started.txt"));
+    expect(guest).toMatchSnapshot({ xml: expect.any(String) });
+  });
+
+  it("are none where there is no libvirt", () => {
+    expect(domains.parse({ code: 127, stdout: "", stderr: "" })).toEqual([]);
+  });
+});
