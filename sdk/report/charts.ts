@@ -7,7 +7,7 @@ const PLOT = { width: 480, height: 260, left: 64, right: 28, top: 26, bottom: 44
 const BOTTOM = PLOT.height - PLOT.bottom;
 const TICKS = [50, 90, 99, 99.9, 99.99, 99.999];
 /** Room for the bar of samples beyond the range. */
-const BEYOND = 62;
+const BEYOND = 76;
 
 /** How many samples took how long, both axes logarithmic: one slow sample in a million is as visible as the crowd. */
 export function drawHistogram({ name, bins, samples, overflow, percentiles, maxNs }: ReportedMetric): string {
@@ -33,7 +33,7 @@ export function drawHistogram({ name, bins, samples, overflow, percentiles, maxN
   const beyond =
     overflow === 0
       ? ""
-      : `<rect class="bar beyond" x="${right + 30}" y="${fixed(y(overflow))}" width="26" height="${fixed(BOTTOM - y(overflow))}"><title>beyond the range, up to ${latencyText(maxNs)}: ${countText(overflow)}</title></rect><text class="tick" x="${right + 43}" y="${fixed(y(overflow) - 5)}">${countText(overflow)}</text><text class="tick" x="${right + 43}" y="${BOTTOM + 16}">beyond</text>`;
+      : `<rect class="bar beyond" x="${right + 40}" y="${fixed(y(overflow))}" width="26" height="${fixed(BOTTOM - y(overflow))}"><title>beyond the range, up to ${latencyText(maxNs)}: ${countText(overflow)}</title></rect><text class="tick" x="${right + 53}" y="${fixed(y(overflow) - 5)}">${countText(overflow)}</text><text class="tick" x="${right + 53}" y="${BOTTOM + 16}">beyond</text>`;
   const marks = markedPercentiles(percentiles).map(([percentile, ns]) => ({
     text: `p${percentile}`,
     x: x(ns),
@@ -56,7 +56,7 @@ export function drawHistogram({ name, bins, samples, overflow, percentiles, maxN
 }
 
 /** Latency over percentiles, both axes logarithmic: the tail is what matters, so it gets the room. */
-export function drawCurve({ name, curve, maxNs, minNs, samples }: ReportedMetric): string {
+export function drawCurve({ name, curve, maxNs, minNs, samples, overflow }: ReportedMetric): string {
   if (curve.length < 2) return "";
   const axis = axisOf([minNs, maxNs, ...curve.map(([, ns]) => ns)]);
   const last = Math.max(nines(99), ...curve.map(([percentile]) => nines(percentile)));
@@ -73,6 +73,7 @@ export function drawCurve({ name, curve, maxNs, minNs, samples }: ReportedMetric
       ...axis.ticks.map((ns) => horizontal(y(ns), latencyText(ns))),
       ...TICKS.filter((tick) => nines(tick) <= last + 1e-9).map((tick) => vertical(x(tick), `p${tick}`)),
       `<line class="mark-line" x1="${PLOT.left}" x2="${right}" y1="${fixed(y(maxNs))}" y2="${fixed(y(maxNs))}"/><text class="tick ink start" x="${PLOT.left + 6}" y="${fixed(y(maxNs) - 5)}">max ${latencyText(maxNs)}</text>`,
+      overflow === 0 ? "" : unknown(x((100 * (samples - overflow)) / samples), right),
       `<path class="line" d="${path}"/>`,
       ...curve.map(
         ([percentile, ns]) =>
@@ -81,6 +82,17 @@ export function drawCurve({ name, curve, maxNs, minNs, samples }: ReportedMetric
     ],
     `latency by percentile of ${countText(samples)} samples`,
   );
+}
+
+/** The percentiles that lie among the samples beyond the range, where there is a maximum but no curve. */
+function unknown(from: number, right: number): string {
+  if (from >= right) return "";
+  const width = right - from;
+  const text =
+    width > 90
+      ? `<text class="tick" x="${fixed(from + width / 2)}" y="${BOTTOM - 8}">beyond the range</text>`
+      : "";
+  return `<rect class="unknown" x="${fixed(from)}" y="${PLOT.top}" width="${fixed(width)}" height="${BOTTOM - PLOT.top}"/>${text}`;
 }
 
 /** 1 at p90, 2 at p99. */

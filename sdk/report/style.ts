@@ -14,6 +14,7 @@ h1{font-size:28px;line-height:1.2;margin:0;overflow-wrap:anywhere}
 h2{font-size:20px;margin:44px 0 16px;border-bottom:1px solid var(--line);padding-bottom:4px}
 h3{font-size:17px;margin:32px 0 2px;overflow-wrap:anywhere}
 .standing{font-size:17px;font-weight:600;margin:6px 0 0}.good{color:var(--good)}.bad{color:var(--bad)}
+.note,.functional,.reason{text-wrap:pretty}
 .note{color:var(--soft);font-size:13px;font-weight:400;margin:2px 0 8px}
 .reason{color:var(--bad);margin:4px 0;overflow-wrap:anywhere}
 .functional{border-left:4px solid var(--pmd);padding:8px 14px;margin:18px 0 0;background:var(--raised)}
@@ -36,7 +37,7 @@ svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg .title{font-weight:6
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:12px 20px;margin:10px 0 4px}.charts svg{max-width:520px}
 .grid{stroke:var(--line)}svg .tick{font-size:12px;text-anchor:middle;fill:var(--soft)}svg .tick.end{text-anchor:end}svg .start{text-anchor:start}svg .ink{fill:var(--ink)}
 .line{fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linejoin:round}.dot{fill:var(--accent)}.bar{fill:var(--bar)}
-.beyond{fill:none;stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}.mark-line{stroke:var(--ink);stroke-dasharray:2 3}
+.beyond{fill:none;stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}.unknown{fill:var(--bad);fill-opacity:.07;stroke:var(--bad);stroke-width:1;stroke-dasharray:4 3}.mark-line{stroke:var(--ink);stroke-dasharray:2 3}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;font-size:14px;padding:18px 0 2px}
 th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid var(--line);font-size:13.5px;vertical-align:top}
@@ -44,5 +45,5 @@ thead th{color:var(--soft);font-weight:400}
 .figures td,.figures thead th{text-align:right;white-space:nowrap;padding:5px 0 5px 14px}.figures th:first-child{text-align:left;padding-left:0;overflow-wrap:anywhere}.figures th .note{display:block;margin:0}
 .verdicts th{white-space:nowrap}.verdicts td{overflow-wrap:anywhere}.verdicts td:nth-child(2){white-space:nowrap}.holds th{color:var(--good)}.violated th{color:var(--bad)}
 .in-force{table-layout:fixed}.in-force th{width:42%;font-weight:400;overflow-wrap:anywhere}.in-force td{overflow-wrap:anywhere}.in-force th,.in-force td{padding:3px 12px 3px 0;font-size:12.5px}
-@media print{:root{color-scheme:light;${LIGHT}}body{font-size:12px}main{padding:0;max-width:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2,h3,caption{break-after:avoid}svg,tr,.charts{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}}
+@media print{:root{color-scheme:light;${LIGHT}}body{font-size:12px}main{padding:0;max-width:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2,h3,caption{break-after:avoid}svg,tr,article{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}}
 `;

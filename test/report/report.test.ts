@@ -210,6 +210,16 @@ describe("the histogram", () => {
 });
 
 describe("the percentile curve", () => {
+  it("marks the percentiles that lie beyond the histogram's range", () => {
+    const lost = { ...metric, overflow: metric.samples / 10, curve: metric.curve.slice(0, 6) };
+    const [, from = 0, width = 0] =
+      /class="unknown" x="([\d.]+)" y="26" width="([\d.]+)"/.exec(drawCurve(lost)) ?? [];
+    // From p90, halfway to p99, to the end.
+    expect(Number(from)).toBeCloseTo(258, 0);
+    expect(Number(from) + Number(width)).toBeCloseTo(452, 0);
+    expect(drawCurve(metric)).not.toContain("unknown");
+  });
+
   it("stays inside its frame and never falls, whatever was measured", () => {
     const values = fc.array(fc.integer({ min: 0, max: 1e12 }), { minLength: 2, maxLength: 15 });
     fc.assert(
