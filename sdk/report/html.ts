@@ -8,10 +8,12 @@ import { STYLE } from "./style.ts";
 import { drawHost } from "./topology.ts";
 import { verdictWord } from "./verdict-word.ts";
 
+const MOODS = { good: "✓", bad: "✗", open: "–" } as const;
+
 /** One file with everything in it: no script, nothing from elsewhere, readable in print and in the dark. */
 export function renderReport(experiment: Experiment): string {
   const { project, stack, madeAt, hosts, records, verdicts } = experiment;
-  const { good, text } = standingOf(experiment);
+  const { mood, text } = standingOf(experiment);
   const title = `${escapeText(project)}/${escapeText(stack)}`;
   const functional = records.some((record) => record.functional);
   return `<!doctype html>
@@ -27,7 +29,7 @@ export function renderReport(experiment: Experiment): string {
 <main>
 <header>
 <h1>${title}</h1>
-<p class="standing ${good ? "good" : "bad"}">${good ? "✓" : "✗"} ${escapeText(text)}</p>
+<p class="standing ${mood}">${MOODS[mood]} ${escapeText(text)}</p>
 <p class="note">${escapeText(madeAt)}</p>
 ${functional ? `<p class="functional"><strong>Functional results.</strong> Measured on an emulated server: they show that the path works, not how fast it is.</p>` : ""}
 </header>

@@ -2,7 +2,8 @@ import type { Experiment, Verdict } from "./experiment.ts";
 
 /** What it all comes to, in one line: how policies and results stand. */
 export interface Standing {
-  readonly good: boolean;
+  /** Good: all was judged and measured and nothing is wrong. Bad: something is. Open: nothing is, but nobody has judged or measured. */
+  readonly mood: "good" | "bad" | "open";
   readonly text: string;
 }
 
@@ -23,14 +24,22 @@ export function standingOf({ records, verdicts }: Experiment): Standing {
       ? "no policy was judged"
       : broken > 0
         ? `${broken} mandatory ${broken === 1 ? "policy is" : "policies are"} violated`
-        : held === judged
-          ? `all ${judged} policies hold`
-          : `${held} of ${judged} policies hold, the others advise`;
+        : held < judged
+          ? `${held} of ${judged} policies hold, the others advise`
+          : judged === 1
+            ? "the one policy holds"
+            : `all ${judged} policies hold`;
   const results =
     records.length === 0
       ? "nothing was measured"
       : invalid > 0
         ? `${invalid} of ${records.length} results ${invalid === 1 ? "is" : "are"} invalid`
-        : `all ${records.length} results are valid`;
-  return { good: broken + invalid === 0, text: `${policies}, ${results}` };
+        : records.length === 1
+          ? "the one result is valid"
+          : `all ${records.length} results are valid`;
+  const isComplete = judged > 0 && records.length > 0;
+  return {
+    mood: broken + invalid > 0 ? "bad" : isComplete ? "good" : "open",
+    text: `${policies}, ${results}`,
+  };
 }

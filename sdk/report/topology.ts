@@ -89,7 +89,7 @@ function drawGuests(guests: readonly ReportedGuest[], top: number): Part {
 function pinsText(pins: readonly string[]): string {
   if (pins.length === 0) return "no vCPU pinned";
   const vcpus = pins.length === 1 ? "vCPU 0 on CPU" : `vCPUs 0-${pins.length - 1} on CPUs`;
-  return `${vcpus} ${pins.join(", ")}`;
+  return `${vcpus} ${pins.join(",")}`;
 }
 
 function guestPlace(index: number, count: number, top: number): Place {
@@ -175,20 +175,13 @@ function drawBridges(host: ReportedHost, placed: readonly PlacedBridge[]): Part 
 }
 
 function drawPort(port: ReportedPort, link: Link | undefined, { x, y, width }: Place): string {
-  const peer = link === undefined ? port.peer : `to ${link.guest.name} ${link.nic.name}`;
-  const inner = width - 18;
+  const kind = KINDS[port.kind] ?? port.kind;
+  const state = [port.up ? "" : "DOWN", link?.nic.name ?? "", kind].filter((part) => part !== "");
+  const lines = [state.join(" · "), link === undefined ? port.peer : `to ${link.guest.name}`];
   return [
     `<g class="port${port.up ? "" : " down"}"><rect x="${fixed(x)}" y="${y}" width="${fixed(width)}" height="${PORT.height}" rx="5"/>`,
-    label("strong", x + 9, y + 19, port.name, inner, LETTER.strong),
-    label(
-      "small",
-      x + 9,
-      y + 36,
-      `${port.up ? "" : "DOWN · "}${KINDS[port.kind] ?? port.kind}`,
-      inner,
-      LETTER.small,
-    ),
-    label("small", x + 9, y + 51, peer, inner, LETTER.small),
+    label("strong", x + 9, y + 19, port.name, width - 18, LETTER.strong),
+    ...lines.map((line, index) => label("small", x + 9, y + 36 + 15 * index, line, width - 18, LETTER.small)),
     "</g>",
   ].join("");
 }
