@@ -1,8 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Cyclictest, RoundTrip } from "../sdk/resources/bench.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
-import type { CpuList } from "../sdk/units/cpuset.ts";
+import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
+import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
 import type { TunedHost } from "./tuned-host.ts";
 import type { VhostUserVnf } from "./vhost-user-vnf.ts";
@@ -58,6 +59,7 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
   constructor(name: string, args: CyclictestBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     const guest = "domain" in args.on ? args.on : undefined;
     const host = "domain" in args.on ? args.on.host : args.on;
+    checkCpus(name, args.cpus, host, guest);
     super("CyclictestBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
       const subject =
         guest === undefined
@@ -104,7 +106,7 @@ export class LatencyBenchmark extends LabComponent<Measured> {
   declare readonly results: pulumi.Output<BenchmarkResults>;
 
   constructor(name: string, args: LatencyBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
-    const { host, domain, domainName } = args.from;
+    const { host, domain, domainName, bridges } = args.from;
     super("LatencyBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
       const run = scope.child(
         RoundTrip,
@@ -118,11 +120,43 @@ export class LatencyBenchmark extends LabComponent<Measured> {
           ...timing(args),
           triggers: [host.bootId, ...(args.rerunOn ?? [])],
         },
-        { dependsOn: [domain, ...(args.after ?? [])] },
+        // Until a bridge has its flows, it drops every echo.
+        { dependsOn: [domain, ...bridges, ...(args.after ?? [])] },
       );
       return measured(run.record);
     });
   }
+}
+
+function checkCpus(
+  name: string,
+  list: CpuList | undefined,
+  host: TunedHost,
+  guest: VhostUserVnf | undefined,
+): void {
+  const check = new InputCheck("CyclictestBenchmark", name);
+  const cpus = list === undefined ? undefined : check.someCpus("cpus", list);
+  if (list === undefined && guest === undefined && host.cpus.isolated.trim() === "") {
+    check.wrong({
+      code: "cpus-missing",
+      property: "cpus",
+      problem: `nothing to measure: ${host.name} isolates no CPU`,
+      observed: "neither cpus nor isolated CPUs of the host",
+      expected: "CPUs to measure",
+    });
+  }
+  const guestCpus = CpuSet.of(guest?.vcpuPins.keys() ?? []);
+  if (guest !== undefined && cpus !== undefined && !cpus.isSubsetOf(guestCpus)) {
+    check.wrong({
+      code: "cpu-unknown",
+      property: "cpus",
+      problem: `names CPUs that guest ${guest.name} does not have (${cpus.minus(guestCpus).format()})`,
+      observed: cpus.format(),
+      expected: `CPUs among ${guestCpus.format()}`,
+      hint: "a guest's CPUs are numbered from 0, whatever CPUs of the host they are pinned to",
+    });
+  }
+  check.done();
 }
 
 function measured(record: pulumi.Output<ResultRecord>): Measured {

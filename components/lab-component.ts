@@ -23,6 +23,8 @@ export interface Scope {
  * }
  */
 export abstract class LabComponent<Built extends object> extends pulumi.ComponentResource {
+  /** Its name in the program, with which the names of its children begin. */
+  readonly name: string;
   readonly #deletedWith: pulumi.Resource | undefined;
 
   protected constructor(
@@ -32,6 +34,7 @@ export abstract class LabComponent<Built extends object> extends pulumi.Componen
     build: (scope: Scope) => Built,
   ) {
     super(`nfvlab:components:${type}`, name, {}, options);
+    this.name = name;
     // A machine that is deleted takes what is on it along; nothing asks it to tidy up first.
     const { deletedWith, dependsOn } = options ?? {};
     this.#deletedWith = deletedWith;

@@ -4,7 +4,9 @@ import { Bridge, Daemon, Flows, Port } from "../sdk/resources/ovs.ts";
 import type { ovsDaemon } from "../sdk/schema/ovs.ts";
 import type { CpuList } from "../sdk/units/cpuset.ts";
 import type { Size } from "../sdk/units/size.ts";
+import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
+import { checkMeasuringCpus } from "./measuring-cpus.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
 export interface OvsDpdkBridgeArgs {
@@ -52,6 +54,7 @@ export class OvsDpdkBridge extends LabComponent<Built> {
   readonly host: TunedHost;
 
   constructor(name: string, args: OvsDpdkBridgeArgs, options: pulumi.ComponentResourceOptions = {}) {
+    checkInputs(name, args);
     super("OvsDpdkBridge", name, { ...args.host.lifetime(), ...options }, (scope) => {
       const host = args.host.reference;
       const daemon = scope.child(
@@ -91,4 +94,43 @@ export class OvsDpdkBridge extends LabComponent<Built> {
     });
     this.host = args.host;
   }
+}
+
+function checkInputs(
+  name: string,
+  { host, pmdCpus, socketMemory, vhostUserPorts = [] }: OvsDpdkBridgeArgs,
+): void {
+  const check = new InputCheck("OvsDpdkBridge", name);
+  checkMeasuringCpus(check, "pmdCpus", pmdCpus, host);
+  if (Object.keys(socketMemory).length === 0) {
+    check.wrong({
+      code: "switch-memory-missing",
+      property: "socketMemory",
+      problem: "DPDK gets no memory on any node",
+      observed: "{}",
+      expected: 'a size for each node with ports or guests, for instance { 0: "1GiB" }',
+    });
+  }
+  vhostUserPorts.forEach((port, index) => {
+    const property = `vhostUserPorts[${index}]`;
+    if (port === name) {
+      check.wrong({
+        code: "port-name",
+        property,
+        problem: "the bridge's own port has this name",
+        observed: port,
+        expected: "another name than the bridge's",
+      });
+    }
+    if (vhostUserPorts.indexOf(port) !== index) {
+      check.wrong({
+        code: "port-twice",
+        property,
+        problem: "the bridge has this port already",
+        observed: `${port}, as in vhostUserPorts[${vhostUserPorts.indexOf(port)}]`,
+        expected: "names that differ",
+      });
+    }
+  });
+  check.done();
 }

@@ -2,9 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { Facts, Hugepages } from "../sdk/resources/host.ts";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Connection, HostReference } from "../sdk/schema/connection.ts";
+import type { HostFacts } from "../sdk/schema/facts.ts";
 import type { PageSize } from "../sdk/schema/hugepages.ts";
-import type { CpuList } from "../sdk/units/cpuset.ts";
+import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { EmulatedServer } from "./emulated-server.ts";
+import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
 
 export interface HostCpus {
@@ -56,10 +58,11 @@ export class TunedHost extends LabComponent<Built> {
   declare readonly pools: readonly Hugepages[];
 
   constructor(name: string, args: TunedHostArgs, options: pulumi.ComponentResourceOptions = {}) {
+    checkInputs(name, args);
     const { connection, emulated } = reach(args.connection);
     const optionsHere = emulated === undefined ? options : { deletedWith: emulated.server, ...options };
     super("TunedHost", name, optionsHere, (scope) => {
-      const reference = pulumi.output({ name, connection }) as pulumi.Output<HostReference>;
+      const reference = guarded(pulumi.output({ name, connection }) as pulumi.Output<HostReference>);
       const facts = scope.child(Facts, "facts", { host: reference });
       const pools = (args.hugepages ?? []).map((pool) =>
         scope.child(
@@ -69,10 +72,65 @@ export class TunedHost extends LabComponent<Built> {
           { dependsOn: facts },
         ),
       );
-      const bootId = facts.identity.apply((identity) => identity.bootId);
+      // An update of chosen targets leaves out what is not there yet, and hands its outputs on as undefined.
+      const bootId = facts.identity.apply(
+        (identity: HostFacts["identity"] | undefined) => identity?.bootId,
+      ) as pulumi.Output<string>;
       return { reference, cpus: args.cpus, bootId, facts, pools };
     });
   }
+}
+
+/** The provider marks credentials in what it registers; a component's outputs, and what is handed on from here, nobody marks but the program. */
+function guarded(reference: pulumi.Output<HostReference>): pulumi.Output<HostReference> {
+  return reference.apply((known: HostReference) =>
+    hasCredential(known.connection) ? pulumi.secret(known) : pulumi.output(known),
+  ) as pulumi.Output<HostReference>;
+}
+
+function hasCredential(connection: Connection | undefined): boolean {
+  if (connection?.kind !== "ssh") return false;
+  return [connection, connection.proxy].some(
+    (hop) => hop?.privateKey !== undefined || hop?.password !== undefined,
+  );
+}
+
+function checkInputs(name: string, { cpus, hugepages = [] }: TunedHostArgs): void {
+  const check = new InputCheck("TunedHost", name);
+  const housekeeping = check.someCpus("cpus.housekeeping", cpus.housekeeping);
+  const isolated = check.cpus("cpus.isolated", cpus.isolated);
+  const shared = (housekeeping ?? CpuSet.empty).intersect(isolated ?? CpuSet.empty);
+  if (shared.size > 0) {
+    check.wrong({
+      code: "cpus-overlap",
+      property: "cpus",
+      problem: `CPUs can't be housekeeping and isolated at once (${shared.format()})`,
+      observed: `housekeeping ${cpus.housekeeping}, isolated ${cpus.isolated}`,
+      expected: "two disjoint lists",
+    });
+  }
+  if (housekeeping !== undefined && !housekeeping.has(0)) {
+    check.wrong({
+      code: "boot-cpu",
+      property: "cpus.housekeeping",
+      problem: "CPU 0 is not among them, and the kernel keeps work there that it moves to no other",
+      observed: cpus.housekeeping,
+      expected: "a list with CPU 0",
+    });
+  }
+  hugepages.forEach(({ numaNode, size }, index) => {
+    const first = hugepages.findIndex((other) => other.numaNode === numaNode && other.size === size);
+    if (first === index) return;
+    check.wrong({
+      code: "pool-twice",
+      property: `hugepages[${index}]`,
+      problem: "node and size have a pool already",
+      observed: `node ${numaNode}, ${size}, as in hugepages[${first}]`,
+      expected: "one pool for each node and size",
+      hint: "add up their counts",
+    });
+  });
+  check.done();
 }
 
 function reach(connection: TunedHostArgs["connection"]): {

@@ -3,9 +3,10 @@ import { BootImage, Domain } from "../sdk/resources/libvirt.ts";
 import type { PageSize } from "../sdk/schema/hugepages.ts";
 import type { GuestBoot } from "../sdk/schema/libvirt.ts";
 import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
-import { InputError } from "../sdk/units/errors.ts";
 import type { Size } from "../sdk/units/size.ts";
+import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
+import { checkMeasuringCpus } from "./measuring-cpus.ts";
 import { type OvsDpdkBridge, VHOST_SOCKET_FOLDER } from "./ovs-dpdk-bridge.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
@@ -57,8 +58,14 @@ export class VhostUserVnf extends LabComponent<Built> {
   declare readonly domain: Domain;
   declare readonly domainName: pulumi.Output<string>;
   readonly host: TunedHost;
+  /** CPUs of the host that its vCPUs are pinned to, vCPU 0 first. */
+  readonly vcpuPins: readonly number[];
+  /** The bridges that its NICs are on. */
+  readonly bridges: readonly OvsDpdkBridge[];
 
   constructor(name: string, args: VhostUserVnfArgs, options: pulumi.ComponentResourceOptions = {}) {
+    checkInputs(name, args);
+    const vcpuPins = [...CpuSet.parse(args.vcpus)];
     super("VhostUserVnf", name, { ...args.host.lifetime(), ...options }, (scope) => {
       const host = args.host.reference;
       const image = args.boot === undefined ? scope.child(BootImage, "image", { host, name }) : undefined;
@@ -76,16 +83,23 @@ export class VhostUserVnf extends LabComponent<Built> {
           memory: args.memory,
           pageSize: args.pageSize,
           numaNode: args.numaNode,
-          vcpuPins: [...CpuSet.parse(args.vcpus)].map(String),
+          vcpuPins: vcpuPins.map(String),
           emulatorCpus: args.emulatorCpus,
           boot,
           nics: Object.fromEntries(nics.map(([nic, nicArgs]) => [nic, guestNic(name, nic, nicArgs)])),
         },
-        { dependsOn: [...args.host.pools, ...nics.map(([nic, nicArgs]) => portOf(nic, nicArgs))] },
+        {
+          dependsOn: [
+            ...args.host.pools,
+            ...nics.flatMap(([, { bridge, port }]) => bridge.ports[port] ?? []),
+          ],
+        },
       );
       return { image, domain, domainName: domain.name };
     });
     this.host = args.host;
+    this.vcpuPins = vcpuPins;
+    this.bridges = [...new Set(Object.values(args.nics).map(({ bridge }) => bridge))];
   }
 }
 
@@ -99,19 +113,43 @@ function guestNic(vnf: string, nic: string, { port, mac, address, queues }: VnfN
   };
 }
 
-function portOf(nic: string, { bridge, port }: VnfNicArgs) {
-  const resource = bridge.ports[port];
-  if (resource === undefined) {
-    throw new InputError({
-      code: "port-unknown",
-      property: `nics.${nic}.port`,
-      problem: "the bridge has no such port",
-      observed: port,
-      expected: Object.keys(bridge.ports).join(" or ") || "a port in its vhostUserPorts",
-      hint: "add it to the bridge's vhostUserPorts",
-    });
+function checkInputs(name: string, { host, vcpus, emulatorCpus, nics }: VhostUserVnfArgs): void {
+  const check = new InputCheck("VhostUserVnf", name);
+  checkMeasuringCpus(check, "vcpus", vcpus, host);
+  check.someCpus("emulatorCpus", emulatorCpus);
+  const entries = Object.entries(nics);
+  for (const [index, [nic, { bridge, port }]] of entries.entries()) {
+    if (bridge.host !== host) {
+      check.wrong({
+        code: "bridge-elsewhere",
+        property: `nics.${nic}.bridge`,
+        problem: "the bridge is on another host, and a vhost-user socket joins two processes of one",
+        observed: `a bridge on ${bridge.host.name}`,
+        expected: `a bridge on ${host.name}`,
+      });
+    }
+    if (!Object.hasOwn(bridge.ports, port)) {
+      check.wrong({
+        code: "port-unknown",
+        property: `nics.${nic}.port`,
+        problem: "the bridge has no such port",
+        observed: port,
+        expected: Object.keys(bridge.ports).join(" or ") || "a port in its vhostUserPorts",
+        hint: "add it to the bridge's vhostUserPorts",
+      });
+    }
+    const taken = entries.slice(0, index).find(([, other]) => other.bridge === bridge && other.port === port);
+    if (taken !== undefined) {
+      check.wrong({
+        code: "port-taken",
+        property: `nics.${nic}.port`,
+        problem: "another NIC of this guest is on that port, and a port serves one",
+        observed: `${port}, as in nics.${taken[0]}.port`,
+        expected: "a port for each NIC",
+      });
+    }
   }
-  return resource;
+  check.done();
 }
 
 /** QEMU's own prefix, and three bytes of a hash of the name (FNV-1a). */
