@@ -323,7 +323,7 @@ export class ProviderServer {
         code: "import-host",
         problem: `no connection to host ${JSON.stringify(name)} is known to import from`,
         observed: Object.keys(this.#importHosts).join(", ") || "no host",
-        hint: `set it: pulumi config set --secret --path 'nfvlab:hosts.${name}' '{"kind":"ssh","host":…}'`,
+        hint: `set it: pulumi config set --secret nfvlab:hosts '{"${name}":{"kind":"ssh","host":…}}'`,
       });
     }
     return {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ResultRecord } from "../../sdk/schema/record.ts";
 import { Engine, ended } from "./engine.ts";
+import { modulePath, TrialProject } from "./trial-project.ts";
 
 const policies = fileURLToPath(new URL("../../policies/", import.meta.url));
 const withPolicies = [
@@ -14,6 +15,21 @@ const withPolicies = [
 ];
 const engine = new Engine("e2e");
 const keys = mkdtempSync(join(tmpdir(), "nfvlab-e2e-"));
+
+/** Adopts what the testbed made, and leaves it where it is. */
+const importing = `
+import * as pulumi from "@pulumi/pulumi";
+import { host, ovs } from ${modulePath("sdk/index.ts")};
+
+const dut = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
+const adopt = (id) => ({ import: id, retainOnDelete: true });
+new host.Hugepages("pool", { host: dut, numaNode: 1, size: "2MiB", count: 512 }, adopt("dut/node1/2MiB"));
+new ovs.Bridge("bridge", { host: dut, name: "br0", addresses: ["198.18.0.1/24"] }, adopt("dut/ovs/br0"));
+new ovs.Port("port", {
+  host: dut, bridge: "br0", name: "vhu0", openflowPort: 1,
+  interface: { kind: "dpdkvhostuserclient", socketPath: "/run/nfvlab-vhost/vhu0.sock" },
+}, adopt("dut/ovs/br0/vhu0"));
+`;
 
 /** The whole embedded testbed on the real engine: each test goes on from where the one before it ended. */
 describe("the embedded testbed", () => {
@@ -68,6 +84,33 @@ describe("the embedded testbed", () => {
     expect(up.code).toBe(0);
   });
 
+  it("can be imported elsewhere, and left there", () => {
+    const { privateKey } = clientKey();
+    const { sshPort, hostKey } = identity();
+    const connection = {
+      ...{ kind: "ssh", host: "127.0.0.1", port: sshPort, user: "root" },
+      ...{ privateKey, hostKey: hostKey.publicKey },
+    };
+    const project = new TrialProject("import", importing);
+    try {
+      project.pulumi(["config", "set", "--secret", "nfvlab:hosts", JSON.stringify({ dut: connection })]);
+      const environment = { CONNECTION: JSON.stringify(connection) };
+      const up = project.pulumi(["up", "--yes", "--skip-preview", "--diff"], environment);
+      expect(up.code, up.said).toBe(0);
+      expect(up.said).toMatch(/= 3 imported/);
+      const again = project.pulumi(["preview", "--expect-no-changes"], environment);
+      expect(again.code, again.said).toBe(0);
+      const destroy = project.pulumi(["destroy", "--yes", "--skip-preview"]);
+      expect(destroy.code, destroy.said).toBe(0);
+    } finally {
+      project.remove();
+    }
+    expect(onServer("cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages")).toBe(
+      "512",
+    );
+    expect(onServer("ovs-vsctl list-br")).toBe("br0");
+  });
+
   it("finds exactly what was changed by hand, and puts exactly that back", async () => {
     onServer("echo 0 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages || true");
     onServer("ovs-vsctl set Open_vSwitch . other_config:pmd-cpu-mask=0x8");
@@ -102,9 +145,7 @@ describe("the embedded testbed", () => {
   });
 
   it("keeps the stack's private key out of state, output and process list", async () => {
-    const { privateKey } = JSON.parse(readFileSync(join(engine.servers, "client-key.json"), "utf8")) as {
-      privateKey: string;
-    };
+    const { privateKey } = clientKey();
     const body = privateKey.split("\n")[2] as string;
     expect(body.length).toBeGreaterThan(40);
     const state = await engine.run("stack", "export");
@@ -173,38 +214,34 @@ function serversRunning(): number {
 
 let uuid = "";
 function ownUuid(): string {
-  const file = join(engine.servers, "dut-machine", "identity.json");
-  if (existsSync(file)) uuid = `uuid=${(JSON.parse(readFileSync(file, "utf8")) as { uuid: string }).uuid}`;
+  if (existsSync(join(engine.servers, "dut-machine", "identity.json"))) uuid = `uuid=${identity().uuid}`;
   return uuid;
+}
+
+function clientKey() {
+  return JSON.parse(readFileSync(join(engine.servers, "client-key.json"), "utf8")) as { privateKey: string };
+}
+
+function identity() {
+  return JSON.parse(readFileSync(join(engine.servers, "dut-machine", "identity.json"), "utf8")) as {
+    uuid: string;
+    sshPort: number;
+    hostKey: { publicKey: string };
+  };
 }
 
 /** By the system's own ssh, so that nothing of ours stands between the test and the server. */
 function onServer(command: string): string {
-  const { privateKey } = JSON.parse(readFileSync(join(engine.servers, "client-key.json"), "utf8")) as {
-    privateKey: string;
-  };
-  const identity = JSON.parse(readFileSync(join(engine.servers, "dut-machine", "identity.json"), "utf8")) as {
-    sshPort: number;
-    hostKey: { publicKey: string };
-  };
+  const { sshPort, hostKey } = identity();
   const [key, known] = [join(keys, "key"), join(keys, "known")];
-  writeFileSync(key, privateKey, { mode: 0o600 });
-  writeFileSync(known, `[127.0.0.1]:${identity.sshPort} ${identity.hostKey.publicKey}\n`);
+  writeFileSync(key, clientKey().privateKey, { mode: 0o600 });
+  writeFileSync(known, `[127.0.0.1]:${sshPort} ${hostKey.publicKey}\n`);
+  const options = [`UserKnownHostsFile=${known}`, "StrictHostKeyChecking=yes", "BatchMode=yes"];
   const { status, stdout, stderr } = spawnSync(
     "ssh",
     [
-      "-i",
-      key,
-      "-o",
-      `UserKnownHostsFile=${known}`,
-      "-o",
-      "StrictHostKeyChecking=yes",
-      "-o",
-      "BatchMode=yes",
-      "-p",
-      `${identity.sshPort}`,
-      "root@127.0.0.1",
-      command,
+      ...["-i", key, ...options.flatMap((option) => ["-o", option])],
+      ...["-p", `${sshPort}`, "root@127.0.0.1", command],
     ],
     { encoding: "utf8" },
   );
