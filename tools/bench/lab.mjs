@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { run } from "../command.mjs";
-import { runTool } from "../tool-error.mjs";
+import { runTool, ToolError } from "../tool-error.mjs";
 import { AnsibleCheck } from "./ansible.mjs";
 import { measure, rounds } from "./measure.mjs";
 import { PulumiProject } from "./pulumi.mjs";
@@ -13,7 +13,7 @@ import { printResults } from "./table.mjs";
 /** The first process of the namespaces that `runInNamespaces` makes: when it ends, everything in them does. */
 async function main([text]) {
   const options = JSON.parse(text);
-  process.stdin.on("end", () => process.exit(1)).resume();
+  process.stdin.on("end", () => leave(options.folder)).resume();
   await run(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
   await run(["ip", "link", "set", "lo", "up"]);
 
@@ -39,10 +39,13 @@ async function measureSize(size, { runs, folder, engine, ansible, ovs, sshd }) {
   const project = new PulumiProject(subfolder(folder, `pulumi-${size}`), { engine, sshd, ports });
   const playbook = new AnsibleCheck(subfolder(folder, `ansible-${size}`), { ansible, sshd, ports });
   await project.prepare();
-  say(`${size} resources: creating them`);
+  say(`${size} ports: creating them`);
   await measure(sshd, () => project.create());
-  say(`${size} resources: warming up`);
-  await playbook.check();
+  say(`${size} ports: warming up, on a change that both must notice`);
+  await ovs.requestMtu("p1", 1400);
+  await mustFail("pulumi refresh", "no changes were expected", () => project.comparison());
+  await mustFail("ansible", "failed=1", () => playbook.check());
+  await ovs.clearMtu("p1");
   const steps = {
     preview: () => project.preview(),
     refresh: () => project.refresh(),
@@ -50,10 +53,27 @@ async function measureSize(size, { runs, folder, engine, ansible, ovs, sshd }) {
     ansible: () => playbook.check(),
   };
   const results = await rounds(runs, steps, sshd, (round, step) =>
-    say(`${size} resources, round ${round} of ${runs}: ${step}`),
+    say(`${size} ports, round ${round} of ${runs}: ${step}`),
   );
   await ovs.deleteBridge("br0");
   return results.map((result) => ({ size, ...result }));
+}
+
+/** The process that started this one was killed, so nobody else clears up. */
+function leave(folder) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  process.exit(1);
+}
+
+/** A check that can't fail measures nothing. */
+async function mustFail(name, reason, check) {
+  try {
+    await check();
+  } catch (error) {
+    if (error instanceof ToolError && error.message.includes(reason)) return;
+    throw error;
+  }
+  throw new ToolError(`${name} did not notice that a port's mtu_request was changed.`);
 }
 
 function subfolder(folder, name) {

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { clone } from "../clone.mjs";
 
 const sampleMs = 50;
+const provider = join(clone, "sdk/provider");
 
 /** One timing of a step: seconds, what sshd counted, and the plugin's peak memory where one ran. */
 export async function measure(sshd, step) {
@@ -57,7 +60,13 @@ function watchPlugin() {
 }
 
 function isPlugin(pid) {
-  return /^node\b.*\/sdk\/provider\/main\.ts\0/s.test(readProcess(pid, "cmdline"));
+  const command = readProcess(pid, "cmdline");
+  if (!/^([^\0]*\/)?node\0/.test(command)) return false;
+  return command.includes(provider) || readProcess(parentOf(pid), "comm") === "pulumi\n";
+}
+
+function parentOf(pid) {
+  return /^PPid:\s+(\d+)$/m.exec(readProcess(pid, "status"))?.[1];
 }
 
 function peakMemory(pid) {

@@ -13,7 +13,7 @@ const lab = fileURLToPath(new URL("lab.mjs", import.meta.url));
  */
 export async function runInNamespaces(options) {
   const folder = mkdtempSync(join(tmpdir(), "nfvlab-bench-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   const child = spawn(
     "unshare",
     [

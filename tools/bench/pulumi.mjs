@@ -44,6 +44,11 @@ export class PulumiProject {
     return this.#pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
   }
 
+  /** A refresh that leaves the state as it is. */
+  comparison() {
+    return this.#pulumi("refresh", "--preview-only", "--expect-no-changes");
+  }
+
   up() {
     return this.#pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
   }

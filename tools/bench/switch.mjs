@@ -54,6 +54,14 @@ export class Switch {
     return this.#vsctl("del-br", name);
   }
 
+  requestMtu(port, bytes) {
+    return this.#vsctl("set", "Interface", port, `mtu_request=${bytes}`);
+  }
+
+  clearMtu(port) {
+    return this.#vsctl("clear", "Interface", port, "mtu_request");
+  }
+
   #vsctl(...args) {
     return this.#run("usr/bin/ovs-vsctl", ["--timeout=60", ...args]);
   }

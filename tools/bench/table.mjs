@@ -10,7 +10,7 @@ export function printResults(results, { runs, engine, ansible, loads }) {
       "",
       tableOf(results),
       "",
-      `Medians of ${runs} runs in turn, everything on this machine (${cpus().length} CPUs) and its loopback; its load was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}. Sessions and connections as sshd logged them, the most of any run.`,
+      `Runs: ${runs}, the steps in turn; all on this machine (${cpus().length} CPUs) and its loopback; its load was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}. Sessions and connections as sshd logged them, the most of any run.`,
       `Pulumi ${engine.version}: no-change preview, refresh and up, the latter two without a preview before them; only refresh looks at the host.`,
       `Ansible ${ansible.version}: ${ansibleDescription}.`,
       "",
