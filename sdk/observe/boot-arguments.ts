@@ -93,15 +93,17 @@ function wordsOf(text: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-// Quotes go where they enclose the whole word or the whole value; any others belong to the value.
+// A quote before the word or before the value goes, and one quote at the end with it; any others belong to the value.
 function argumentOf(word: string): BootArgument {
-  const whole = word.startsWith('"') ? word.slice(1).replace(/"$/, "") : word;
+  const isQuoted = word.startsWith('"');
+  const whole = isQuoted ? word.slice(1) : word;
   const equals = whole.indexOf("=", 1);
-  if (equals < 0) return { name: whole };
-  const value = whole.slice(equals + 1);
+  const hasQuotedValue = equals > 0 && whole[equals + 1] === '"';
+  const closed = isQuoted || hasQuotedValue ? whole.replace(/"$/, "") : whole;
+  if (equals < 0) return { name: closed };
   return {
-    name: whole.slice(0, equals),
-    value: value.startsWith('"') ? value.slice(1).replace(/"$/, "") : value,
+    name: closed.slice(0, equals),
+    value: closed.slice(equals + (hasQuotedValue ? 2 : 1)),
   };
 }
 

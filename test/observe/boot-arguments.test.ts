@@ -70,7 +70,7 @@ describe("as the kernel reads it", () => {
         const expected = nextArguments(text);
         expect(parseBootArguments(text).kernel).toEqual(expected);
       }),
-      { numRuns: 2000 },
+      { numRuns: 2000, examples: [['"a="""'], ['"a=""'], ['a="'], ['"']] },
     );
   });
 
