@@ -13,10 +13,13 @@ export interface CyclictestBenchmarkArgs {
   readonly on: TunedHost | VhostUserVnf;
   /** CPUs of it that are measured. Default: a host's isolated CPUs; a guest's CPU 0. */
   readonly cpus?: CpuList;
+  /** Time between two wake-ups, whole µs. Default 1ms; an emulated machine needs far longer. */
   readonly interval?: Duration;
+  /** Length of one repetition, whole seconds. Default 10s. */
   readonly duration?: Duration;
+  /** 1 to 1000, default 3; a confidence interval needs 6. */
   readonly repetitions?: number;
-  /** Waits for these, and measures again when one of them is replaced. */
+  /** Waits for these before it measures. */
   readonly after?: readonly pulumi.Resource[];
   /** Measures again when one of these changes; the host's bootId always counts. */
   readonly rerunOn?: readonly pulumi.Input<unknown>[];
@@ -24,18 +27,24 @@ export interface CyclictestBenchmarkArgs {
 
 /** A record in short: what a reader asks first. */
 export interface BenchmarkResults {
+  /** Nothing speaks against the numbers; only then do they pass a gate. */
   readonly valid: boolean;
   /** Measured where timings mean nothing: on an emulated server. */
   readonly functional: boolean;
+  /** A sentence for each thing that does; empty where valid. */
   readonly invalidReasons: readonly string[];
   /** By the metric's name; a percentile that too few samples support is left out. */
   readonly metrics: Readonly<Record<string, MetricResults>>;
 }
 
 export interface MetricResults {
+  /** Unit of percentiles and maximum, for instance `ns`. */
   readonly unit: string;
+  /** How many, over all repetitions. */
   readonly samples: number;
+  /** By the percentile as a text, `"99.9"`. */
   readonly percentiles: Readonly<Record<string, number>>;
+  /** The largest of all repetitions. */
   readonly max: number;
 }
 
@@ -87,10 +96,15 @@ export interface LatencyBenchmarkArgs {
   readonly from: VhostUserVnf;
   /** The address that answers, for instance the bridge's. */
   readonly to: string;
+  /** Echoes of one repetition, 10 to 1000000, default 100. */
   readonly count?: number;
+  /** Time between two echoes, whole ms. Default 20ms. */
   readonly interval?: Duration;
+  /** 1 to 1000, default 3; a confidence interval needs 6. */
   readonly repetitions?: number;
+  /** Waits for these before it measures. */
   readonly after?: readonly pulumi.Resource[];
+  /** Measures again when one of these changes; the host's bootId always counts. */
   readonly rerunOn?: readonly pulumi.Input<unknown>[];
 }
 

@@ -10,6 +10,7 @@ import { checkMeasuringCpus } from "./measuring-cpus.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
 export interface OvsDpdkBridgeArgs {
+  /** The machine whose daemon it is. */
   readonly host: TunedHost;
   /** CPUs of the poll-mode threads, among the host's isolated ones. */
   readonly pmdCpus: CpuList;

@@ -19,11 +19,15 @@ export interface HostCpus {
 export interface TunedHostArgs {
   /** How to reach it, or the emulated server that it is. */
   readonly connection: Wired<Connection> | EmulatedServer;
+  /** Who may use which CPU. Declared, not set: boot arguments or tuned isolate them. */
   readonly cpus: HostCpus;
-  /** Pools by node and size. */
+  /** Huge pages that the machine is to have, a pool for each node and size. */
   readonly hugepages?: readonly {
+    /** Size of a page. */
     readonly size: PageSize;
+    /** Pages in the pool, 0 up. */
     readonly count: number;
+    /** Node that they lie on. */
     readonly numaNode: number;
   }[];
 }

@@ -10,8 +10,12 @@ import { checkMeasuringCpus } from "./measuring-cpus.ts";
 import { type OvsDpdkBridge, VHOST_SOCKET_FOLDER } from "./ovs-dpdk-bridge.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
+type KernelBoot = Extract<GuestBoot, { kind: "kernel" }>;
+
 export interface VnfNicArgs {
+  /** A ring in shared memory that the switch polls. */
   readonly kind: "vhost-user";
+  /** Bridge on the guest's own host. */
   readonly bridge: OvsDpdkBridge;
   /** Port of that bridge. */
   readonly port: string;
@@ -19,21 +23,26 @@ export interface VnfNicArgs {
   readonly mac?: string;
   /** Address that the guest gives itself. */
   readonly address?: string;
+  /** Queue pairs, 1 to 128, default 1. */
   readonly queues?: number;
 }
 
 export interface VhostUserVnfArgs {
+  /** The machine that it runs on. */
   readonly host: TunedHost;
   /** What it boots. Default: a boot image made on the host from its own packages. */
-  readonly boot?: pulumi.Input<GuestBoot & { kind: "kernel" }>;
+  readonly boot?: pulumi.Input<KernelBoot>;
   /** CPUs of its vCPUs, ascending: vCPU 0 on the lowest. */
   readonly vcpus: CpuList;
   /** CPUs of QEMU's other threads, outside the isolated set. */
   readonly emulatorCpus: CpuList;
+  /** Memory of the guest, a multiple of the page size. */
   readonly memory: Size;
+  /** Size of the huge pages that back it; the host has a pool of them on the node. */
   readonly pageSize: PageSize;
   /** NUMA node of its memory: that of its CPUs. */
   readonly numaNode: number;
+  /** Network interfaces by name. */
   readonly nics: Readonly<Record<string, VnfNicArgs>>;
 }
 
@@ -71,7 +80,7 @@ export class VhostUserVnf extends LabComponent<Built> {
       const image = args.boot === undefined ? scope.child(BootImage, "image", { host, name }) : undefined;
       const boot =
         image === undefined
-          ? (args.boot as pulumi.Input<GuestBoot & { kind: "kernel" }>)
+          ? (args.boot as pulumi.Input<KernelBoot>)
           : { kind: "kernel" as const, kernel: image.kernel, initramfs: image.initramfs };
       const nics = Object.entries(args.nics);
       const domain = scope.child(

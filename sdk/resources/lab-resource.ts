@@ -19,6 +19,7 @@ export type ResourceOf<D extends ResourceDefinition> = pulumi.CustomResource & {
 };
 
 export interface ResourceClass<D extends ResourceDefinition> {
+  /** Type token, by which Pulumi tells resources that it reads back. */
   readonly __pulumiType: string;
   new (name: string, args: ArgsOf<D>, options?: pulumi.CustomResourceOptions): ResourceOf<D>;
 }
