@@ -6,6 +6,7 @@ import { installEngine } from "./engine.mjs";
 import { environment, prepareBackend } from "./environment.mjs";
 import { installNpmPackages } from "./npm-packages.mjs";
 import { Progress } from "./progress.mjs";
+import { bundleProvider } from "./provider-bundle.mjs";
 import { installSystemPackages } from "./system-packages.mjs";
 import { runTool, ToolError } from "./tool-error.mjs";
 
@@ -20,6 +21,7 @@ export async function setup(progress = new Progress()) {
   await progress.step("npm packages", installNpmPackages);
   await progress.step("system packages", installSystemPackages);
   await progress.step("Pulumi engine", installEngine);
+  await progress.step("provider", () => bundleProvider());
   await progress.step("state", () => prepareBackend());
 }
 
