@@ -21,7 +21,7 @@ const config = new pulumi.Config();
 const placement = {
   pmdCpus: config.get("pmdCpus") ?? "2",
   vcpus: config.get("vcpus") ?? "3",
-  emulatorCpus: config.get("emulatorCpus") ?? "0-1",
+  emulatorCpus: config.get("emulatorCpus") ?? "0",
   numaNode: config.getNumber("numaNode") ?? 1,
 };
 
