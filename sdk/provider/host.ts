@@ -112,6 +112,14 @@ function undoPath(key: string): string {
 
 function parsed<P extends Probes>(probes: P, answers: ReadonlyMap<string, Answer>): Observed<P> {
   return Object.fromEntries(
-    Object.entries(probes).map(([name, probe]) => [name, probe.parse(answers.get(probe.name) as Answer)]),
+    Object.entries(probes).map(([name, probe]) => [name, factsOf(probe, answers.get(probe.name) as Answer)]),
   ) as Observed<P>;
+}
+
+/** A hundred resources of one machine read the same answers: each is parsed once. */
+const known = new WeakMap<Answer, unknown>();
+
+function factsOf(probe: Probe<unknown>, answer: Answer): unknown {
+  if (!known.has(answer)) known.set(answer, probe.parse(answer));
+  return known.get(answer);
 }
