@@ -26,6 +26,8 @@ export interface ObservedBridge {
 }
 
 export interface ObservedDatabase {
+  /** Tag of the resource that sets the daemon's options. */
+  readonly owner?: string;
   readonly otherConfig: Readonly<Record<string, string>>;
   readonly initialized: boolean;
   readonly dpdkVersion: string;
@@ -52,7 +54,15 @@ export const ovsDatabase: Probe<Switch> = {
     argv: [
       ...(["ovs-vsctl", "--timeout=5", "--format=json"] as const),
       ...[
-        columns("other_config", "dpdk_initialized", "dpdk_version", "ovs_version", "cur_cfg", "next_cfg"),
+        columns(
+          "other_config",
+          "external_ids",
+          "dpdk_initialized",
+          "dpdk_version",
+          "ovs_version",
+          "cur_cfg",
+          "next_cfg",
+        ),
         "list",
         "Open_vSwitch",
         "--",
@@ -91,6 +101,7 @@ export const ovsDatabase: Probe<Switch> = {
     );
     return {
       state: "answering",
+      ...given("owner", mapOf(daemon.external_ids)[OWNER_KEY]),
       otherConfig: mapOf(daemon.other_config),
       initialized: daemon.dpdk_initialized === true,
       dpdkVersion: String(optional(daemon.dpdk_version) ?? "none").replace(/^DPDK /, ""),

@@ -1,7 +1,7 @@
 import type { ObservedPool } from "../observe/hugepages.ts";
 import type { ObservedDatabase } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
-import type { ovsDaemon } from "../schema/ovs.ts";
+import { OWNER_KEY, type ovsDaemon } from "../schema/ovs.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { exactDuration } from "../units/duration.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
@@ -117,6 +117,41 @@ export function foundOptions(
   otherConfig: Readonly<Record<string, string>>,
 ): Found {
   return Object.fromEntries(Object.keys(desired).map((key) => [key, otherConfig[key] ?? null]));
+}
+
+/**
+ * Refuses a daemon whose options another resource sets: the two would undo each other's work for ever.
+ *
+ * @throws HostError `foreign`
+ */
+export function checkDaemonOwner(
+  { owner }: Pick<ObservedDatabase, "owner">,
+  tag: string,
+  host: string,
+): void {
+  if (owner === undefined || owner === tag) return;
+  throw new HostError({
+    code: "foreign",
+    problem: `the options of ovs-vswitchd on ${host} are set by another resource already`,
+    observed: `${OWNER_KEY}=${owner} in external_ids of Open_vSwitch`,
+    expected: "one Daemon to a machine",
+    hint: `let both bridges share it; if that resource is gone for good: ovs-vsctl remove Open_vSwitch . external_ids ${OWNER_KEY}`,
+  });
+}
+
+/** Notes in the database whose the options are, or, without a tag, that they are nobody's any more. */
+export function ownDaemon({ owner }: Pick<ObservedDatabase, "owner">, tag: string | undefined): Step[] {
+  if (owner === tag) return [];
+  const change =
+    tag === undefined
+      ? (["remove", "Open_vSwitch", ".", "external_ids", OWNER_KEY] as const)
+      : (["set", "Open_vSwitch", ".", `external_ids:${OWNER_KEY}=${tag}`] as const);
+  return [
+    {
+      purpose: "note whose the options of the switch are",
+      argv: ["ovs-vsctl", "--timeout=30", "--no-wait", ...change],
+    },
+  ];
 }
 
 export interface DaemonPlan {

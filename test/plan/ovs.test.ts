@@ -2,9 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parsePmdRxqShow } from "../../sdk/observe/ovs.ts";
 import {
+  checkDaemonOwner,
   desiredOptions,
   foundOptions,
   observedOptions,
+  ownDaemon,
   permitRestart,
   planDaemon,
   restoreOptions,
@@ -74,6 +76,25 @@ describe("the daemon's plan", () => {
         ).toEqual(options);
       }),
     );
+  });
+
+  it("belongs to one resource, which is noted and taken back", () => {
+    expect(() => checkDaemonOwner({}, "a1", "dut")).not.toThrow();
+    expect(() => checkDaemonOwner({ owner: "a1" }, "a1", "dut")).not.toThrow();
+    expect(() => checkDaemonOwner({ owner: "b2" }, "a1", "dut")).toThrow(
+      "the options of ovs-vswitchd on dut are set by another resource already: observed nfvlab-owner=b2",
+    );
+    expect(ownDaemon({ owner: "a1" }, "a1")).toEqual([]);
+    expect(ownDaemon({}, "a1")[0]?.argv).toContain("external_ids:nfvlab-owner=a1");
+    expect(ownDaemon({ owner: "a1" }, undefined)[0]?.argv).toContain("remove");
+  });
+
+  it("tries DPDK again by a restart where it failed at the daemon's start", () => {
+    const desired = { "dpdk-init": "try", "pmd-cpu-mask": "0x4" };
+    const failed = planDaemon(desired, { otherConfig: desired, initialized: false });
+    expect(failed).toEqual({ steps: [], restartFor: ["dpdk_initialized: false => true"] });
+    expect(planDaemon(desired, { otherConfig: desired, initialized: true }).restartFor).toEqual([]);
+    expect(planDaemon(desired, { otherConfig: {}, initialized: false }).restartFor).toEqual([]);
   });
 
   it("needs no restart before DPDK runs, and permission after", () => {

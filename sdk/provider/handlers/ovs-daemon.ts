@@ -4,11 +4,13 @@ import { answering, ovsDatabase, ovsLiveness } from "../../observe/ovs.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import {
   checkDaemon,
+  checkDaemonOwner,
   checkSwitchMemory,
   desiredOptions,
   foundOptions,
   importedOptions,
   observedOptions,
+  ownDaemon,
   permitRestart,
   planDaemon,
   restartSteps,
@@ -36,7 +38,9 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
     const { database, live } = await host.observeNow(probes);
-    const { otherConfig, version } = answering(database, live);
+    const observed = answering(database, live);
+    const { otherConfig, version } = observed;
+    checkDaemonOwner(observed, operation.tag, host.name);
     const found = await host.remember(JOURNAL, foundOptions(desiredOptions(inputs, version), otherConfig));
     return bring(operation, host, inputs, found);
   },
@@ -65,7 +69,10 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
     if (changedByOthers.length > 0)
       operation.warn(`left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`);
     const plan = planDaemon(target, observed);
-    await host.execute(plan.steps);
+    await host.execute([
+      ...plan.steps,
+      ...(observed.owner === operation.tag ? ownDaemon(observed, undefined) : []),
+    ]);
     if (plan.restartFor.length > 0) {
       if (state.restart === "allow") await host.execute(restartSteps());
       else
@@ -92,7 +99,7 @@ async function bring(operation: Operation, host: Host, inputs: Inputs<typeof ovs
   checkSwitchMemory(inputs, before, pools);
   const plan = planDaemon(target, before);
   permitRestart(plan, inputs.restart, before);
-  await host.execute(plan.steps);
+  await host.execute([...ownDaemon(before, operation.tag), ...plan.steps]);
   if (plan.restartFor.length > 0) {
     operation.status("restarting ovs-vswitchd");
     await host.execute(restartSteps());
