@@ -88,8 +88,11 @@ function isFixed({ numaNode, cells, pins }: VnfDemand): boolean {
 }
 
 function ownNode(vnf: VnfDemand, board: Board, nodeOfNic: NicNodes): NodeChoice | undefined {
-  if (vnf.numaNode !== undefined) return { numaNode: vnf.numaNode, because: "which it names" };
-  const cell = vnf.cells?.[0]?.numaNode;
+  // A node that is not there has been reported; without it the rest of the demand can still be judged.
+  const named = (node: number | undefined) => board.node(node)?.numaNode;
+  const own = named(vnf.numaNode);
+  if (own !== undefined) return { numaNode: own, because: "which it names" };
+  const cell = named(vnf.cells?.[0]?.numaNode);
   if (cell !== undefined) return { numaNode: cell, because: "which its first cell names" };
   const pin = CpuSet.parse(vnf.pins?.[0] ?? "").first;
   const core = pin === undefined ? undefined : board.topology.coreOf.get(pin);

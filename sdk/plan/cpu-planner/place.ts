@@ -204,7 +204,8 @@ function placeVnf(
   const pins: CpuSet[] = (vnf.pins ?? []).map((pin) => CpuSet.parse(pin));
   if (vnf.pins === undefined) {
     const all = Array.from({ length: vnf.vcpus }, (_, vcpu) => vcpu);
-    const nodeOf = (vcpu: number) => cells.find(({ vcpus }) => vcpus.has(vcpu))?.numaNode ?? home;
+    const nodeOf = (vcpu: number) =>
+      board.node(cells.find(({ vcpus }) => vcpus.has(vcpu))?.numaNode)?.numaNode ?? home;
     for (const numaNode of [...new Set(all.map(nodeOf))]) {
       const vcpus = all.filter((vcpu) => nodeOf(vcpu) === numaNode);
       const threads = threadsOf(vnf);
@@ -246,7 +247,13 @@ function placeVnf(
     ioThreads: CpuSet.empty,
     cells:
       vnf.cells === undefined
-        ? [{ vcpus: everything, memory: vnf.memory, numaNode: vnf.numaNode ?? memoryOf(everything) }]
+        ? [
+            {
+              vcpus: everything,
+              memory: vnf.memory,
+              numaNode: board.node(vnf.numaNode)?.numaNode ?? memoryOf(everything),
+            },
+          ]
         : cells.map(({ vcpus, memory, numaNode }) => ({
             vcpus,
             memory,
@@ -336,7 +343,8 @@ function placeGenerators(
 }
 
 function generatorNode(board: Board, generator: GeneratorDemand, nodeOfNic: Draft["nodeOfNic"]): NodeChoice {
-  if (generator.numaNode !== undefined) return { numaNode: generator.numaNode, because: "which it names" };
+  const named = board.node(generator.numaNode)?.numaNode;
+  if (named !== undefined) return { numaNode: named, because: "which it names" };
   const nic = (generator.nics ?? []).map(nodeOfNic).find((node) => typeof node === "number");
   if (typeof nic === "number") return { numaNode: nic, because: "where its NIC is" };
   const [byHand] = nodesOf(board.topology, CpuSet.parse(generator.cpus ?? ""));
@@ -349,7 +357,7 @@ function generatorNode(board: Board, generator: GeneratorDemand, nodeOfNic: Draf
 
 function claimCoLoads(board: Board, demand: CpuDemand, findings: Finding[]): void {
   for (const [name, { numaNode, cpuCount, cpus: byHand }] of byName(demand.coLoads)) {
-    if (byHand !== undefined) continue;
+    if (byHand !== undefined || board.node(numaNode) === undefined) continue;
     const free = board.freeCores(board.node(numaNode));
     const left = free.flatMap(({ cpus }) => cpus);
     if (left.length < (cpuCount ?? 1)) {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { CpuDemand } from "../../schema/cpu-demand.ts";
+import type { CpuDemand } from "../../schema/cpu-demand.ts";
 import type { PageSize } from "../../schema/hugepages.ts";
 import { type CpuList, CpuSet } from "../../units/cpuset.ts";
 import { InputError } from "../../units/errors.ts";
@@ -10,6 +10,7 @@ import { byName, compareNames } from "./name-order.ts";
 import { threadsOf } from "./node-choice.ts";
 import { place } from "./place.ts";
 import { rules } from "./rules.ts";
+import { checkShape } from "./shape.ts";
 import type { PlannerFacts } from "./topology.ts";
 
 /** CPUs of one role and owner on one node, and why these. `idle` CPUs are siblings of working ones, `spare` ones are nobody's. */
@@ -93,20 +94,8 @@ export interface CpuPlan {
  * plan.vnfs["l2fwd"]?.vcpuPins; // ["1", "2", "3"]
  */
 export function planCpus(facts: PlannerFacts, demand: CpuDemand): CpuPlan {
-  const parsed = CpuDemand.safeParse(demand);
-  if (!parsed.success) {
-    refuse(
-      parsed.error.issues.map(
-        ({ path, message }) =>
-          new InputError({
-            code: "cpu-plan-demand",
-            property: pathOf(path),
-            problem: "the demand can't be read",
-            observed: message.replace(/^observed /, ""),
-          }),
-      ),
-    );
-  }
+  const misshapen = checkShape(demand);
+  if (misshapen.length > 0) refuse(misshapen);
   const draft = place(facts, demand);
   const findings = [...draft.findings, ...Object.values(rules).flatMap((rule) => rule(draft))];
   const errors = findings.filter(({ severity }) => severity === "error");
@@ -124,14 +113,6 @@ function refuse(errors: readonly InputError[]): never {
     problem: `no CPU plan can be made of this demand${sentences}`,
     cause: new AggregateError(errors),
   });
-}
-
-function pathOf(path: readonly PropertyKey[]): string {
-  return path
-    .map((step, at) =>
-      typeof step === "number" ? `[${step}]` : at === 0 ? String(step) : `.${String(step)}`,
-    )
-    .join("");
 }
 
 function planOf(draft: Draft, advice: readonly Finding[]): CpuPlan {

@@ -36,7 +36,7 @@ export function checkReferences(
 
 function checkNics(facts: PlannerFacts, demand: CpuDemand, nodeOfNic: NicNodes, report: Report): void {
   const named = nicsOf(demand);
-  for (const address of Object.keys(demand.nics ?? {})) named.push([`nics["${address}"]`, address]);
+  for (const [address] of byName(demand.nics)) named.push([`nics["${address}"]`, address]);
   const present = facts.nics.map(({ address }) => address).join(", ") || "none";
   for (const [property, address] of named) {
     if (nodeOfNic(address) === "missing") {
@@ -120,7 +120,7 @@ function checkPaths(demand: CpuDemand, report: Report): void {
       if (ports.includes(hop) && vnfs.includes(hop)) {
         report(property, "a port and a VNF have this name", hop, "one of them", "rename the port or the VNF");
       } else if (!ports.includes(hop) && !vnfs.includes(hop)) {
-        const expected = `one of ${[...ports, ...vnfs].sort().join(", ") || "none"}`;
+        const expected = `one of ${[...new Set([...ports, ...vnfs])].sort().join(", ") || "none"}`;
         report(property, "neither a port nor a VNF", hop, expected, "name a port of the switch or a VNF");
       }
     }

@@ -138,7 +138,7 @@ export const everyCpuOnline: Rule = ({ facts, demand, topology, claims }) => {
   const present = new Set(facts.cpus.map(({ cpu }) => cpu));
   const named = new Map<string, number[]>();
   for (const { property, cpus } of claims) named.set(property, [...(named.get(property) ?? []), ...cpus]);
-  for (const [property, text] of Object.entries(demand.isolation ?? {})) {
+  for (const [property, text] of byName(demand.isolation)) {
     if (text !== undefined) named.set(`isolation.${property}`, [...CpuSet.parse(text)]);
   }
   for (const [name, { rxqAffinity = {} }] of byName(demand.switch?.ports)) {
