@@ -90,12 +90,11 @@ export const ovsDatabase: Probe<Switch> = {
     const [daemons = [], bridges = [], ports = [], interfaces = []] = decodeTables(answer.stdout);
     const daemon = daemons[0];
     if (daemon === undefined) throw unreadable("the database of Open vSwitch", answer);
+    const interfacesOf = new Map(ports.map((port) => [port._uuid, listOf(port.interfaces)]));
     const bridgeOf = new Map(
       bridges.flatMap((bridge) =>
         listOf(bridge.ports).flatMap((port) =>
-          listOf(ports.find((row) => row._uuid === port)?.interfaces).map(
-            (uuid) => [uuid, String(bridge.name)] as const,
-          ),
+          (interfacesOf.get(port) ?? []).map((uuid) => [uuid, String(bridge.name)] as const),
         ),
       ),
     );

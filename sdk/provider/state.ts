@@ -1,5 +1,11 @@
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
-import { fieldFacts, type PropertyPath, type ResourceDefinition } from "../schema/definition.ts";
+import {
+  fieldFacts,
+  fieldOf,
+  mayHoldSecrets,
+  type PropertyPath,
+  type ResourceDefinition,
+} from "../schema/definition.ts";
 import { type Decoded, encode } from "./wire.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
@@ -29,7 +35,10 @@ function secretPaths(
   path: PropertyPath,
 ): PropertyPath[] {
   if (path.length > 0) {
-    const schema = String(path[0]) in definition.inputs.shape ? definition.inputs : definition.outputs;
+    const name = String(path[0]);
+    const schema = fieldOf(definition.inputs, name) === undefined ? definition.outputs : definition.inputs;
+    const field = fieldOf(schema, name);
+    if (field === undefined || !mayHoldSecrets(field)) return [];
     if (fieldFacts(schema, path, state).secret === true) return [path];
   }
   if (typeof value !== "object" || value === null) return [];

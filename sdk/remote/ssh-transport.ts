@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Duplex, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeSSH } from "node-ssh";
 import pLimit from "p-limit";
 import type { SFTPWrapper } from "ssh2";
@@ -15,6 +16,11 @@ import type { Command, CommandResult, Transport } from "./transport.ts";
 
 /** Together sshd's default MaxSessions of ten: commands and file transfers, and what ends commands. */
 const CHANNELS = 8;
+/**
+ * A server may count a session for a moment longer than it lives, so one that is refused is asked for again. Nothing was run: no command is
+ * sent twice.
+ */
+const REFUSED_PAUSES_MS = [50, 100, 200, 400];
 const ENDING_CHANNELS = 2;
 
 /**
@@ -108,24 +114,29 @@ export class SshTransport implements Transport {
   }
 
   #startOn(session: NodeSSH, command: Command): Start {
-    return async (argv, { stdin, onStdout, onStderr, abandoned }) => {
-      try {
-        return (await session.execCommand(quoteAll(argv), {
-          stdin: Readable.from(stdin.length === 0 ? [] : [stdin]),
-          onStdout,
-          onStderr,
-          onChannel: (channel) => {
-            // A command that ends before it has read its input resets the channel's writing half; that is its own affair.
-            channel.on("error", () => undefined);
-            abandoned.addEventListener("abort", () => channel.close());
-          },
-        })) as Exit;
-      } catch (error) {
-        throw (
-          refusedSession(this.host, error) ??
-          connectionLost(this.host, `\`${command.argv[0]}\` ran`, error as Error)
-        );
-      }
+    return (argv, { stdin, onStdout, onStderr, abandoned }) => {
+      const attempt = async ([pauseMs, ...later]: readonly number[]): Promise<Exit> => {
+        try {
+          return (await session.execCommand(quoteAll(argv), {
+            stdin: Readable.from(stdin.length === 0 ? [] : [stdin]),
+            onStdout,
+            onStderr,
+            onChannel: (channel) => {
+              // A command that ends before it has read its input resets the channel's writing half; that is its own affair.
+              channel.on("error", () => undefined);
+              abandoned.addEventListener("abort", () => channel.close());
+            },
+          })) as Exit;
+        } catch (error) {
+          const refused = refusedSession(this.host, error);
+          if (refused === undefined)
+            throw connectionLost(this.host, `\`${command.argv[0]}\` ran`, error as Error);
+          if (pauseMs === undefined || abandoned.aborted) throw refused;
+          await sleep(pauseMs);
+          return attempt(later);
+        }
+      };
+      return attempt(REFUSED_PAUSES_MS);
     };
   }
 

@@ -73,6 +73,33 @@ export function fieldFacts(schema: z.ZodType, path: PropertyPath, value?: unknow
   return inherited;
 }
 
+/** The field of a name, which may be one that every object inherits. */
+export function fieldOf(schema: z.ZodObject, name: string | number): z.ZodType | undefined {
+  return Object.hasOwn(schema.shape, name) ? (schema.shape[name] as z.ZodType) : undefined;
+}
+
+const secretive = new WeakMap<z.ZodType, boolean>();
+
+/** Whether this field, or anything in it, may be secret, whatever its value. */
+export function mayHoldSecrets(schema: z.ZodType): boolean {
+  let known = secretive.get(schema);
+  if (known === undefined) {
+    known = metaOf(schema)["secret"] === true || partsOf(schema).some(mayHoldSecrets);
+    secretive.set(schema, known);
+  }
+  return known;
+}
+
+function partsOf(schema: z.ZodType): readonly z.ZodType[] {
+  const inner = innerOf(schema);
+  if (inner !== undefined) return [inner];
+  if (schema instanceof z.ZodObject) return Object.values(schema.shape) as z.ZodType[];
+  if (schema instanceof z.ZodRecord) return [schema.valueType as z.ZodType];
+  if (schema instanceof z.ZodArray) return [schema.element as z.ZodType];
+  if (schema instanceof z.ZodUnion) return schema.options as readonly z.ZodType[];
+  return [];
+}
+
 function metaOf(schema: z.ZodType): Record<string, unknown> {
   const inner = innerOf(schema);
   return { ...(inner === undefined ? {} : metaOf(inner)), ...(schema.meta() ?? {}) };
@@ -82,7 +109,7 @@ function child(schema: z.ZodType | undefined, step: string | number, value: unkn
   if (schema === undefined) return undefined;
   const inner = innerOf(schema);
   if (inner !== undefined) return child(inner, step, value);
-  if (schema instanceof z.ZodObject) return schema.shape[step] as z.ZodType | undefined;
+  if (schema instanceof z.ZodObject) return fieldOf(schema, step);
   if (schema instanceof z.ZodRecord) return schema.valueType as z.ZodType;
   if (schema instanceof z.ZodArray) return schema.element as z.ZodType;
   if (schema instanceof z.ZodUnion) {

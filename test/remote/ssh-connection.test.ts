@@ -327,7 +327,7 @@ test("a server with fewer sessions than usual is told what to change, and refuse
   const transport = open(server.connection());
   const ran = join(server.folder, "ran");
   const commands = Array.from({ length: 6 }, () =>
-    transport.run({ argv: ["sh", "-c", 'echo run >> "$1"; sleep 1', "sh", ran] }),
+    transport.run({ argv: ["sh", "-c", 'echo run >> "$1"; sleep 10', "sh", ran] }),
   );
   const settled = await Promise.allSettled(commands);
   const refused = settled.filter(({ status }) => status === "rejected");
