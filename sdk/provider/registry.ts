@@ -11,6 +11,7 @@ import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
+import { sysctlsHandler } from "./handlers/sysctls.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
 export const handlers = [
@@ -18,6 +19,7 @@ export const handlers = [
   emulatedServerHandler,
   factsHandler,
   hugepagesHandler,
+  sysctlsHandler,
   ovsDaemonHandler,
   ovsBridgeHandler,
   ovsPortHandler,

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HostReference } from "../schema/connection.ts";
 import { facts, getHostFacts as getHostFactsDefinition, type HostFacts } from "../schema/facts.ts";
 import { hugepages } from "../schema/hugepages.ts";
+import { sysctls } from "../schema/sysctls.ts";
 import { resourceClass, type Wired } from "./lab-resource.ts";
 
 /**
@@ -29,6 +30,19 @@ export class Facts extends resourceClass(facts) {}
  * const pool = new Hugepages("dut-node0", { host, numaNode: 0, size: "2MiB", count: 384 });
  */
 export class Hugepages extends resourceClass(hugepages) {}
+
+/**
+ * Kernel parameters under /proc/sys, set now and at every boot. The keys that are given are owned, no others. Delete writes back each value that
+ * create found, unless somebody else has changed it since, and removes the file.
+ *
+ * @property name of the set: its file is `/etc/sysctl.d/90-nfvlab-NAME.conf`; a change makes another set
+ * @property values by key as sysctl(8) names it: whole numbers or texts of one line
+ * @throws InputError `sysctl-refused` for keys that another resource sets better, HostError `sysctl-unknown`, VerificationError `sysctl-not-taken`
+ * @see https://docs.kernel.org/admin-guide/sysctl/index.html
+ * @example
+ * new Sysctls("dut-quiet", { host, name: "quiet", values: { "kernel.numa_balancing": 0, "vm.stat_interval": 10 } });
+ */
+export class Sysctls extends resourceClass(sysctls) {}
 
 /**
  * Facts of a machine as they are now, in one round trip; changes nothing.

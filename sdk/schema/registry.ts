@@ -5,6 +5,7 @@ import { facts, getHostFacts } from "./facts.ts";
 import { hugepages } from "./hugepages.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
+import { sysctls } from "./sysctls.ts";
 
 /** Every resource of the provider. What is not here does not exist. */
 export const resourceDefinitions: readonly ResourceDefinition[] = [
@@ -12,6 +13,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   emulatedServer,
   facts,
   hugepages,
+  sysctls,
   ovsDaemon,
   ovsBridge,
   ovsPort,

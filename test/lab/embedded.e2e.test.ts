@@ -31,6 +31,24 @@ new ovs.Port("port", {
 }, adopt("dut/ovs/br0/vhu0"));
 `;
 
+/** More huge pages than a node of 2 GiB can have. */
+const pages4000 = `
+import * as pulumi from "@pulumi/pulumi";
+import { host } from ${modulePath("sdk/index.ts")};
+
+const dut = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
+new host.Hugepages("pool", { host: dut, numaNode: 0, size: "2MiB", count: 4000 });
+`;
+
+/** Two settings that disturb measurements. */
+const quiet = `
+import * as pulumi from "@pulumi/pulumi";
+import { host } from ${modulePath("sdk/index.ts")};
+
+const dut = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
+new host.Sysctls("quiet", { host: dut, name: "quiet", values: { "kernel.numa_balancing": 0, "vm.stat_interval": 10 } });
+`;
+
 /** The whole embedded testbed on the real engine: each test goes on from where the one before it ended. */
 describe("the embedded testbed", () => {
   beforeAll(async () => {
@@ -85,16 +103,10 @@ describe("the embedded testbed", () => {
   });
 
   it("can be imported elsewhere, and left there", () => {
-    const { privateKey } = clientKey();
-    const { sshPort, hostKey } = identity();
-    const connection = {
-      ...{ kind: "ssh", host: "127.0.0.1", port: sshPort, user: "root" },
-      ...{ privateKey, hostKey: hostKey.publicKey },
-    };
     const project = new TrialProject("import", importing);
     try {
-      project.pulumi(["config", "set", "--secret", "nfvlab:hosts", JSON.stringify({ dut: connection })]);
-      const environment = { CONNECTION: JSON.stringify(connection) };
+      project.pulumi(["config", "set", "--secret", "nfvlab:hosts", JSON.stringify({ dut: connection() })]);
+      const environment = { CONNECTION: JSON.stringify(connection()) };
       const up = project.pulumi(["up", "--yes", "--skip-preview", "--diff"], environment);
       expect(up.code, up.said).toBe(0);
       expect(up.said).toMatch(/= 3 imported/);
@@ -109,6 +121,65 @@ describe("the embedded testbed", () => {
       "512",
     );
     expect(onServer("ovs-vsctl list-br")).toBe("br0");
+  });
+
+  it("names a node that grants fewer huge pages than asked for, and gives back what it had", () => {
+    const pages = "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages";
+    const before = onServer(`cat ${pages}`);
+    const project = new TrialProject("pages", pages4000);
+    try {
+      const environment = { CONNECTION: JSON.stringify(connection()) };
+      const up = project.pulumi(["up", "--yes", "--skip-preview"], environment);
+      expect(up.code).not.toBe(0);
+      expect(up.said).toMatch(/observed \d+.*expected 4000/);
+      expect(Number(onServer(`cat ${pages}`))).toBeGreaterThan(Number(before));
+      const destroy = project.pulumi(["destroy", "--yes", "--skip-preview"], environment);
+      expect(destroy.code, destroy.said).toBe(0);
+    } finally {
+      project.remove();
+    }
+    expect(onServer(`cat ${pages}; ls /var/lib/nfvlab/undo | grep -c node0 || true`)).toBe(`${before}\n0`);
+  });
+
+  it("sets kernel parameters, finds exactly what drifted, and puts back what was there", () => {
+    const observed = () =>
+      onServer("sysctl kernel.numa_balancing vm.stat_interval; ls /etc/sysctl.d | grep -c nfvlab");
+    const before = observed();
+    const project = new TrialProject("sysctls", quiet);
+    const environment = { CONNECTION: JSON.stringify(connection()) };
+    try {
+      const up = project.pulumi(["up", "--yes", "--skip-preview"], environment);
+      expect(up.code, up.said).toBe(0);
+      const quieted = "kernel.numa_balancing = 0\nvm.stat_interval = 10\n1";
+      expect(observed()).toBe(quieted);
+      onServer("sysctl -qw vm.stat_interval=3");
+      const refresh = project.pulumi(["refresh", "--yes", "--skip-preview", "--diff"], environment);
+      expect(refresh.said).toMatch(/~ vm\.stat_interval: 10 => 3/);
+      expect(refresh.said).not.toMatch(/numa_balancing: /);
+      onServer("rm /etc/sysctl.d/90-nfvlab-quiet.conf");
+      const again = project.pulumi(["up", "--yes", "--skip-preview", "--refresh"], environment);
+      expect(again.code, again.said).toBe(0);
+      expect(observed()).toBe(quieted);
+      const destroy = project.pulumi(["destroy", "--yes", "--skip-preview"], environment);
+      expect(destroy.code, destroy.said).toBe(0);
+    } finally {
+      project.remove();
+    }
+    expect(observed()).toBe(before);
+  });
+
+  it("names a switch that hangs, in bounded time", async () => {
+    onServer("kill -STOP $(pidof ovs-vswitchd)");
+    try {
+      const begun = performance.now();
+      const refresh = await engine.run("refresh", "--yes", "--skip-preview");
+      expect(refresh.code).not.toBe(0);
+      expect(refresh.text).toMatch(/ovs-vswitchd did not answer within 5 s/);
+      expect(performance.now() - begun).toBeLessThan(120_000);
+    } finally {
+      onServer("kill -CONT $(pidof ovs-vswitchd)");
+    }
+    expect((await engine.run("preview", "--expect-no-changes")).code).toBe(0);
   });
 
   it("finds exactly what was changed by hand, and puts exactly that back", async () => {
@@ -220,6 +291,13 @@ function ownUuid(): string {
 
 function clientKey() {
   return JSON.parse(readFileSync(join(engine.servers, "client-key.json"), "utf8")) as { privateKey: string };
+}
+
+/** How a program of the user's would reach the server. */
+function connection() {
+  const { sshPort: port, hostKey } = identity();
+  const { privateKey } = clientKey();
+  return { kind: "ssh", host: "127.0.0.1", port, user: "root", privateKey, hostKey: hostKey.publicKey };
 }
 
 function identity() {

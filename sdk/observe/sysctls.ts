@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto";
+import { filesOf, type Probe } from "./probe.ts";
+
+/** A file of ours in /etc/sysctl.d, and what the kernel has for its keys now. */
+export interface ObservedSysctls {
+  readonly text: string;
+  /** By key; of one that the kernel does not have there is none. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+const SCRIPT = `for file in /etc/sysctl.d/90-nfvlab-*.conf; do
+  [ -e "$file" ] || continue
+  printf '@file %s\\n' "$file"
+  sed 's/^/@text /' "$file"
+  for key in $(sed -n 's/^\\([^#=[:space:]]*\\)[[:space:]]*=.*/\\1/p' "$file"); do
+    value=$(sysctl -n "$key" 2>/dev/null) && printf '@value %s %s\\n' "$key" "$(printf %s "$value" | tr '\\n' ' ')"
+  done
+done
+true`;
+
+/** Every file of ours in /etc/sysctl.d with the values of its keys, by the name of the set. */
+export const sysctlFiles: Probe<ReadonlyMap<string, ObservedSysctls>> = {
+  name: "sysctl-files",
+  ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
+  parse: ({ stdout }) => {
+    const sets = new Map<string, ObservedSysctls>();
+    for (const section of stdout.split(/^@file /m).slice(1)) {
+      const [file = "", ...lines] = section.split("\n");
+      const name = /90-nfvlab-(.+)\.conf$/.exec(file)?.[1];
+      if (name === undefined) continue;
+      const text = lines
+        .flatMap((line) => (line.startsWith("@text ") ? [`${line.slice(6)}\n`] : []))
+        .join("");
+      const values = lines.flatMap((line) => {
+        const match = /^@value (\S+) (.*)$/.exec(line);
+        return match === null ? [] : [[match[1] as string, oneLine(match[2] as string)] as const];
+      });
+      sets.set(name, { text, values: new Map(values) });
+    }
+    return sets;
+  },
+};
+
+/** What the kernel has for these keys now. Keys that it does not have are left out. */
+export function sysctlValues(keys: readonly string[]): Probe<ReadonlyMap<string, string>> {
+  const paths = new Map(keys.map((key) => [sysctlPath(key), key]));
+  const digest = createHash("sha256").update(JSON.stringify(keys)).digest("hex").slice(0, 12);
+  return {
+    name: `sysctl-values-${digest}`,
+    ask: { kind: "files", patterns: [...paths.keys()] },
+    parse: (answer) =>
+      new Map(
+        [...filesOf(answer)].flatMap(([path, lines]) => {
+          const key = paths.get(path);
+          return key === undefined ? [] : [[key, oneLine(lines.join(" "))] as const];
+        }),
+      ),
+  };
+}
+
+/** The file of a key: dots part, and a slash in the name of an interface stands for a dot in it. */
+export function sysctlPath(key: string): string {
+  return `/proc/sys/${key.replaceAll(/[./]/g, (part) => (part === "." ? "/" : "."))}`;
+}
+
+/** Values of several numbers are parted by tabs, those of several lines by line ends: written by people they have spaces. */
+export function oneLine(value: string): string {
+  return value.trim().replaceAll(/\s+/g, " ");
+}

@@ -1,0 +1,127 @@
+import { type ObservedSysctls, oneLine, sysctlPath } from "../observe/sysctls.ts";
+import { HostError, InputError, VerificationError } from "../units/errors.ts";
+import { type Step, writeStep } from "./step.ts";
+
+export type SysctlValues = Readonly<Record<string, string | number>>;
+type Values = ReadonlyMap<string, string>;
+
+/** Keys that are never written, and what to do instead. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "kernel.sched_rt_period_us":
+    "leave it at its default, 1000000; RT throttling is switched off by kernel.sched_rt_runtime_us = -1",
+  "vm.nr_hugepages": "it does not know NUMA nodes: use a Hugepages resource for each node",
+  "vm.nr_hugepages_mempolicy": "use a Hugepages resource for each node",
+  "vm.nr_overcommit_hugepages":
+    "surplus pages come and go with what uses them: use a Hugepages resource for each node",
+};
+
+/** @throws InputError `sysctl-refused` */
+export function checkSysctls(values: SysctlValues): void {
+  const [key] = Object.keys(values).filter((candidate) => candidate in REFUSED);
+  if (key === undefined) return;
+  throw new InputError({
+    code: "sysctl-refused",
+    property: `values["${key}"]`,
+    problem: `${key} is not to be set this way`,
+    observed: `${values[key]}`,
+    hint: REFUSED[key] ?? "",
+  });
+}
+
+/** @throws HostError `sysctl-unknown` where the kernel of the machine has no such key */
+export function requireKnown(values: SysctlValues, observed: Values, host: string): void {
+  const missing = Object.keys(values).filter((key) => !observed.has(key));
+  if (missing.length === 0) return;
+  throw new HostError({
+    code: "sysctl-unknown",
+    property: "values",
+    problem: `the kernel of ${host} has no ${missing.join(", ")}`,
+    observed: missing.map((key) => `no ${sysctlPath(key)}`).join(", "),
+    hint: "look for the key in `sysctl -a` there: its module may not be loaded, or its name may have changed",
+  });
+}
+
+/** The text of the file that sets the values at every boot. */
+export function sysctlFile(values: SysctlValues): string {
+  const lines = Object.entries(values)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key} = ${oneLine(`${value}`)}\n`);
+  return `# Written by nfvlab; removed when its resource is deleted.\n${lines.join("")}`;
+}
+
+export function sysctlFilePath(name: string): string {
+  return `/etc/sysctl.d/90-nfvlab-${name}.conf`;
+}
+
+/** What brings the kernel to the values; nothing for those that it has. */
+export function planValues(values: SysctlValues, observed: Values): Step[] {
+  return Object.entries(values)
+    .filter(([key, value]) => !same(observed.get(key), value))
+    .map(([key, value]) =>
+      writeStep(`set ${key} to ${value}, from ${observed.get(key)}`, sysctlPath(key), `${value}\n`),
+    );
+}
+
+/** What makes the values hold after a boot as well; nothing where they do. */
+export function planFile(name: string, values: SysctlValues, found: ObservedSysctls | undefined): Step[] {
+  const text = sysctlFile(values);
+  if (found?.text === text) return [];
+  return [
+    {
+      purpose: `write ${sysctlFilePath(name)}`,
+      argv: ["sh", "-c", 'umask 022; cat > "$1.part" && mv "$1.part" "$1"', "sh", sysctlFilePath(name)],
+      stdin: text,
+    },
+  ];
+}
+
+export function removeFile(name: string): Step {
+  return { purpose: `remove ${sysctlFilePath(name)}`, argv: ["rm", "-f", sysctlFilePath(name)] };
+}
+
+/** The values in force, in the user's spelling where it means the same. */
+export function observedValues(values: SysctlValues, observed: Values): Record<string, string | number> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => {
+      const now = observed.get(key);
+      return now === undefined ? [] : [[key, same(now, value) ? value : spelledAs(value, now)]];
+    }),
+  );
+}
+
+/** @throws VerificationError `sysctl-not-taken`: some keys take a write and keep their value */
+export function verifyValues(values: SysctlValues, observed: Values): void {
+  const wrong = Object.entries(values).filter(([key, value]) => !same(observed.get(key), value));
+  if (wrong.length === 0) return;
+  throw new VerificationError({
+    code: "sysctl-not-taken",
+    property: "values",
+    problem: "the kernel reads back otherwise than written",
+    observed: wrong.map(([key]) => `${key} = ${observed.get(key)}`).join(", "),
+    expected: wrong.map(([key, value]) => `${key} = ${value}`).join(", "),
+    hint: "the kernel limits some values, and others are rounded: ask for one that it takes",
+  });
+}
+
+/** What delete puts back: each value as found, but only where ours is still in force. */
+export function restoreValues(
+  values: SysctlValues,
+  found: Readonly<Record<string, string>>,
+  observed: Values,
+): { target: Record<string, string>; changedByOthers: string[] } {
+  const [ours, others] = [true, false].map((isOurs) =>
+    Object.keys(values).filter((key) => same(observed.get(key), values[key] ?? "") === isOurs),
+  ) as [string[], string[]];
+  return {
+    target: Object.fromEntries(ours.flatMap((key) => (found[key] === undefined ? [] : [[key, found[key]]]))),
+    changedByOthers: others,
+  };
+}
+
+function same(observed: string | undefined, value: string | number): boolean {
+  return observed !== undefined && oneLine(observed) === oneLine(`${value}`);
+}
+
+function spelledAs(value: string | number, observed: string): string | number {
+  return typeof value === "number" && /^-?\d{1,15}$/.test(observed) ? Number(observed) : observed;
+}
