@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { oneLine, sysctlPath } from "../units/sysctl.ts";
 import { filesOf, type Probe } from "./probe.ts";
 
 /** A file of ours in /etc/sysctl.d, and what the kernel has for its keys now. */
@@ -56,14 +57,4 @@ export function sysctlValues(keys: readonly string[]): Probe<ReadonlyMap<string,
         }),
       ),
   };
-}
-
-/** The file of a key: dots part, and a slash in the name of an interface stands for a dot in it. */
-export function sysctlPath(key: string): string {
-  return `/proc/sys/${key.replaceAll(/[./]/g, (part) => (part === "." ? "/" : "."))}`;
-}
-
-/** Values of several numbers are parted by tabs, those of several lines by line ends: written by people they have spaces. */
-export function oneLine(value: string): string {
-  return value.trim().replaceAll(/\s+/g, " ");
 }

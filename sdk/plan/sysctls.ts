@@ -1,5 +1,6 @@
-import { type ObservedSysctls, oneLine, sysctlPath } from "../observe/sysctls.ts";
+import type { ObservedSysctls } from "../observe/sysctls.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
+import { oneLine, sysctlPath } from "../units/sysctl.ts";
 import { type Step, writeStep } from "./step.ts";
 
 export type SysctlValues = Readonly<Record<string, string | number>>;

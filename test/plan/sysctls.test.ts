@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { oneLine, sysctlFiles, sysctlPath, sysctlValues } from "../../sdk/observe/sysctls.ts";
+import { sysctlFiles, sysctlValues } from "../../sdk/observe/sysctls.ts";
 import {
   checkSysctls,
   observedValues,
@@ -11,6 +11,7 @@ import {
   sysctlFile,
   verifyValues,
 } from "../../sdk/plan/sysctls.ts";
+import { oneLine, sysctlPath } from "../../sdk/units/sysctl.ts";
 import { recorded, said } from "../observe/recorded.ts";
 
 const keys = [
