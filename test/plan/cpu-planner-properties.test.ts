@@ -213,11 +213,71 @@ describe("guests that name their node", () => {
   });
 });
 
-/** Puts a CPU into one of the lists of a demand that names them all. */
+/** Changes one thing of a demand that names every CPU: mostly a CPU of a list, sometimes what goes with it. */
 function disturbed(demand: CpuDemand, cpu: number, where: number): CpuDemand {
   const changed = structuredClone(demand);
   const with_ = (list: string | undefined) => CpuSet.of([...CpuSet.parse(list ?? ""), cpu]).format();
+  const without = (list: string | undefined) => {
+    const all = [...CpuSet.parse(list ?? "")];
+    return CpuSet.of(all.filter((_, at) => at !== cpu % all.length)).format();
+  };
+  const free = (change: () => void) => () => {
+    delete changed.isolation;
+    change();
+  };
   const moves: (() => void)[] = [
+    free(() => {
+      const rest = without(changed.housekeeping?.cpus);
+      changed.housekeeping = rest === "" ? {} : { cpus: rest };
+    }),
+    free(() => {
+      changed.switch = { ...changed.switch, lcore: { cpus: `${cpu}` } };
+    }),
+    free(() => {
+      const polling = [...CpuSet.parse(changed.switch?.pmd?.cpus ?? "0")];
+      changed.switch = { ...changed.switch, lcore: { cpus: `${polling[cpu % polling.length]}` } };
+    }),
+    free(() => {
+      // A thread of a polling core turns from its sibling to the main threads.
+      const polling = [...CpuSet.parse(changed.switch?.pmd?.cpus ?? "0")];
+      const last = polling.pop();
+      if (polling.length === 0) return;
+      changed.switch = {
+        ...changed.switch,
+        pmd: { ...changed.switch?.pmd, cpus: CpuSet.of(polling).format() },
+        lcore: { cpus: `${last}` },
+      };
+    }),
+    free(() => {
+      const [polling] = CpuSet.parse(changed.switch?.pmd?.cpus ?? "0");
+      changed.switch = { ...changed.switch, pmd: { ...changed.switch?.pmd, cpus: `${polling}` } };
+    }),
+    () => {
+      const mask = CpuSet.of([...CpuSet.parse(changed.switch?.pmd?.cpus ?? ""), cpu]).toMask();
+      changed.switch = { ...changed.switch, pmd: { ...changed.switch?.pmd, mask } };
+    },
+    ...Object.values(changed.generators ?? {}).map((generator) => () => {
+      generator.labOnly = cpu % 2 === 0;
+    }),
+    ...Object.values(changed.vnfs ?? {}).flatMap((vnf) => [
+      () => {
+        vnf.realtime = cpu % 2 === 0 ? { vcpus: "0" } : { vcpus: "0", throttling: "off" };
+      },
+      () => {
+        const amounts = ["1536MiB", "1537MiB", "127GiB", "110GiB"] as const;
+        vnf.memory = amounts[cpu % amounts.length] ?? "1GiB";
+      },
+      () => {
+        const memory = cpu % 2 === 0 ? "512MiB" : vnf.memory;
+        vnf.cells = [
+          {
+            vcpus: CpuSet.of(Array.from({ length: vnf.vcpus }, (_, at) => at)).format(),
+            memory,
+            numaNode: cpu % 9,
+          },
+        ];
+      },
+    ]),
     () => {
       changed.housekeeping = { ...changed.housekeeping, cpus: with_(changed.housekeeping?.cpus) };
     },

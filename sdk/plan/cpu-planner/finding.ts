@@ -1,35 +1,8 @@
 import { InputError } from "../../units/errors.ts";
 
-/** The planner's rules; stable, as users quote them. */
-export type RuleId =
-  | "B01"
-  | "B02"
-  | "B03"
-  | "B04"
-  | "B05"
-  | "B06"
-  | "B07"
-  | "B08"
-  | "B09"
-  | "B10"
-  | "B11"
-  | "B12"
-  | "B13"
-  | "B14"
-  | "B15"
-  | "B16"
-  | "B17"
-  | "B18"
-  | "B19"
-  | "B20"
-  | "B21"
-  | "B22"
-  | "B23"
-  | "B24"
-  | "B25"
-  | "B26"
-  | "B27"
-  | "B28";
+/** The planner's rules, `B01` to `B28`; stable, as users quote them. */
+export type RuleId = Exclude<`B${0 | 1 | 2}${Digit}`, "B00" | "B29">;
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** What a rule has to say. An error refuses the plan; advice goes with it. */
 export interface Finding {
