@@ -40,7 +40,7 @@ const dut = new TunedHost("dut", {
 });
 
 // What is emulated wakes up late, and a wake-up later than the next one's time would be lost: hence the long intervals.
-const timing = { interval: "250ms", duration: "20s" } as const;
+const timing = { interval: "500ms", duration: "20s" } as const;
 
 // Before anything polls: an idle host's own latency.
 const hostTimers = new CyclictestBenchmark("host-timers", { on: dut, ...timing });
