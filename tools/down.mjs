@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { clone } from "./clone.mjs";
 import { run } from "./command.mjs";
 import { serversFolder } from "./dead-servers.mjs";
 import { backend, environment } from "./environment.mjs";
 import { Progress } from "./progress.mjs";
-import { dropSalt, prepareStack, pulumi, stackExists, stackOf } from "./pulumi.mjs";
+import { dropSalt, planLevels, prepareStack, pulumi, stackExists, stackOf } from "./pulumi.mjs";
 import { setup } from "./setup.mjs";
 import { runTool } from "./tool-error.mjs";
 
@@ -23,6 +23,7 @@ await runTool(async (args) => {
       env: environment(),
     });
     if (backend().isOurs) dropSalt(stack);
+    rmSync(planLevels(stack), { force: true });
     console.log(`Stack ${stack} is gone.`);
   } else {
     console.log(`There is no stack ${stack}.`);

@@ -79,6 +79,11 @@ export function policyArguments(stack, judged) {
   ];
 }
 
+/** Where the levels of the policies lie while a plan of the stack is judged. */
+export function planLevels(stack) {
+  return join(labFolder, `policies.${stack}.json`);
+}
+
 /** A copy of a configuration in which the policies on evidence, each named as its file, advise. */
 function adviceOnEvidence(stack, config) {
   const levels = JSON.parse(readFileSync(config, "utf8"));
@@ -86,7 +91,7 @@ function adviceOnEvidence(stack, config) {
     const policy = basename(file, ".ts");
     levels[policy] = { ...levels[policy], enforcementLevel: "advisory" };
   }
-  const copy = join(labFolder, `policies.${stack}.json`);
+  const copy = planLevels(stack);
   mkdirSync(labFolder, { recursive: true });
   writeFileSync(copy, JSON.stringify(levels, undefined, 2));
   return copy;
