@@ -9,6 +9,8 @@ export type { ArgsOf, Wired } from "./resources/lab-resource.ts";
 export * as libvirt from "./resources/libvirt.ts";
 export * as ovs from "./resources/ovs.ts";
 export type { Connection, HostReference } from "./schema/connection.ts";
+export type { CpuDemand } from "./schema/cpu-demand.ts";
+export type { CpuPlan } from "./schema/cpu-plan.ts";
 export type { HostFacts } from "./schema/facts.ts";
 export type { Fingerprint, Metric, ResultRecord } from "./schema/record.ts";
 export { type CpuList, CpuSet } from "./units/cpuset.ts";

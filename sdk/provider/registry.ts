@@ -10,6 +10,7 @@ import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
+import { planCpusHandler } from "./handlers/plan-cpus.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 
@@ -30,4 +31,7 @@ export const handlers = [
   roundTripHandler,
 ] as unknown as readonly Handler[];
 
-export const functionHandlers = [getHostFactsHandler] as unknown as readonly FunctionHandler[];
+export const functionHandlers = [
+  getHostFactsHandler,
+  planCpusHandler,
+] as unknown as readonly FunctionHandler[];

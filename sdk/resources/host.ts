@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostReference } from "../schema/connection.ts";
+import type { CpuDemand } from "../schema/cpu-demand.ts";
+import { type CpuPlan, planCpus as planCpusDefinition } from "../schema/cpu-plan.ts";
 import { facts, getHostFacts as getHostFactsDefinition, type HostFacts } from "../schema/facts.ts";
 import { hugepages } from "../schema/hugepages.ts";
 import { sysctls } from "../schema/sysctls.ts";
@@ -63,4 +65,30 @@ export function getHostFactsOutput(
   options?: pulumi.InvokeOptions,
 ): pulumi.Output<HostFacts> {
   return pulumi.runtime.invokeOutput<HostFacts>(getHostFactsDefinition.token, args, options ?? {});
+}
+
+/**
+ * Plans which CPU does what from a machine's facts and a list of demands, by 28 rules: whole physical cores for everything that must not be
+ * disturbed, chains on one NUMA node, guests behind one last-level cache, huge pages for guests and switch. Asks no machine and changes nothing.
+ *
+ * @throws InputError `cpu-plan` that names everything that is wrong, each with its rule
+ * @see https://docs.openvswitch.org/en/latest/topics/dpdk/pmd/
+ * @example
+ * const facts = await getHostFacts({ host: { name: "here", connection: { kind: "local" } } });
+ * const plan = await planCpus({ facts, demand: { vnfs: { l2fwd: { vcpus: 3, memory: "4GiB", pageSize: "1GiB" } } } });
+ * export const { isolated, explanation } = plan;
+ */
+export function planCpus(
+  args: { readonly facts: HostFacts; readonly demand: CpuDemand },
+  options?: pulumi.InvokeOptions,
+): Promise<CpuPlan> {
+  return pulumi.runtime.invoke(planCpusDefinition.token, args, options ?? {});
+}
+
+/** Like {@link planCpus}, for a machine whose facts are outputs. */
+export function planCpusOutput(
+  args: { readonly facts: Wired<HostFacts>; readonly demand: Wired<CpuDemand> },
+  options?: pulumi.InvokeOptions,
+): pulumi.Output<CpuPlan> {
+  return pulumi.runtime.invokeOutput<CpuPlan>(planCpusDefinition.token, args, options ?? {});
 }

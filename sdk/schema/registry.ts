@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "./benchmarks.ts";
+import { planCpus } from "./cpu-plan.ts";
 import type { FunctionDefinition, ResourceDefinition } from "./definition.ts";
 import { emulatedImage, emulatedServer } from "./emulate.ts";
 import { facts, getHostFacts } from "./facts.ts";
@@ -24,4 +25,4 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   roundTrip,
 ];
 
-export const functionDefinitions: readonly FunctionDefinition[] = [getHostFacts];
+export const functionDefinitions: readonly FunctionDefinition[] = [getHostFacts, planCpus];
