@@ -84,7 +84,13 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
           ...timing(args),
           triggers: [host.bootId, ...(args.rerunOn ?? [])],
         },
-        { dependsOn: [...host.pools, ...(guest === undefined ? [] : [guest.domain]), ...(args.after ?? [])] },
+        {
+          dependsOn: [
+            ...host.preparation,
+            ...(guest === undefined ? [] : [guest.domain]),
+            ...(args.after ?? []),
+          ],
+        },
       );
       return measured(run.record);
     });

@@ -62,7 +62,7 @@ export class OvsDpdkBridge extends LabComponent<Built> {
         Daemon,
         "daemon",
         { ...args.daemon, host, pmdCpus: args.pmdCpus, socketMemory: args.socketMemory },
-        { dependsOn: [...args.host.pools] },
+        { dependsOn: [...args.host.preparation] },
       );
       const bridge = scope.child(
         Bridge,

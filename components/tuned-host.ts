@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Facts, Hugepages } from "../sdk/resources/host.ts";
+import { Facts, Hugepages, Sysctls } from "../sdk/resources/host.ts";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Connection, HostReference } from "../sdk/schema/connection.ts";
 import type { HostFacts } from "../sdk/schema/facts.ts";
@@ -30,6 +30,8 @@ export interface TunedHostArgs {
     /** Node that they lie on. */
     readonly numaNode: number;
   }[];
+  /** Kernel parameters by key, `{ "kernel.numa_balancing": 0 }`: set now and at every boot. */
+  readonly sysctls?: Readonly<Record<string, string | number>>;
 }
 
 interface Built {
@@ -38,6 +40,7 @@ interface Built {
   readonly bootId: pulumi.Output<string>;
   readonly facts: Facts;
   readonly pools: readonly Hugepages[];
+  readonly sysctls: Sysctls | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ interface Built {
  *
  * @property cpus `housekeeping` and `isolated` lists, disjoint; policies hold every other role against them
  * @property hugepages pools, each on one node
+ * @property sysctls kernel parameters; delete puts back what was there
  * @example
  * const dut = new TunedHost("dut", {
  *   connection: { kind: "ssh", host: "10.0.0.7", hostKey: "ssh-ed25519 AAAA…", agentSocketPath: process.env.SSH_AUTH_SOCK ?? "" },
@@ -60,6 +64,7 @@ export class TunedHost extends LabComponent<Built> {
   declare readonly bootId: pulumi.Output<string>;
   declare readonly facts: Facts;
   declare readonly pools: readonly Hugepages[];
+  declare readonly sysctls: Sysctls | undefined;
 
   constructor(name: string, args: TunedHostArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkInputs(name, args);
@@ -76,12 +81,26 @@ export class TunedHost extends LabComponent<Built> {
           { dependsOn: facts },
         ),
       );
+      const sysctls =
+        args.sysctls === undefined
+          ? undefined
+          : scope.child(
+              Sysctls,
+              "sysctls",
+              { host: reference, name, values: args.sysctls },
+              { dependsOn: facts },
+            );
       // An update of chosen targets leaves out what is not there yet, and hands its outputs on as undefined.
       const bootId = facts.identity.apply(
         (identity: HostFacts["identity"] | undefined) => identity?.bootId,
       ) as pulumi.Output<string>;
-      return { reference, cpus: args.cpus, bootId, facts, pools };
+      return { reference, cpus: args.cpus, bootId, facts, pools, sysctls };
     });
+  }
+
+  /** What changes the machine: whatever uses or measures it comes after these. */
+  get preparation(): readonly pulumi.CustomResource[] {
+    return [...this.pools, ...(this.sysctls === undefined ? [] : [this.sysctls])];
   }
 }
 

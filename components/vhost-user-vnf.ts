@@ -99,7 +99,7 @@ export class VhostUserVnf extends LabComponent<Built> {
         },
         {
           dependsOn: [
-            ...args.host.pools,
+            ...args.host.preparation,
             ...nics.flatMap(([, { bridge, port }]) => bridge.ports[port] ?? []),
           ],
         },

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import { CyclictestBenchmark } from "../../components/benchmarks.ts";
 import { EmulatedServer } from "../../components/emulated-server.ts";
 import type { Connection } from "../../sdk/schema/connection.ts";
 import { InputError } from "../../sdk/units/errors.ts";
@@ -32,6 +33,22 @@ describe("TunedHost", () => {
     expect(first?.inputs).toEqual({ host, size: "2MiB", count: 512, numaNode: 1 });
     expect(second?.inputs).toEqual({ host, size: "1GiB", count: 4, numaNode: 0 });
     for (const pool of [first, second]) expect(pool?.waitsFor).toEqual(["dut-facts"]);
+  });
+
+  it("sets kernel parameters before anything uses or measures it", async () => {
+    const registered = await register(
+      () => {
+        const dut = aHost({ sysctls: { "kernel.numa_balancing": 0 } });
+        new CyclictestBenchmark("timers", { on: dut });
+      },
+      { answers },
+    );
+    expect(outline(registered)).toContain("dut > dut-sysctls (nfvlab:host:Sysctls)");
+    expect(named(registered, "dut-sysctls")).toMatchObject({
+      inputs: { host, name: "dut", values: { "kernel.numa_balancing": 0 } },
+      waitsFor: ["dut-facts"],
+    });
+    expect(named(registered, "timers-run").waitsFor).toContain("dut-sysctls");
   });
 
   it("registers how others refer to it, and which boot it is of", async () => {
