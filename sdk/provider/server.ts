@@ -249,7 +249,8 @@ export class ProviderServer {
 
   async #delete(request: providerpb.DeleteRequest): Promise<emptypb.Empty> {
     const handler = this.#handlerOf(request.getUrn());
-    const state = { ...decode(request.getProperties()).value, ...decode(request.getOldInputs()).value };
+    // What was made in part has inputs that never came true; its properties say what did.
+    const state = { ...decode(request.getOldInputs()).value, ...decode(request.getProperties()).value };
     const urn = request.getUrn();
     try {
       await handler.delete(this.#operation(urn, request.getTimeout()), state as never);
