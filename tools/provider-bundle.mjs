@@ -1,15 +1,16 @@
 import { readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { clone } from "./clone.mjs";
+import { run } from "./command.mjs";
 
 const bundle = join(clone, "sdk/provider/main.bundle.mjs");
 
-// Libraries in CommonJS ask for these, which modules do not have.
+// Libraries in CommonJS ask for these, which modules do not have. The bundler does not see this text, so its own names are like no others.
 const commonJs = [
-  'import { createRequire as requireFrom } from "node:module";',
-  'import { fileURLToPath as pathOf } from "node:url";',
-  "const require = requireFrom(import.meta.url);",
-  "const __filename = pathOf(import.meta.url);",
+  'import { createRequire as nfvlabBundleRequire } from "node:module";',
+  'import { fileURLToPath as nfvlabBundlePath } from "node:url";',
+  "const require = nfvlabBundleRequire(import.meta.url);",
+  "const __filename = nfvlabBundlePath(import.meta.url);",
   'const __dirname = __filename.slice(0, __filename.lastIndexOf("/"));',
 ].join("\n");
 
@@ -20,7 +21,7 @@ const commonJs = [
 export async function bundleProvider(file = bundle) {
   if (isFresh(file)) return "unchanged";
   const { build } = await import("esbuild");
-  const half = `${file}.${process.pid}`;
+  const half = file.replace(/mjs$/, `${process.pid}.mjs`);
   await build({
     entryPoints: [join(clone, "sdk/provider/main.ts")],
     outfile: half,
@@ -33,6 +34,7 @@ export async function bundleProvider(file = bundle) {
     external: ["cpu-features", "*.node"],
     logLevel: "error",
   });
+  await run([process.execPath, "--check", half]);
   // A launcher may look at any time.
   renameSync(half, file);
   return "made";

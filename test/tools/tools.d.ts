@@ -96,3 +96,7 @@ declare module "*/where-time-went.mjs" {
   export function resourceTimes(eventLog: string): Time[];
   export function timeTable(steps: readonly Time[], resources: readonly Time[], engineStep: string): string;
 }
+
+declare module "*/provider-bundle.mjs" {
+  export function bundleProvider(file?: string): Promise<"made" | "unchanged">;
+}
