@@ -45,7 +45,8 @@ function isFresh(file) {
   const sources = readdirSync(join(clone, "sdk"), { recursive: true })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join(clone, "sdk", name));
-  return [...sources, join(clone, "package-lock.json")].every((source) => timeOf(source) < made);
+  const others = ["package-lock.json", "tools/provider-bundle.mjs"].map((name) => join(clone, name));
+  return [...sources, ...others].every((source) => timeOf(source) < made);
 }
 
 function timeOf(file) {
