@@ -22,7 +22,7 @@ await runTool(async (args) => {
   const { stack, rest } = stackOf(args);
   const progress = new Progress();
   await setup(progress);
-  const prepared = await progress.step(`stack ${stack}`, () => prepareStack(stack));
+  await progress.step(`stack ${stack}`, () => prepareStack(stack));
   const lost = deadServers(serversFolder(stack));
 
   const policies = policyArguments(stack, "plan");
@@ -35,7 +35,7 @@ await runTool(async (args) => {
   };
 
   let mended = [];
-  if (lost.length > 0 || prepared?.startsWith("freed")) {
+  if (lost.length > 0) {
     const code = await timed("what was cut off", () => mend(stack, lost));
     if (code !== 0) return code;
     mended = ["--refresh"];
@@ -66,16 +66,14 @@ await runTool(async (args) => {
 });
 
 /**
- * Forgets the creates that were cut off, since a create adopts what is there already, and starts servers that have no process: nothing on them
- * can be looked at before.
+ * Starts servers that have no process, since nothing on them can be looked at before, and forgets the creates that were cut off with them: a
+ * create adopts what is there already.
  */
 async function mend(stack, lost) {
-  const unattended = ["--yes", "--skip-preview", "--stack", stack];
-  if (lost.length === 0) return pulumi(["refresh", "--clear-pending-creates", ...unattended]);
+  const servers = ["--target", "**nfvlab:emulate:Server**", "--yes", "--skip-preview", "--stack", stack];
   console.log(`${lost.join(", ")} has no process any more: it is started again, with its disk and identity.`);
-  const servers = ["--target", "**nfvlab:emulate:Server**"];
-  const code = await pulumi(["refresh", "--clear-pending-creates", ...servers, ...unattended]);
-  return code === 0 ? pulumi(["up", ...servers, ...unattended]) : code;
+  const code = await pulumi(["refresh", "--clear-pending-creates", ...servers]);
+  return code === 0 ? pulumi(["up", ...servers]) : code;
 }
 
 /** The engine's own log of events, for their times. It names every property, so nobody else may read it and it is not kept. */

@@ -103,17 +103,15 @@ export function inUnit(unit: string, seconds: number, argv: Argv): Argv {
   ];
 }
 
-export function stopUnit(unit: string): Step[] {
-  return [
-    {
-      purpose: `stop ${unit}`,
-      argv: [
-        "sh",
-        "-c",
-        'systemctl stop "$1" 2>/dev/null; systemctl reset-failed "$1" 2>/dev/null; true',
-        "sh",
-        `${unit}.service`,
-      ],
-    },
-  ];
+export function stopUnit(unit: string): Step {
+  return {
+    purpose: `stop ${unit}`,
+    argv: [
+      "sh",
+      "-c",
+      'systemctl stop "$1" 2>/dev/null; systemctl reset-failed "$1" 2>/dev/null; true',
+      "sh",
+      `${unit}.service`,
+    ],
+  };
 }

@@ -12,7 +12,8 @@ import type { Step } from "./step.ts";
 
 type DomainInputs = Inputs<typeof libvirtDomain>;
 
-const VIRSH = ["virsh", "--quiet", "--connect", "qemu:///system"] as const;
+/** libvirt of the system, without tables around what it says. */
+export const VIRSH = ["virsh", "--quiet", "--connect", "qemu:///system"] as const;
 
 /** @throws InputError where the definition contradicts itself */
 export function checkDomain(inputs: DomainInputs): void {

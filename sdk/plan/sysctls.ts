@@ -110,12 +110,11 @@ export function restoreValues(
   found: Readonly<Record<string, string>>,
   observed: Values,
 ): { target: Record<string, string>; changedByOthers: string[] } {
-  const [ours, others] = [true, false].map((isOurs) =>
-    Object.keys(values).filter((key) => same(observed.get(key), values[key] ?? "") === isOurs),
-  ) as [string[], string[]];
+  const keys = Object.keys(values);
+  const ours = keys.filter((key) => same(observed.get(key), values[key] ?? ""));
   return {
     target: Object.fromEntries(ours.flatMap((key) => (found[key] === undefined ? [] : [[key, found[key]]]))),
-    changedByOthers: others,
+    changedByOthers: keys.filter((key) => !ours.includes(key)),
   };
 }
 

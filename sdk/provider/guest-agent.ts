@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { VIRSH } from "../plan/domain.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host } from "./handler.ts";
 
@@ -102,17 +103,7 @@ async function ask<T>(
 ): Promise<T> {
   const command = JSON.stringify({ execute, arguments: args });
   const { code, stdout, stderr } = await host.transport.execute({
-    argv: [
-      "virsh",
-      "--quiet",
-      "--connect",
-      "qemu:///system",
-      "qemu-agent-command",
-      "--timeout",
-      "10",
-      domain,
-      command,
-    ],
+    argv: [...VIRSH, "qemu-agent-command", "--timeout", "10", domain, command],
     timeoutMs: 30_000,
     signal,
   });

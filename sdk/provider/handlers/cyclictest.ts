@@ -94,15 +94,14 @@ async function runOnce(
     return stdout;
   }
   const unit = unitOf(operation.tag, name);
-  await host.execute(stopUnit(unit));
+  const stop = stopUnit(unit);
+  await host.execute([stop]);
   try {
     return (
       await host.transport.run({ argv: inUnit(unit, plan.seconds + SLACK_S, plan.argv), timeoutMs, signal })
     ).stdout;
   } catch (error) {
-    await host.transport
-      .execute({ ...stopUnit(unit)[0], argv: stopUnit(unit)[0]?.argv ?? ["true"] })
-      .catch(() => undefined);
+    await host.transport.execute(stop).catch(() => undefined);
     throw error;
   }
 }

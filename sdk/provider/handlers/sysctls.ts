@@ -14,7 +14,8 @@ import type { Inputs, State } from "../../schema/definition.ts";
 import { sysctls } from "../../schema/sysctls.ts";
 import { type Handler, type Host, Incomplete } from "../handler.ts";
 
-type Set = Inputs<typeof sysctls>;
+type SysctlSet = Inputs<typeof sysctls>;
+type Found = Readonly<Record<string, string>>;
 
 const probes = { files: sysctlFiles };
 
@@ -31,9 +32,10 @@ export const sysctlsHandler: Handler<typeof sysctls> = {
 
   create: async ({ host: open }, inputs) => {
     const host = open(inputs.host);
-    const { values } = await host.observeNow({ values: sysctlValues(Object.keys(inputs.values)) });
-    requireKnown(inputs.values, values, host.name);
-    return bring(host, inputs, await host.remember(journalKey(inputs), Object.fromEntries(values)));
+    const before = await look(host, Object.keys(inputs.values));
+    requireKnown(inputs.values, before.values, host.name);
+    const found = await host.remember(journalKey(inputs), Object.fromEntries(before.values));
+    return bring(host, inputs, before, found);
   },
 
   read: async (operation, state) => {
@@ -54,16 +56,16 @@ export const sysctlsHandler: Handler<typeof sysctls> = {
 
   update: async (operation, inputs, prior) => {
     const host = operation.host(inputs.host);
-    const { values } = await host.observeNow({ values: sysctlValues(allKeys(inputs.values, prior.values)) });
-    requireKnown(inputs.values, values, host.name);
+    const before = await look(host, allKeys(inputs.values, prior.values));
+    requireKnown(inputs.values, before.values, host.name);
     // A key that is no longer asked for goes back to what it was.
     const dropped = Object.fromEntries(
       Object.entries(prior.values).filter(([key]) => !(key in inputs.values)),
     );
-    const { target, changedByOthers } = restoreValues(dropped, prior.found, values);
+    const { target, changedByOthers } = restoreValues(dropped, prior.found, before.values);
     warnOf(operation, changedByOthers);
-    await host.execute(planValues(target, values));
-    return bring(host, inputs, { ...Object.fromEntries(values), ...prior.found });
+    await host.execute(planValues(target, before.values));
+    return bring(host, inputs, before, { ...Object.fromEntries(before.values), ...prior.found });
   },
 
   delete: async (operation, state) => {
@@ -81,15 +83,23 @@ function imported(state: State<typeof sysctls>, values: ReadonlyMap<string, stri
   return { ...state, values: Object.fromEntries(values), found: {}, persisted: true };
 }
 
-async function bring(host: Host, { name, values }: Set, all: Readonly<Record<string, string>>) {
-  const wanted = { files: sysctlFiles, values: sysctlValues(Object.keys(values)) };
-  const before = await host.observeNow(wanted);
+/** The files of ours, and what the kernel has for these keys. */
+function look(host: Host, keys: readonly string[]) {
+  return host.observeNow({ files: sysctlFiles, values: sysctlValues(keys) });
+}
+
+async function bring(
+  host: Host,
+  { name, values }: SysctlSet,
+  before: Awaited<ReturnType<typeof look>>,
+  all: Found,
+) {
   const found = Object.fromEntries(Object.entries(all).filter(([key]) => key in values));
   await host.execute([
     ...planFile(name, values, before.files.get(name)),
     ...planValues(values, before.values),
   ]);
-  const after = await host.observeNow(wanted);
+  const after = await look(host, Object.keys(values));
   const outputs = { found, persisted: after.files.get(name)?.text === sysctlFile(values) };
   try {
     verifyValues(values, after.values);
@@ -108,6 +118,6 @@ function allKeys(...sets: readonly object[]): string[] {
   return [...new Set(sets.flatMap((set) => Object.keys(set)))].sort();
 }
 
-function journalKey({ name }: Pick<Set, "name">): string {
+function journalKey({ name }: Pick<SysctlSet, "name">): string {
   return `sysctls/${name}`;
 }
