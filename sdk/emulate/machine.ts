@@ -98,15 +98,7 @@ export function machineArguments(
     ...["-fw_cfg", "name=opt/io.systemd.credentials/tmpfiles.extra,file=files"],
     ...["-smbios", `type=1,manufacturer=nfvlab,product=emulated server,serial=${name},uuid=${identity.uuid}`],
     ...["-object", "rng-builtin,id=entropy", "-device", "virtio-rng-pci,rng=entropy,bus=pcie.0"],
-    ...[
-      "-qmp",
-      "unix:qmp.sock,server=on,wait=off",
-      "-serial",
-      "file:serial.log",
-      "-pidfile",
-      "pid",
-      "-daemonize",
-    ],
+    ...["-qmp", "unix:qmp.sock,server=on,wait=off", "-serial", "file:serial.log", "-pidfile", "pid"],
   ];
 }
 

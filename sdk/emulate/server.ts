@@ -20,6 +20,7 @@ import {
   machineArguments,
 } from "./machine.ts";
 import { withLock } from "./owned-lock.ts";
+import { type Exit, formatExit, lastLines, startDetached } from "./process.ts";
 import { DISK_LABEL } from "./recipe.ts";
 
 export interface ServerSpecification extends MachineSpecification {
@@ -45,8 +46,10 @@ interface Identity {
   readonly accelerator: Accelerator;
 }
 
-const BOOT_LIMIT_MS = 6 * 60_000;
+const BOOT_LIMIT_S = 6 * 60;
 const PORT_ATTEMPTS = 5;
+/** How often QEMU may crash in one start: emulation does, rarely, and a second try is all that helps. */
+const CRASHES_BORNE = 1;
 /** nobody: what QEMU becomes once it has opened its files, where it was started by root. */
 const UNPRIVILEGED = "65534:65534";
 
@@ -54,7 +57,7 @@ const UNPRIVILEGED = "65534:65534";
  * Starts a server in a folder of its own, or finds it running. Whatever an earlier start left behind is used: the disk is made once and kept until
  * `removeServer`, and so is the server's identity. Resolves when SSH answers.
  *
- * @throws HostError `server-start` with what QEMU said, `server-boot` with the last lines of its console
+ * @throws HostError `server-start` with what QEMU said, `server-boot` with what it said, how it ended and the last lines of its console
  */
 export async function startServer(
   folder: string,
@@ -77,9 +80,8 @@ export async function startServer(
     async () => {
       const clientKey = await clientKeyOf(dirname(folder));
       const identity = (await isRunning(folder))
-        ? await readIdentity(folder)
-        : await boot(folder, specification, clientKey.publicKey);
-      await waitForSsh(folder, identity.sshPort, specification.name, options);
+        ? await adopt(folder, specification.name, options)
+        : await boot(folder, specification, clientKey.publicKey, options);
       return { accelerator: identity.accelerator, connection: connectionOf(identity, clientKey.privateKey) };
     },
     options.signal === undefined ? {} : { signal: options.signal },
@@ -123,10 +125,20 @@ export async function stopServer(folder: string): Promise<void> {
   }
 }
 
+/** A server that was found running; another process may have started it a moment ago. */
+async function adopt(folder: string, name: string, options: ServerOptions): Promise<Identity> {
+  const identity = await readIdentity(folder);
+  const { answers, afterS } = await waitForSsh(identity.sshPort, name, () => isRunning(folder), options);
+  if (answers) return identity;
+  const [said, console] = await Promise.all([lastLines(folder, "qemu.log"), lastLines(folder, "serial.log")]);
+  throw bootError(folder, name, afterS, { said, console });
+}
+
 async function boot(
   folder: string,
   specification: ServerSpecification,
   clientKey: string,
+  options: ServerOptions,
 ): Promise<Identity> {
   const hypervisor = new Hypervisor(specification.image);
   const local = new LocalTransport();
@@ -174,56 +186,73 @@ async function boot(
   });
   await writeFile(file("files"), files, { mode: 0o600 });
 
+  const drop = process.getuid?.() === 0 ? ["-run-with", `user=${UNPRIVILEGED}`] : [];
+  let crashes = 0;
   for (let attempt = 1; ; attempt += 1) {
     const sshPort = attempt === 1 && earlier !== undefined ? earlier.sshPort : await freePort();
     const identity: Identity = { uuid, sshPort, hostKey, accelerator };
     await writeIdentity(folder, identity);
     const args = machineArguments(specification, identity, accelerator);
-    const drop = process.getuid?.() === 0 ? ["-run-with", `user=${UNPRIVILEGED}`] : [];
-    const started = await local.execute({
-      // QEMU inherits nothing of the engine's environment, which holds the stack's configuration.
-      argv: [
-        "env",
-        "-i",
-        "-C",
-        folder,
-        "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-        ...hypervisor.argv("qemu-system-x86_64", [...args, ...drop]),
-      ],
-    });
-    if (started.code === 0) return identity;
-    const taken = /could not set up host forwarding/i.test(started.stderr);
-    if (!taken || attempt === PORT_ATTEMPTS) {
+    const qemu = startDetached(folder, hypervisor.argv("qemu-system-x86_64", [...args, ...drop]));
+    const outcome = await waitForSsh(sshPort, specification.name, () => qemu.exit() === undefined, options);
+    if (outcome.answers) return identity;
+
+    const exit = qemu.exit();
+    const said = await lastLines(folder, "qemu.log");
+    const taken = /could not set up host forwarding/i.test(said);
+    if (exit?.code === 1 && taken && attempt < PORT_ATTEMPTS) continue;
+    if (exit?.signal && crashes < CRASHES_BORNE) {
+      crashes += 1;
+      options.onProgress?.(
+        `QEMU ended by ${formatExit(exit)} while ${specification.name} booted; starts once more`,
+      );
+      continue;
+    }
+    const console = await lastLines(folder, "serial.log");
+    if (exit !== undefined && console === "") {
       throw new HostError({
         code: "server-start",
         problem: `QEMU did not start the emulated server ${specification.name}`,
-        observed: started.stderr.trim().split("\n").slice(-3).join(" | "),
+        observed: `${formatExit(exit)}: ${said}`,
         hint: "check free memory and the rights on its folder",
       });
     }
+    throw bootError(folder, specification.name, outcome.afterS, { exit, said, console });
   }
 }
 
-async function waitForSsh(
+function bootError(
   folder: string,
+  name: string,
+  afterS: number,
+  {
+    exit,
+    said,
+    console,
+  }: { readonly exit?: Exit | undefined; readonly said: string; readonly console: string },
+): HostError {
+  const end = exit && `QEMU ended with ${formatExit(exit)}${said && `: ${said}`}; `;
+  return new HostError({
+    code: "server-boot",
+    problem: `the emulated server ${name} ${afterS >= BOOT_LIMIT_S ? "does not answer on SSH" : "ended while it booted"}`,
+    observed: `after ${afterS} s: ${end ?? ""}console: ${console}`,
+    hint: `read its console: ${join(folder, "serial.log")}`,
+  });
+}
+
+/** Until SSH answers, the server is gone or the limit is over. */
+async function waitForSsh(
   port: number,
   name: string,
+  isAlive: () => boolean | Promise<boolean>,
   { onProgress, signal }: ServerOptions,
-): Promise<void> {
+): Promise<{ readonly answers: boolean; readonly afterS: number }> {
   const begun = performance.now();
   for (;;) {
-    if (await showsBanner(port)) return;
-    const elapsed = performance.now() - begun;
-    if (elapsed > BOOT_LIMIT_MS || !(await isRunning(folder))) {
-      const console = await readFile(join(folder, "serial.log"), "utf8").catch(() => "");
-      throw new HostError({
-        code: "server-boot",
-        problem: `the emulated server ${name} ${elapsed > BOOT_LIMIT_MS ? "does not answer on SSH" : "ended while it booted"}`,
-        observed: `after ${Math.round(elapsed / 1000)} s: ${console.trim().split("\n").slice(-3).join(" | ")}`,
-        hint: `read its console: ${join(folder, "serial.log")}`,
-      });
-    }
-    onProgress?.(`${name} boots: ${Math.round(elapsed / 1000)} s`);
+    const afterS = Math.round((performance.now() - begun) / 1000);
+    if (!(await isAlive()) || afterS >= BOOT_LIMIT_S) return { answers: false, afterS };
+    if (await showsBanner(port)) return { answers: true, afterS };
+    onProgress?.(`${name} boots: ${afterS} s`);
     await sleep(500, undefined, signal === undefined ? {} : { signal });
   }
 }

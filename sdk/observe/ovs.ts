@@ -152,14 +152,22 @@ export interface PollModeThread {
   readonly queues: readonly PolledQueue[];
 }
 
-/** Poll-mode threads and the receive queues given to them. Empty where the datapath has none, or the daemon does not answer. */
-export const pollModeThreads: Probe<readonly PollModeThread[]> = {
+/** Who polls what, or why ovs-vswitchd does not say. */
+export type Polling =
+  | { readonly state: "answering"; readonly threads: readonly PollModeThread[] }
+  | { readonly state: "silent"; readonly said: string };
+
+/** Poll-mode threads and the receive queues given to them; no threads where the datapath has none. */
+export const polling: Probe<Polling> = {
   name: "ovs-pmd-rxq",
   ask: {
     kind: "command",
     argv: ["ovs-appctl", "--timeout=5", "--target=ovs-vswitchd", "dpif-netdev/pmd-rxq-show"],
   },
-  parse: ({ code, stdout }) => (code === 0 ? parsePmdRxqShow(stdout) : []),
+  parse: (answer) =>
+    answer.code === 0
+      ? { state: "answering", threads: parsePmdRxqShow(answer.stdout) }
+      : { state: "silent", said: lastLine(answer) },
 };
 
 /**

@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
 import type { ObservedDomain } from "../observe/domains.ts";
 import type { ObservedPool } from "../observe/hugepages.ts";
-import type { ObservedInterface, PollModeThread } from "../observe/ovs.ts";
+import type { ObservedInterface, Polling } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
 import type { libvirtDomain } from "../schema/libvirt.ts";
 import { CpuSet } from "../units/cpuset.ts";
@@ -232,7 +232,7 @@ export function domainFault(
   inputs: DomainInputs,
   domain: ObservedDomain | undefined,
   rows: readonly ObservedInterface[],
-  threads: readonly PollModeThread[],
+  polling: Polling,
 ): string | undefined {
   if (domain === undefined) return "it is not defined";
   if (domain.state !== "running") return `it is ${domain.state}`;
@@ -244,7 +244,7 @@ export function domainFault(
     const row = rows.find(({ options }) => options["vhost-server-path"] === socketPath);
     if (row?.status.status !== "connected")
       return `the switch's port of nic ${name} is ${row?.status.status ?? "missing"}`;
-    const fault = portFault(row.type, row, threads);
+    const fault = portFault(row.type, row, polling);
     if (fault !== undefined) return `the switch's port ${row.name} of nic ${name}: ${fault}`;
   }
   return undefined;

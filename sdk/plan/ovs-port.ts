@@ -1,4 +1,4 @@
-import type { ObservedDatabase, ObservedInterface, PollModeThread } from "../observe/ovs.ts";
+import type { ObservedDatabase, ObservedInterface, Polling } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
 import { type OvsInterface, OWNER_KEY, type ovsPort } from "../schema/ovs.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
@@ -184,14 +184,15 @@ const POLLED: ReadonlySet<string> = new Set(["dpdk", "dpdkvhostuserclient"]);
 export function portFault(
   kind: string,
   row: ObservedInterface | undefined,
-  threads: readonly PollModeThread[],
+  polling: Polling,
 ): string | undefined {
   if (row === undefined) return "it is not in the database";
   if (row.error !== undefined) return row.error;
   if (row.ofport === undefined || row.ofport < 1) return `it has the OpenFlow port ${row.ofport ?? "none"}`;
   if (!POLLED.has(kind)) return undefined;
-  if (threads.length === 0) return "no poll-mode thread runs";
-  const polled = threads.some(({ queues }) => queues.some(({ port }) => port === row.name));
+  if (polling.state === "silent") return `ovs-vswitchd does not say who polls it: ${polling.said}`;
+  if (polling.threads.length === 0) return "no poll-mode thread runs";
+  const polled = polling.threads.some(({ queues }) => queues.some(({ port }) => port === row.name));
   return polled
     ? undefined
     : "no poll-mode thread polls it (absent from dpif-netdev/pmd-rxq-show), though its row has no error";

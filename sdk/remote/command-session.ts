@@ -13,17 +13,21 @@ const MARK = "nfvlab-session";
 const LEAD = `read -r _ _ _ _ _ session _ < /proc/$$/stat; printf '${MARK} %s\\n' "$session" >&2; exec "$@"`;
 
 // By session, not by process group: shells and `timeout` give their children groups of their own.
+// `timeout` and `sudo` pass a signal on to what they run, which would be asked twice.
 const END = `session=$1
 members() {
   for stat in /proc/[0-9]*/stat; do
     read -r line < "$stat" || continue
+    case $1$line in asked*"(timeout) "*|asked*"(sudo) "*) continue ;; esac
     pid=\${line%% *}
-    set -- \${line##*) }
-    [ "$4" = "$session" ] && [ "$1" != Z ] && printf '%s ' "$pid"
+    fields=\${line##*) }
+    state=\${fields%% *}
+    fields=\${fields#* * * }
+    [ "\${fields%% *}" = "$session" ] && [ "$state" != Z ] && printf '%s ' "$pid"
   done
 }
 exec 2> /dev/null
-kill -s TERM $(members)
+kill -s TERM $(members asked)
 for _ in $(seq ${GRACE_S * 10}); do
   [ -n "$(members)" ] || exit 0
   sleep 0.1

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parsePmdRxqShow } from "../../sdk/observe/ovs.ts";
+import { parsePmdRxqShow, polling } from "../../sdk/observe/ovs.ts";
 import {
   checkDaemonOwner,
   desiredOptions,
@@ -179,9 +179,19 @@ describe("pmd-rxq-show", () => {
       status: { status: "connected" },
       ofport: 1,
     };
-    const others = parsePmdRxqShow("pmd thread numa_id 1 core_id 2:\n  isolated : false\n");
+    const shown = (stdout: string) => polling.parse({ code: 0, stdout, stderr: "" });
+    const others = shown("pmd thread numa_id 1 core_id 2:\n  isolated : false\n");
     expect(portFault("dpdkvhostuserclient", row, others)).toMatch(/no poll-mode thread polls it/);
-    const served = parsePmdRxqShow(
+    expect(portFault("dpdkvhostuserclient", row, shown(""))).toBe("no poll-mode thread runs");
+    const silent = polling.parse({
+      code: 142,
+      stdout: "",
+      stderr: "2026-01-01T00:00:00Z|00001|fatal_signal|WARN|terminating with signal 14 (Alarm clock)\n",
+    });
+    expect(portFault("dpdkvhostuserclient", row, silent)).toMatch(
+      /^ovs-vswitchd does not say who polls it: .*Alarm clock/,
+    );
+    const served = shown(
       "pmd thread numa_id 1 core_id 2:\n  isolated : false\n  port: vhu0  queue-id:  0 (enabled)   pmd usage:  1 %\n",
     );
     expect(portFault("dpdkvhostuserclient", row, served)).toBeUndefined();

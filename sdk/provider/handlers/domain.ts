@@ -1,7 +1,7 @@
 import { cpuTopology } from "../../observe/cpus.ts";
 import { domains, guestPlatform } from "../../observe/domains.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
-import { ovsDatabase, pollModeThreads, type Switch } from "../../observe/ovs.ts";
+import { ovsDatabase, polling, type Switch } from "../../observe/ovs.ts";
 import type { Observed } from "../../observe/probe.ts";
 import {
   checkDomain,
@@ -24,7 +24,7 @@ import { agentAnswers } from "../guest-agent.ts";
 import { type Handler, type Host, Incomplete, type Operation } from "../handler.ts";
 
 const probes = { domains };
-const started = { domains, database: ovsDatabase, threads: pollModeThreads };
+const started = { domains, database: ovsDatabase, polling };
 const LINK_MS = 60_000;
 const BOOT_MS = 300_000;
 const SHUTDOWN_MS = 20_000;
@@ -122,10 +122,10 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
 
 function faultIn(
   inputs: Inputs<typeof libvirtDomain>,
-  { domains: all, database, threads }: Observed<typeof started>,
+  { domains: all, database, polling }: Observed<typeof started>,
 ): string | undefined {
   const domain = all.find(({ name }) => name === inputs.name);
-  return domainFault(inputs, domain, interfacesOf(database), threads);
+  return domainFault(inputs, domain, interfacesOf(database), polling);
 }
 
 async function bootFault(operation: Operation, host: Host, name: string): Promise<string | undefined> {

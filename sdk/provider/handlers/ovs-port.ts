@@ -1,10 +1,4 @@
-import {
-  answering,
-  interfaceAddresses,
-  ovsDatabase,
-  ovsLiveness,
-  pollModeThreads,
-} from "../../observe/ovs.ts";
+import { answering, interfaceAddresses, ovsDatabase, ovsLiveness, polling } from "../../observe/ovs.ts";
 import type { Observed } from "../../observe/probe.ts";
 import { checkPort, observedPort, planPort, portFault, removePort, verifyPort } from "../../plan/ovs-port.ts";
 import type { Inputs } from "../../schema/definition.ts";
@@ -14,7 +8,7 @@ import { type Handler, Incomplete, type Operation } from "../handler.ts";
 const probes = {
   database: ovsDatabase,
   live: ovsLiveness,
-  threads: pollModeThreads,
+  polling,
   addresses: interfaceAddresses,
 };
 const UP_MS = 20_000;
@@ -33,10 +27,10 @@ export const ovsPortHandler: Handler<typeof ovsPort> = {
   update: bring,
 
   read: async (operation, state) => {
-    const { database, live, threads, addresses } = await operation.host(state.host).observe(probes);
+    const { database, live, polling, addresses } = await operation.host(state.host).observe(probes);
     const row = answering(database, live).interfaces.find(({ name }) => name === state.name);
     if (row === undefined) return undefined;
-    const up = portFault(row.type, row, threads) === undefined;
+    const up = portFault(row.type, row, polling) === undefined;
     return {
       ...state,
       ...observedPort(state, row, addresses.get(state.name) ?? []),
@@ -77,9 +71,9 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsPort>) {
 
 function faultIn(
   { name, interface: { kind } }: Inputs<typeof ovsPort>,
-  { database, threads }: Observed<typeof probes>,
+  { database, polling }: Observed<typeof probes>,
 ) {
   const rows = database.state === "answering" ? database.interfaces : [];
   const row = rows.find((candidate) => candidate.name === name);
-  return { fault: portFault(kind, row, threads), ofport: row?.ofport ?? -1 };
+  return { fault: portFault(kind, row, polling), ofport: row?.ofport ?? -1 };
 }
