@@ -19,7 +19,7 @@ export interface HostCpus {
 export interface TunedHostArgs {
   /** How to reach it, or the emulated server that it is. */
   readonly connection: Wired<Connection> | EmulatedServer;
-  /** Who may use which CPU. Declared, not set: boot arguments or tuned isolate them. */
+  /** Who may use which CPU: two lists, or a whole plan of `planCpus`. Declared, not set: boot arguments or tuned isolate them. */
   readonly cpus: HostCpus;
   /** Huge pages that the machine is to have, a pool for each node and size. */
   readonly hugepages?: readonly {
@@ -46,7 +46,7 @@ interface Built {
 /**
  * A machine prepared for measuring: who may use which CPU, how many huge pages lie where, and what it is. Everything else of a testbed refers to it.
  *
- * @property cpus `housekeeping` and `isolated` lists, disjoint; policies hold every other role against them
+ * @property cpus `housekeeping` and `isolated` lists, disjoint, or a plan of `planCpus`; policies hold every other role against them
  * @property hugepages pools, each on one node
  * @property sysctls kernel parameters; delete puts back what was there
  * @example
@@ -69,6 +69,7 @@ export class TunedHost extends LabComponent<Built> {
   constructor(name: string, args: TunedHostArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkInputs(name, args);
     const { connection, emulated } = reach(args.connection);
+    const { housekeeping, isolated } = args.cpus;
     const optionsHere = emulated === undefined ? options : { deletedWith: emulated.server, ...options };
     super("TunedHost", name, optionsHere, (scope) => {
       const reference = guarded(pulumi.output({ name, connection }) as pulumi.Output<HostReference>);
@@ -94,7 +95,7 @@ export class TunedHost extends LabComponent<Built> {
       const bootId = facts.identity.apply(
         (identity: HostFacts["identity"] | undefined) => identity?.bootId,
       ) as pulumi.Output<string>;
-      return { reference, cpus: args.cpus, bootId, facts, pools, sysctls };
+      return { reference, cpus: { housekeeping, isolated }, bootId, facts, pools, sysctls };
     });
   }
 

@@ -32,8 +32,8 @@ export interface VhostUserVnfArgs {
   readonly host: TunedHost;
   /** What it boots. Default: a boot image made on the host from its own packages. */
   readonly boot?: pulumi.Input<KernelBoot>;
-  /** CPUs of its vCPUs, ascending: vCPU 0 on the lowest. */
-  readonly vcpus: CpuList;
+  /** CPUs of its vCPUs: a list, with vCPU 0 on the lowest, or one CPU for each vCPU in their order. */
+  readonly vcpus: CpuList | readonly CpuList[];
   /** CPUs of QEMU's other threads, outside the isolated set. */
   readonly emulatorCpus: CpuList;
   /** Memory of the guest, a multiple of the page size. */
@@ -74,7 +74,7 @@ export class VhostUserVnf extends LabComponent<Built> {
 
   constructor(name: string, args: VhostUserVnfArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkInputs(name, args);
-    const vcpuPins = [...CpuSet.parse(args.vcpus)];
+    const vcpuPins = pinsOf(args.vcpus);
     super("VhostUserVnf", name, { ...args.host.lifetime(), ...options }, (scope) => {
       const host = args.host.reference;
       const image = args.boot === undefined ? scope.child(BootImage, "image", { host, name }) : undefined;
@@ -112,6 +112,10 @@ export class VhostUserVnf extends LabComponent<Built> {
   }
 }
 
+function pinsOf(vcpus: VhostUserVnfArgs["vcpus"]): number[] {
+  return (typeof vcpus === "object" ? vcpus : [vcpus]).flatMap((list) => [...CpuSet.parse(list)]);
+}
+
 function guestNic(vnf: string, nic: string, { port, mac, address, queues }: VnfNicArgs) {
   return {
     kind: "vhost-user" as const,
@@ -124,7 +128,7 @@ function guestNic(vnf: string, nic: string, { port, mac, address, queues }: VnfN
 
 function checkInputs(name: string, { host, vcpus, emulatorCpus, nics }: VhostUserVnfArgs): void {
   const check = new InputCheck("VhostUserVnf", name);
-  checkMeasuringCpus(check, "vcpus", vcpus, host);
+  checkMeasuringCpus(check, "vcpus", typeof vcpus === "object" ? vcpus.join(",") : vcpus, host);
   check.someCpus("emulatorCpus", emulatorCpus);
   const entries = Object.entries(nics);
   for (const [index, [nic, { bridge, port }]] of entries.entries()) {

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { CpuDemand } from "./cpu-demand.ts";
 import { defineFunction } from "./definition.ts";
 import { HostFacts } from "./facts.ts";
+import { size } from "./fields.ts";
+import { PageSize } from "./hugepages.ts";
 
 const cpus = (description: string) => z.string().meta({ description });
 const byName = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
@@ -29,7 +31,9 @@ export const planCpus = defineFunction({
         pmdMask: z.string().meta({ description: "`pmd-cpu-mask`." }),
         lcoreCpus: cpus("CPUs of the main threads."),
         lcoreMask: z.string().meta({ description: "`dpdk-lcore-mask`." }),
-        socketMemory: byName(z.string()).meta({ description: "`dpdk-socket-mem` by NUMA node." }),
+        socketMemory: byName(size("Memory of the switch on a node.")).meta({
+          description: "`dpdk-socket-mem` by NUMA node.",
+        }),
       })
       .optional(),
     vnfs: byName(
@@ -38,12 +42,14 @@ export const planCpus = defineFunction({
         emulatorCpus: cpus("CPUs of QEMU's other threads."),
         ioThreadCpus: cpus("Empty without I/O threads."),
         topology: z.object({ cores: z.number(), threads: z.number() }),
-        cells: z.array(z.object({ vcpus: z.string(), memory: z.string(), numaNode: z.number() })),
+        cells: z.array(
+          z.object({ vcpus: z.string(), memory: size("Memory of the cell."), numaNode: z.number() }),
+        ),
       }),
     ),
     generators: byName(z.object({ master: z.number(), latency: z.number(), workers: z.string() })),
     coLoads: byName(cpus("CPUs of the load.")),
-    hugepages: z.array(z.object({ numaNode: z.number(), size: z.string(), count: z.number() })),
+    hugepages: z.array(z.object({ numaNode: z.number(), size: PageSize, count: z.number() })),
     advice: z.array(z.object({ rule: z.string(), message: z.string() })).meta({
       description: "What is permitted but unwise.",
     }),

@@ -39,3 +39,26 @@ it("says all that is wrong with them at once", () => {
   expect(preview.said).toContain("are isolated and housekeeping at once");
   expect(preview.said).toContain("VNF vnf1: emulator threads on isolated CPU 0,20");
 });
+
+it("gives a host its CPUs and huge pages before the program goes on", () => {
+  const planned = new TrialProject(
+    "planned",
+    `
+import { TunedHost } from ${modulePath("components/index.ts")};
+import { host } from ${modulePath("sdk/index.ts")};
+import { factsOf, twoSockets, workedDemand } from ${modulePath("test/plan/cpu-planner-machines.ts")};
+
+const plan = await host.planCpus({ facts: factsOf(twoSockets), demand: workedDemand });
+new TunedHost("dut", { connection: { kind: "local" }, cpus: plan, hugepages: plan.hugepages });
+export const isolated = plan.isolated;
+`,
+  );
+  try {
+    const preview = planned.pulumi(["preview", "--diff"]);
+    expect(preview.code, preview.said).toBe(0);
+    expect(preview.said).toMatch(/\+ nfvlab:host:Hugepages: \(create\)[^+]*count\s*: \d+/);
+    expect(preview.said).toMatch(/isolated: "1-9,21-29"/);
+  } finally {
+    planned.remove();
+  }
+});
