@@ -268,7 +268,7 @@ export const bootArguments = defineResource({
   }),
   outputs: z.object({
     entry: z.string().meta({
-      description: "Id of the menu entry that has the arguments; another one with each change of them..",
+      description: "Id of the menu entry that has the arguments; another one with each change of them.",
     }),
     configured: z.boolean().meta({
       description: "Whether file and menu entry hold exactly the arguments.",
