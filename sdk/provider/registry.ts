@@ -1,11 +1,16 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
+import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
+import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
 import { cyclictestHandler } from "./handlers/cyclictest.ts";
 import { domainHandler } from "./handlers/domain.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
+import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
+import { memoryManagementHandler } from "./handlers/memory-management.ts";
+import { moduleParametersHandler } from "./handlers/module-parameters.ts";
 import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
@@ -13,6 +18,7 @@ import { ovsPortHandler } from "./handlers/ovs-port.ts";
 import { planCpusHandler } from "./handlers/plan-cpus.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
+import { workqueuesHandler } from "./handlers/workqueues.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
 export const handlers = [
@@ -21,6 +27,12 @@ export const handlers = [
   factsHandler,
   hugepagesHandler,
   sysctlsHandler,
+  cpuFrequencyHandler,
+  cpuIdleHandler,
+  workqueuesHandler,
+  memoryManagementHandler,
+  moduleParametersHandler,
+  irqAffinityHandler,
   ovsDaemonHandler,
   ovsBridgeHandler,
   ovsPortHandler,

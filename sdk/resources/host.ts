@@ -1,10 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostReference } from "../schema/connection.ts";
 import type { CpuDemand } from "../schema/cpu-demand.ts";
+import { cpuFrequency } from "../schema/cpu-frequency.ts";
+import { cpuIdle } from "../schema/cpu-idle.ts";
 import { type CpuPlan, planCpus as planCpusDefinition } from "../schema/cpu-plan.ts";
 import { facts, getHostFacts as getHostFactsDefinition, type HostFacts } from "../schema/facts.ts";
 import { hugepages } from "../schema/hugepages.ts";
+import { irqAffinity } from "../schema/irq-affinity.ts";
+import { memoryManagement } from "../schema/memory-management.ts";
+import { moduleParameters } from "../schema/module-parameters.ts";
 import { sysctls } from "../schema/sysctls.ts";
+import { workqueues } from "../schema/workqueues.ts";
 import { resourceClass, type Wired } from "./lab-resource.ts";
 
 /**
@@ -45,6 +51,95 @@ export class Hugepages extends resourceClass(hugepages) {}
  * new Sysctls("dut-quiet", { host, name: "quiet", values: { "kernel.numa_balancing": 0, "vm.stat_interval": 10 } });
  */
 export class Sysctls extends resourceClass(sysctls) {}
+
+/**
+ * How fast CPUs run: governor, energy preference, bounds and turbo, now and at every boot. Delete writes back what create found, unless somebody
+ * else has changed it since.
+ *
+ * @property name of the set of CPUs: its file is `/etc/tmpfiles.d/90-nfvlab-cpu-frequency-NAME.conf`; a change makes another set
+ * @property cpus that all but turbo is set on
+ * @property governor `performance`, `powersave`, `schedutil`, `ondemand`, `conservative` or `userspace`; which of them there are depends on the driver
+ * @property energyPerformancePreference EPP, by name
+ * @property energyPerfBias EPB, 0 (performance) to 15 (power)
+ * @property minFrequencyKhz kHz
+ * @property maxFrequencyKhz kHz
+ * @property turbo of the whole host
+ * @throws HostError `knob-missing` before anything is written, VerificationError `knob-not-taken`
+ * @see https://docs.kernel.org/admin-guide/pm/cpufreq.html
+ * @example
+ * new CpuFrequency("dut-steady", { host, name: "isolated", cpus: "2-15", governor: "performance", turbo: false });
+ */
+export class CpuFrequency extends resourceClass(cpuFrequency) {}
+
+/**
+ * How deep CPUs sleep: a bound on their wake-up time, by CPU or for the host, and idle states that are switched off. The bound of the host is held by a
+ * service of our own, `nfvlab-dma-latency-NAME`, as long as the resource lives. Delete writes back what create found, unless somebody else has changed it since.
+ *
+ * @property name of the set of CPUs: its file is `/etc/tmpfiles.d/90-nfvlab-cpu-idle-NAME.conf`; a change makes another set
+ * @property cpus that resumeLatency and disabledStates are set on
+ * @property resumeLatency whole µs; `"0us"` keeps a CPU from sleeping at all, `"unlimited"` is the kernel's default
+ * @property disabledStates names as cpuidle has them, `C6`
+ * @property dmaLatency whole µs, of the whole host; a smaller one that another service holds goes first
+ * @throws HostError `knob-missing`, `dma-latency-missing`, VerificationError `knob-not-taken`, `dma-latency-not-held`
+ * @see https://docs.kernel.org/admin-guide/pm/cpuidle.html
+ * @example
+ * new CpuIdle("dut-awake", { host, name: "isolated", cpus: "2-15", resumeLatency: "0us", dmaLatency: "20us" });
+ */
+export class CpuIdle extends resourceClass(cpuIdle) {}
+
+/**
+ * CPUs that do the kernel's deferred work, now and at every boot. Delete writes back what create found, unless somebody else has changed it since.
+ *
+ * @property cpus of all workqueues that are bound to no CPU
+ * @property writebackCpus that write dirty pages to disks
+ * @throws InputError `cpu-unknown`, HostError `knob-missing`, VerificationError `knob-not-taken`
+ * @see https://docs.kernel.org/core-api/workqueue.html
+ * @example
+ * new Workqueues("dut-work", { host, cpus: "0-1", writebackCpus: "0-1" });
+ */
+export class Workqueues extends resourceClass(workqueues) {}
+
+/**
+ * What the kernel does with memory on its own, now and at every boot: transparent huge pages, compaction for them, same-page merging. Delete writes back what
+ * create found, unless somebody else has changed it since.
+ *
+ * @property transparentHugepages `always`, `madvise` or `never`
+ * @property defrag `always`, `defer`, `defer+madvise`, `madvise` or `never`
+ * @property khugepagedDefrag whether khugepaged compacts
+ * @property ksm whether equal pages are merged; false takes merged ones apart
+ * @throws HostError `knob-missing`, VerificationError `knob-not-taken`
+ * @see https://docs.kernel.org/admin-guide/mm/transhuge.html
+ * @example
+ * new MemoryManagement("dut-memory", { host, transparentHugepages: "never", ksm: false });
+ */
+export class MemoryManagement extends resourceClass(memoryManagement) {}
+
+/**
+ * Parameters of a kernel module: for its next load by a file in /etc/modprobe.d, and at once where the running kernel takes a write. The others are `pending`; no
+ * module is ever reloaded. Delete writes back what create found, unless somebody else has changed it since, and removes the file.
+ *
+ * @property module its file is `/etc/modprobe.d/90-nfvlab-MODULE.conf`; a change makes another file
+ * @property parameters by name as `modinfo -p` has them: booleans, whole numbers, texts
+ * @throws HostError `module-unknown`, `module-built-in`, `module-parameter-unknown`, VerificationError `module-parameter-not-taken`
+ * @see https://docs.kernel.org/virt/kvm/halt-polling.html
+ * @example
+ * const kvm = new ModuleParameters("dut-kvm", { host, module: "kvm", parameters: { halt_poll_ns: 0, nx_huge_pages: false } });
+ * export const pending = kvm.pending;
+ */
+export class ModuleParameters extends resourceClass(moduleParameters) {}
+
+/**
+ * CPUs that serve device interrupts, now and at every boot. What can't be moved is recorded in `unmovable`. Delete writes back what create found, unless somebody
+ * else has changed it since.
+ *
+ * @property defaultCpus of interrupts that come up later
+ * @property cpus that no device interrupt leaves; one that is within them stays where it is
+ * @throws InputError `cpu-unknown`, HostError `knob-missing`, VerificationError `knob-not-taken`
+ * @see https://docs.kernel.org/core-api/irq/irq-affinity.html
+ * @example
+ * new IrqAffinity("dut-interrupts", { host, defaultCpus: "0-1", cpus: "0-1" });
+ */
+export class IrqAffinity extends resourceClass(irqAffinity) {}
 
 /**
  * Facts of a machine as they are now, in one round trip; changes nothing.

@@ -1,12 +1,18 @@
 import { cyclictest, roundTrip } from "./benchmarks.ts";
+import { cpuFrequency } from "./cpu-frequency.ts";
+import { cpuIdle } from "./cpu-idle.ts";
 import { planCpus } from "./cpu-plan.ts";
 import type { FunctionDefinition, ResourceDefinition } from "./definition.ts";
 import { emulatedImage, emulatedServer } from "./emulate.ts";
 import { facts, getHostFacts } from "./facts.ts";
 import { hugepages } from "./hugepages.ts";
+import { irqAffinity } from "./irq-affinity.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
+import { memoryManagement } from "./memory-management.ts";
+import { moduleParameters } from "./module-parameters.ts";
 import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
 import { sysctls } from "./sysctls.ts";
+import { workqueues } from "./workqueues.ts";
 
 /** Every resource of the provider. What is not here does not exist. */
 export const resourceDefinitions: readonly ResourceDefinition[] = [
@@ -15,6 +21,12 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   facts,
   hugepages,
   sysctls,
+  cpuFrequency,
+  cpuIdle,
+  workqueues,
+  memoryManagement,
+  moduleParameters,
+  irqAffinity,
   ovsDaemon,
   ovsBridge,
   ovsPort,
