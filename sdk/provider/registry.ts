@@ -1,4 +1,5 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
+import { bootArgumentsHandler } from "./handlers/boot-arguments.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
 import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
@@ -16,6 +17,7 @@ import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
 import { planCpusHandler } from "./handlers/plan-cpus.ts";
+import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 import { workqueuesHandler } from "./handlers/workqueues.ts";
@@ -27,6 +29,8 @@ export const handlers = [
   factsHandler,
   hugepagesHandler,
   sysctlsHandler,
+  bootArgumentsHandler,
+  rebootHandler,
   cpuFrequencyHandler,
   cpuIdleHandler,
   workqueuesHandler,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { bootArguments } from "../schema/boot-arguments.ts";
 import type { HostReference } from "../schema/connection.ts";
 import type { CpuDemand } from "../schema/cpu-demand.ts";
 import { cpuFrequency } from "../schema/cpu-frequency.ts";
@@ -9,6 +10,7 @@ import { hugepages } from "../schema/hugepages.ts";
 import { irqAffinity } from "../schema/irq-affinity.ts";
 import { memoryManagement } from "../schema/memory-management.ts";
 import { moduleParameters } from "../schema/module-parameters.ts";
+import { reboot } from "../schema/reboot.ts";
 import { sysctls } from "../schema/sysctls.ts";
 import { workqueues } from "../schema/workqueues.ts";
 import { resourceClass, type Wired } from "./lab-resource.ts";
@@ -51,6 +53,42 @@ export class Hugepages extends resourceClass(hugepages) {}
  * new Sysctls("dut-quiet", { host, name: "quiet", values: { "kernel.numa_balancing": 0, "vm.stat_interval": 10 } });
  */
 export class Sysctls extends resourceClass(sysctls) {}
+
+/**
+ * Arguments of the kernel's command line: a file of our own under /etc/default/grub.d, and a menu entry of GRUB that has them, beside the entries that
+ * are there. Nothing counts before the machine boots by that entry, which is a {@link Reboot}'s work; until then the arguments are `pending`. Whether
+ * one is in force is told by its own trace in the running kernel, not by the command line alone. Delete takes file and entry away, and leaves GRUB's
+ * files byte by byte as create found them. For Debian and Ubuntu with GRUB, whose /boot is on a plain partition.
+ *
+ * @property name of the set: its file is `/etc/default/grub.d/90-nfvlab-NAME.cfg`; a change makes another set
+ * @property arguments by the kernel's names in camel case; what has no field goes by its own name into `extra`, which is checked for slips of the hand
+ * @property rebootOnDelete `"allow"` where delete may reboot; default deny, with a warning that a reboot is pending
+ * @throws InputError `boot-arguments` that names everything that is wrong, HostError `boot-loader`, VerificationError `boot-entry`
+ * @see https://docs.kernel.org/admin-guide/kernel-parameters.html
+ * @example
+ * const boot = new BootArguments("dut-boot", {
+ *   host, name: "nfv",
+ *   arguments: { isolcpus: { cpus: "2-7", flags: ["managed_irq", "domain"] }, nohzFull: "2-7", rcuNocbs: "2-7", skewTick: true },
+ * });
+ * export const { pending } = boot;
+ */
+export class BootArguments extends resourceClass(bootArguments) {}
+
+/**
+ * A reboot, where boot arguments wait for one and nowhere else. Their menu entry is booted once; it becomes the default after the machine is back with
+ * a new boot id and every argument in force. If it does not come up, the next start is by the entry before: by itself after a panic, else by a power
+ * cycle. Delete does nothing.
+ *
+ * @property allow `true`: the machine may be taken away for minutes, with all that runs on it
+ * @property triggers a change of which reboots where something is pending: the `arguments` of {@link BootArguments}, so that preview shows it
+ * @property bootTimeout until SSH answers again, 1 s to 1 h, default 600s
+ * @throws HostError `foreign-guests`, `reboot-local`, `boot-timeout`, `boot-rolled-back`, VerificationError `boot-arguments-pending`
+ * @see https://www.gnu.org/software/grub/manual/grub/html_node/Invoking-grub_002dreboot.html
+ * @example
+ * const boot = new BootArguments("dut-boot", { host, name: "ticks", arguments: { skewTick: true, nosoftlockup: true } });
+ * const { bootId } = new Reboot("dut-reboot", { host, allow: true, triggers: [boot.arguments], reason: "ticks apart" });
+ */
+export class Reboot extends resourceClass(reboot) {}
 
 /**
  * How fast CPUs run: governor, energy preference, bounds and turbo, now and at every boot. Delete writes back what create found, unless somebody

@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "./benchmarks.ts";
+import { bootArguments } from "./boot-arguments.ts";
 import { cpuFrequency } from "./cpu-frequency.ts";
 import { cpuIdle } from "./cpu-idle.ts";
 import { planCpus } from "./cpu-plan.ts";
@@ -11,6 +12,7 @@ import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
+import { reboot } from "./reboot.ts";
 import { sysctls } from "./sysctls.ts";
 import { workqueues } from "./workqueues.ts";
 
@@ -21,6 +23,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   facts,
   hugepages,
   sysctls,
+  bootArguments,
+  reboot,
   cpuFrequency,
   cpuIdle,
   workqueues,

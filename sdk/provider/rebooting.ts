@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { bootEvidence, bootLog, iommus } from "../observe/boot-evidence.ts";
+import { bootLoader, bootLoaderProbed, type ObservedBootLoader } from "../observe/boot-loader.ts";
+import { domains } from "../observe/domains.ts";
+import type { Observed } from "../observe/probe.ts";
+import type { Shown } from "../plan/boot-argument-table.ts";
+import type { Judgement } from "../plan/boot-arguments.ts";
+import { bootOnce, promoteSteps, requireOneShot, requireStaged, stagedLine } from "../plan/boot-loader.ts";
+import {
+  judgeAll,
+  notBack,
+  planBoot,
+  rebootStep,
+  requireNoForeignGuests,
+  requireRemote,
+  requireUntried,
+  rolledBack,
+} from "../plan/boot-reboot.ts";
+import type { HostReference } from "../schema/connection.ts";
+import { type HostError, TransportError } from "../units/errors.ts";
+import type { Host, Operation } from "./handler.ts";
+
+export const bootProbes = { evidence: bootEvidence, log: bootLog, iommus, loader: bootLoader };
+
+export function shownBy({
+  evidence,
+  log,
+  iommus: units,
+}: Omit<Observed<typeof bootProbes>, "loader">): Shown {
+  return { ...evidence, log, iommus: units };
+}
+
+export interface RebootOptions {
+  readonly reason: string;
+  readonly timeoutMs: number;
+  /** An entry that did not come up before, and is not tried again. */
+  readonly failedEntry?: string | undefined;
+}
+
+export interface Booted {
+  readonly bootId: string;
+  /** When the boot began that this brought about; undefined where none was due. */
+  readonly rebootedAt?: string;
+  /** The entry that did not come up, and what is to be said about it. */
+  readonly failed?: { readonly entry: string | undefined; readonly error: HostError };
+  /** How the arguments of the entry fare. */
+  readonly judgement: Judgement;
+}
+
+/**
+ * Brings a machine to boot by the entry that waits for it, where one does: once, and for good only after it came up with everything in force.
+ * Changes nothing where the machine runs by it already, but for making it the default where an earlier look came too early.
+ *
+ * @throws HostError `foreign-guests`, `reboot-local`, `boot-loader`, `boot-rolled-back`, VerificationError `boot-entry`
+ */
+export async function bootPending(
+  operation: Operation,
+  reference: HostReference,
+  { reason, timeoutMs, failedEntry }: RebootOptions,
+): Promise<Booted> {
+  const host = operation.host(reference);
+  const before = await host.observeNow({ ...bootProbes, loader: bootLoaderProbed, guests: domains });
+  const { entry, isDue, isTrial } = planBoot(before.loader, before.evidence);
+  if (!isDue) return settle(host, before.loader, shownBy(before));
+
+  requireRemote(reference.connection, host.name);
+  requireNoForeignGuests(before.guests, host.name);
+  if (entry !== undefined) {
+    requireUntried(entry, failedEntry, host.name);
+    requireOneShot(before.loader, host.name);
+    requireStaged(before.loader, host.name);
+    if (isTrial) await host.execute([bootOnce(entry)]);
+  }
+  await host.execute([rebootStep(reason)]);
+  const after = await waitForBoot(operation, host, before.evidence.bootId, timeoutMs);
+  if (after === undefined) {
+    const error = notBack(host.name, Math.round(timeoutMs / 1000), before.loader);
+    return {
+      bootId: before.evidence.bootId,
+      failed: { entry, error },
+      judgement: judgeAll(before.loader, shownBy(before)),
+    };
+  }
+  const { rebootedAt, shown } = { rebootedAt: after.log.bootedAt, shown: shownBy(after) };
+  if (entry !== undefined && shown.entry !== entry) {
+    const failed = { entry, error: rolledBack(host.name, entry) };
+    return { bootId: shown.bootId, rebootedAt, failed, judgement: judgeAll(after.loader, shown) };
+  }
+  return { ...(await settle(host, after.loader, shown)), rebootedAt };
+}
+
+/** What came up with everything in force becomes the default. */
+async function settle(host: Host, loader: ObservedBootLoader, shown: Shown): Promise<Booted> {
+  const judgement = judgeAll(loader, shown);
+  const staged = stagedLine(loader.sets);
+  if (staged.length > 0 && judgement.pending.length === 0 && judgement.complaints.length === 0)
+    await host.execute(promoteSteps(staged, loader));
+  return { bootId: shown.bootId, judgement };
+}
+
+/** The machine as it is after another boot than this one; undefined where it does not come back in time. */
+async function waitForBoot(operation: Operation, host: Host, bootId: string, timeoutMs: number) {
+  const begun = performance.now();
+  const leftMs = () => begun + timeoutMs - performance.now();
+  while (leftMs() > 0) {
+    operation.status(`${host.name} reboots: ${Math.round((performance.now() - begun) / 1000)} s`);
+    const late = new AbortController();
+    try {
+      const facts = await Promise.race([
+        host.observeNow(bootProbes),
+        sleep(Math.max(leftMs(), 1), undefined, { signal: late.signal }),
+      ]);
+      if (facts !== undefined && facts.evidence.bootId !== bootId) return facts;
+    } catch (error) {
+      if (operation.signal.aborted || !isAway(error)) throw error;
+    } finally {
+      late.abort();
+    }
+    await sleep(1000, undefined, { signal: operation.signal });
+  }
+  return undefined;
+}
+
+/** A machine on its way down or up loses connections and ends commands; another host key is another matter. */
+function isAway(error: unknown): boolean {
+  return error instanceof TransportError
+    ? !["host-key", "authentication"].includes(error.code)
+    : (error as { code?: string }).code?.startsWith("command-") === true;
+}
