@@ -1,0 +1,169 @@
+import { BootArgumentSet } from "../../schema/boot-arguments.ts";
+import { memoryManagement } from "../../schema/memory-management.ts";
+import { sysctls } from "../../schema/sysctls.ts";
+import { InputError } from "../../units/errors.ts";
+import { checkSysctls } from "../sysctls.ts";
+import { nearestName } from "./nearest-name.ts";
+import {
+  type Override,
+  placedSettings,
+  recordedSettings,
+  SECTIONS,
+  type Section,
+  type TuningProfile,
+  type TuningSettings,
+} from "./profile.ts";
+import { schemaIssue } from "./schema-issue.ts";
+
+/** New values by section and name; `null` takes a setting out. */
+export type Changes = {
+  readonly [S in Section]?: { readonly [K in keyof TuningSettings[S]]?: TuningSettings[S][K] | null };
+};
+
+/** The names of sections that have no others. */
+const NAMES: {
+  readonly [S in
+    | "memory"
+    | "processor"
+    | "interrupts"
+    | "kernel"
+    | "systemd"]: readonly (keyof TuningSettings[S])[];
+} = {
+  memory: ["transparentHugepages", "defrag", "ksm"],
+  processor: [
+    "governor",
+    "turbo",
+    "energyPerfBias",
+    "energyPerformancePreference",
+    "minimumPerformance",
+    "maximumPerformance",
+    "idleBound",
+    "resumeLatency",
+  ],
+  interrupts: ["defaultCpus", "unbalancedCpus"],
+  kernel: ["workqueueCpus", "ignoreCorrectedErrors"],
+  systemd: ["cpuAffinity"],
+};
+
+/**
+ * The profile with other values, and a record of each change in `overridden`. A value that is the one already there is no change.
+ *
+ * @param reason one clause for the record
+ * @throws InputError `tuning-override` that names everything that is wrong: names that no profile has, values that no machine takes, settings to take out
+ *   that are not there
+ * @example override(nfv(isolation, machine), { sysctls: { "vm.stat_interval": 120 }, processor: { turbo: null } }, "peak figures");
+ */
+export function override(
+  profile: TuningProfile,
+  changes: Changes,
+  reason = "changed by the lab",
+): TuningProfile {
+  const wanted = placedChanges(changes);
+  const before = placedSettings(profile.settings);
+  const at = ({ section, key }: { section: string; key: string }) => `${section}.${key}`;
+  const there = new Map(before.map((placed) => [at(placed), placed]));
+  const problems = [
+    ...unknownSections(changes),
+    ...wanted.flatMap((change) => problemOf(change, there.has(at(change)))),
+  ];
+  if (problems.length > 0) {
+    throw new InputError({
+      code: "tuning-override",
+      property: "changes",
+      problem: `the profile ${profile.name} cannot be changed so${problems.map((problem) => `\n  - ${problem}`).join("")}`,
+      observed: `${problems.length} of ${wanted.length + unknownSections(changes).length} changes`,
+      expected: "settings of the profile by section and name",
+      hint: "explainProfile lists them",
+    });
+  }
+  const records: Override[] = [];
+  for (const { section, key, value } of wanted) {
+    const place = at({ section, key });
+    const from = there.get(place)?.setting;
+    if (from !== undefined && JSON.stringify(from.value) === JSON.stringify(value)) continue;
+    records.push({ setting: place, from, to: value ?? undefined, reason });
+    if (value === null) there.delete(place);
+    else there.set(place, { section, key, setting: { value, source: "override", reason } });
+  }
+  return {
+    ...profile,
+    settings: recordedSettings([...there.values()]),
+    overridden: [...profile.overridden, ...records],
+  };
+}
+
+interface Change {
+  readonly section: Section;
+  readonly key: string;
+  readonly value: unknown;
+}
+
+function placedChanges(changes: Changes): Change[] {
+  return SECTIONS.flatMap((section) =>
+    Object.entries(changes[section] ?? {})
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => ({ section, key, value: value as unknown })),
+  );
+}
+
+function unknownSections(changes: Changes): string[] {
+  return Object.keys(changes)
+    .filter((section) => !(SECTIONS as readonly string[]).includes(section))
+    .map((section) => unknown(section, SECTIONS, "no section"));
+}
+
+function problemOf({ section, key, value }: Change, isThere: boolean): string[] {
+  const place = `${section}.${key}`;
+  if (value === null) return isThere ? [] : [`${place}: it is not there to be taken out`];
+  const names = namesOf(section);
+  if (names !== undefined && !names.includes(key))
+    return [`${section}: ${unknown(key, names, "no setting")}`];
+  const issue = issueOf(section, key, value);
+  return issue === undefined ? [] : [`${place}: ${issue}`];
+}
+
+function namesOf(section: Section): readonly string[] | undefined {
+  if (section === "bootArguments")
+    return Object.keys(BootArgumentSet.shape).filter((name) => name !== "extra" && name !== "unlisted");
+  return section in NAMES ? NAMES[section as keyof typeof NAMES] : undefined;
+}
+
+function issueOf(section: Section, key: string, value: unknown): string | undefined {
+  switch (section) {
+    case "bootArguments":
+      return schemaIssue(BootArgumentSet.safeParse({ [key]: value }));
+    case "extraBootArguments":
+      return schemaIssue(BootArgumentSet.safeParse({ extra: { [key]: value } }));
+    case "unlistedBootArguments":
+      return schemaIssue(BootArgumentSet.safeParse({ unlisted: { [key]: value } }));
+    case "sysctls":
+      return (
+        schemaIssue(sysctls.inputs.shape.values.safeParse({ [key]: value })) ?? refusal(key, value as string)
+      );
+    case "memory":
+      return schemaIssue(
+        memoryManagement.inputs.shape[key as keyof TuningSettings["memory"]].safeParse(value),
+      );
+    case "kvm":
+      return /^kvm(_intel|_amd)?\.\w+$/.test(key)
+        ? undefined
+        : "expected a parameter of kvm, kvm_intel or kvm_amd, for instance kvm.halt_poll_ns";
+    default:
+      return undefined;
+  }
+}
+
+function refusal(key: string, value: string | number): string | undefined {
+  try {
+    checkSysctls({ [key]: value });
+    return undefined;
+  } catch (error) {
+    if (error instanceof InputError) return `${error.problem}; ${error.hint}`;
+    throw error;
+  }
+}
+
+function unknown(name: string, names: readonly string[], what: string): string {
+  const nearest = nearestName(name, names);
+  return `${what} is called ${name}${nearest === undefined ? "" : `: did you mean ${nearest}?`}`;
+}

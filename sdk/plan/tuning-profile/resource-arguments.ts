@@ -1,0 +1,138 @@
+import type { bootArguments } from "../../schema/boot-arguments.ts";
+import type { cpuFrequency } from "../../schema/cpu-frequency.ts";
+import type { cpuIdle } from "../../schema/cpu-idle.ts";
+import type { Inputs, ResourceDefinition } from "../../schema/definition.ts";
+import type { irqAffinity } from "../../schema/irq-affinity.ts";
+import type { memoryManagement } from "../../schema/memory-management.ts";
+import type { moduleParameters } from "../../schema/module-parameters.ts";
+import type { sysctls } from "../../schema/sysctls.ts";
+import type { workqueues } from "../../schema/workqueues.ts";
+import { bootArgumentsOf, type IdleBound, settingsOf, type TuningProfile } from "./profile.ts";
+
+/** What a resource takes, but for its host and its name. */
+type ArgumentsOf<D extends ResourceDefinition> = Omit<Inputs<D>, "host" | "name">;
+
+/** The arguments of the resources that bring a profile about; of a resource that has nothing to do there are none. */
+export interface ResourceArguments {
+  readonly bootArguments?: ArgumentsOf<typeof bootArguments>;
+  readonly sysctls?: ArgumentsOf<typeof sysctls>;
+  readonly memoryManagement?: ArgumentsOf<typeof memoryManagement>;
+  readonly cpuFrequency?: ArgumentsOf<typeof cpuFrequency>;
+  readonly cpuIdle?: ArgumentsOf<typeof cpuIdle>;
+  readonly workqueues?: ArgumentsOf<typeof workqueues>;
+  readonly irqAffinity?: ArgumentsOf<typeof irqAffinity>;
+  readonly moduleParameters: readonly ArgumentsOf<typeof moduleParameters>[];
+  /** Settings that no resource brings about, with the reason. */
+  readonly unapplied: ReadonlyArray<{ readonly setting: string; readonly reason: string }>;
+}
+
+/** An idle state of the machine, by its number. */
+export interface IdleState {
+  readonly name: string;
+  /** Time to wake up from it, µs. */
+  readonly latency: number;
+}
+
+/**
+ * A profile as the arguments of resources.
+ *
+ * @param cpus all CPUs of the machine, for what is set on each of them
+ * @param idleStates of the machine; without them a bound by state is passed over for the next one
+ * @example new host.BootArguments("boot", { host, name: "profile", ...resourceArguments(profile, facts.onlineCpus).bootArguments });
+ */
+export function resourceArguments(
+  profile: TuningProfile,
+  cpus: string,
+  idleStates: readonly IdleState[] = [],
+): ResourceArguments {
+  const {
+    sysctls: values,
+    memory,
+    processor,
+    interrupts,
+    kernel,
+    systemd,
+    kvm,
+    kernelThreads,
+  } = settingsOf(profile);
+  const { governor, turbo, energyPerfBias, energyPerformancePreference, resumeLatency } = processor;
+  const dmaLatency = latencyOf(processor.idleBound ?? [], idleStates);
+  const boot = bootArgumentsOf(profile);
+  const perCpu = given({ governor, energyPerfBias, energyPerformancePreference });
+  const frequency = { ...perCpu, ...given({ turbo }), ...(any(perCpu) && { cpus }) };
+  const idle = {
+    ...given({ resumeLatency }),
+    ...(resumeLatency !== undefined && { cpus }),
+    ...(dmaLatency !== undefined && { dmaLatency: `${dmaLatency}us` as const }),
+  };
+  const { workqueueCpus, ignoreCorrectedErrors } = kernel;
+  const { defaultCpus, unbalancedCpus } = interrupts;
+  const reasons: readonly (readonly [setting: string, isThere: boolean, reason: string])[] = [
+    [
+      "processor.idleBound",
+      processor.idleBound !== undefined && dmaLatency === undefined,
+      "the machine has none of its states",
+    ],
+    [
+      "processor.minimumPerformance",
+      processor.minimumPerformance !== undefined,
+      "CpuFrequency bounds frequencies in kHz",
+    ],
+    [
+      "processor.maximumPerformance",
+      processor.maximumPerformance !== undefined,
+      "CpuFrequency bounds frequencies in kHz",
+    ],
+    ["interrupts.unbalancedCpus", unbalancedCpus !== undefined, "no resource configures irqbalance"],
+    [
+      "kernel.ignoreCorrectedErrors",
+      ignoreCorrectedErrors !== undefined,
+      "no resource sets machine checks; the boot argument mce does",
+    ],
+    ["systemd.cpuAffinity", systemd.cpuAffinity !== undefined, "no resource configures systemd"],
+    ...Object.keys(kernelThreads).map(
+      (thread) => [`kernelThreads.${thread}`, true, "no resource schedules the kernel's threads"] as const,
+    ),
+  ];
+  return {
+    ...(any(boot) && { bootArguments: { arguments: boot } }),
+    ...(any(values) && { sysctls: { values } }),
+    ...(any(memory) && { memoryManagement: memory }),
+    ...(any(frequency) && { cpuFrequency: frequency }),
+    ...(any(idle) && { cpuIdle: idle }),
+    ...(workqueueCpus !== undefined && { workqueues: { cpus: workqueueCpus, writebackCpus: workqueueCpus } }),
+    ...(defaultCpus !== undefined && { irqAffinity: { defaultCpus, cpus: defaultCpus } }),
+    moduleParameters: byModule(kvm),
+    unapplied: reasons.filter(([, isThere]) => isThere).map(([setting, , reason]) => ({ setting, reason })),
+  };
+}
+
+/** The first bound that the machine has, µs. */
+function latencyOf(bounds: readonly IdleBound[], states: readonly IdleState[]): number | undefined {
+  for (const bound of bounds) {
+    if ("microseconds" in bound) return bound.microseconds;
+    const state =
+      typeof bound.state === "number" ? states[bound.state] : states.find(({ name }) => name === bound.state);
+    if (state !== undefined && !(bound.unlessZero === true && state.latency === 0)) return state.latency;
+  }
+  return undefined;
+}
+
+function byModule(kvm: ReturnType<typeof settingsOf>["kvm"]): ArgumentsOf<typeof moduleParameters>[] {
+  const modules = new Map<string, Record<string, string | number>>();
+  for (const [key, value] of Object.entries(kvm)) {
+    const [module = "", parameter = ""] = key.split(".");
+    if (value !== undefined) modules.set(module, { ...modules.get(module), [parameter]: value });
+  }
+  return [...modules].map(([module, parameters]) => ({ module, parameters }));
+}
+
+function given<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+}
+
+function any(fields: object): boolean {
+  return Object.keys(fields).length > 0;
+}

@@ -1,0 +1,137 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { nfv } from "../../sdk/plan/tuning-profile/nfv.ts";
+import { override } from "../../sdk/plan/tuning-profile/override.ts";
+import { placedSettings, settingsOf } from "../../sdk/plan/tuning-profile/profile.ts";
+import { realtime } from "../../sdk/plan/tuning-profile/realtime.ts";
+import { realtimeGuest } from "../../sdk/plan/tuning-profile/realtime-guest.ts";
+import { resourceArguments } from "../../sdk/plan/tuning-profile/resource-arguments.ts";
+import { bootArguments } from "../../sdk/schema/boot-arguments.ts";
+import { cpuFrequency } from "../../sdk/schema/cpu-frequency.ts";
+import { cpuIdle } from "../../sdk/schema/cpu-idle.ts";
+import { irqAffinity } from "../../sdk/schema/irq-affinity.ts";
+import { memoryManagement } from "../../sdk/schema/memory-management.ts";
+import { moduleParameters } from "../../sdk/schema/module-parameters.ts";
+import { sysctls } from "../../sdk/schema/sysctls.ts";
+import { workqueues } from "../../sdk/schema/workqueues.ts";
+import { CpuSet } from "../../sdk/units/cpuset.ts";
+
+const isolation = { housekeeping: CpuSet.parse("0-1"), isolated: CpuSet.parse("2-7") };
+const host = { address: "198.51.100.1", hostKey: "ssh-ed25519 AAAA", user: "root" };
+const made = nfv(isolation, { vendor: "intel" });
+
+describe("the resources of a profile", () => {
+  it("take what it says", () => {
+    const profile = fc.tuple(
+      fc.constantFrom(nfv, realtime, realtimeGuest),
+      fc.constantFrom("intel", "amd", "other"),
+    );
+    fc.assert(
+      fc.property(profile, ([of, vendor]) => {
+        const {
+          moduleParameters: modules,
+          unapplied,
+          ...single
+        } = resourceArguments(of(isolation, { vendor: vendor as "intel" }), "0-7");
+        const definitions = {
+          bootArguments,
+          sysctls,
+          memoryManagement,
+          cpuFrequency,
+          cpuIdle,
+          workqueues,
+          irqAffinity,
+        };
+        for (const [name, given] of Object.entries(single)) {
+          const { shape } = definitions[name as keyof typeof definitions].inputs;
+          for (const [field, value] of Object.entries(given)) {
+            const schema = (
+              shape as Readonly<Record<string, { safeParse: (v: unknown) => { error?: unknown } }>>
+            )[field];
+            expect(schema?.safeParse(value).error, `${name}.${field}`).toBeUndefined();
+          }
+        }
+        for (const each of modules)
+          expect(
+            moduleParameters.inputs
+              .safeParse({ host, ...each })
+              .error?.issues.filter(({ path }) => path[0] !== "host") ?? [],
+          ).toEqual([]);
+        for (const { reason } of unapplied) expect(reason).not.toBe("");
+      }),
+    );
+  });
+
+  it("are these for nfv", () => {
+    const { bootArguments: boot, sysctls: values, ...rest } = resourceArguments(made, "0-7");
+    expect(boot?.arguments).toEqual(settingsOf(made).bootArguments);
+    expect(values?.values).toEqual(settingsOf(made).sysctls);
+    expect(rest).toEqual({
+      memoryManagement: { transparentHugepages: "never", ksm: false },
+      cpuFrequency: { cpus: "0-7", governor: "performance", energyPerfBias: 0, turbo: false },
+      cpuIdle: { dmaLatency: "3us" },
+      workqueues: { cpus: "0-1", writebackCpus: "0-1" },
+      irqAffinity: { cpus: "0-1", defaultCpus: "0-1" },
+      moduleParameters: [
+        { module: "kvm", parameters: { kvmclock_periodic_sync: 0 } },
+        { module: "kvm_intel", parameters: { ple_gap: 0 } },
+      ],
+      unapplied: [
+        { setting: "interrupts.unbalancedCpus", reason: "no resource configures irqbalance" },
+        {
+          setting: "kernel.ignoreCorrectedErrors",
+          reason: "no resource sets machine checks; the boot argument mce does",
+        },
+        { setting: "systemd.cpuAffinity", reason: "no resource configures systemd" },
+      ],
+    });
+  });
+
+  it("bound idling by the first state that the machine has", () => {
+    const latency = (states: { name: string; latency: number }[], profile = made) =>
+      resourceArguments(profile, "0-7", states).cpuIdle?.dmaLatency;
+    expect(
+      latency([
+        { name: "POLL", latency: 0 },
+        { name: "C1", latency: 2 },
+      ]),
+    ).toBe("2us");
+    expect(
+      latency([
+        { name: "POLL", latency: 0 },
+        { name: "C1", latency: 0 },
+      ]),
+    ).toBe("3us");
+    const named = override(made, { processor: { idleBound: [{ state: "C1E" }] } });
+    expect(latency([{ name: "C1E", latency: 10 }], named)).toBe("10us");
+    const { unapplied, ...rest } = resourceArguments(named, "0-7");
+    expect(rest).not.toHaveProperty("cpuIdle");
+    expect(unapplied[0]).toEqual({
+      setting: "processor.idleBound",
+      reason: "the machine has none of its states",
+    });
+  });
+
+  it("lose no setting: each is an argument or named", () => {
+    const profile = override(realtime(isolation, { vendor: "intel" }), {
+      processor: {
+        minimumPerformance: 50,
+        maximumPerformance: 90,
+        resumeLatency: "20us",
+        energyPerformancePreference: "performance",
+      },
+      memory: { defrag: "never" },
+      unlistedBootArguments: { "lab.mark": true },
+    });
+    const { unapplied, ...given } = resourceArguments(profile, "0-7");
+    const text = JSON.stringify(given);
+    const named = unapplied.map(({ setting }) => setting);
+    const elsewhere = ["processor.idleBound", "interrupts.defaultCpus", "kernel.workqueueCpus"];
+    for (const { section, key } of placedSettings(profile.settings)) {
+      const place = `${section}.${key}`;
+      const isGiven = text.includes(`"${section === "kvm" ? key.split(".")[1] : key}":`);
+      expect(isGiven || named.includes(place) || elsewhere.includes(place), place).toBe(true);
+    }
+    expect(given.cpuIdle).toEqual({ cpus: "0-7", resumeLatency: "20us", dmaLatency: "3us" });
+  });
+});
