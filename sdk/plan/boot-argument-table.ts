@@ -56,10 +56,10 @@ const toggle = (name: string, on: string, off: string, holds?: Row<boolean>["hol
   ...(holds && { holds }),
 });
 
-const whole = (name: string, path: string): Row<number> => ({
+const whole = (name: string, max: number, path: string): Row<number> => ({
   name,
   write: (value) => `${value}`,
-  read: (text = "") => (/^(0|[1-9]\d{0,3})$/.test(text) ? Number(text) : undefined),
+  read: (text = "") => (/^(0|[1-9]\d{0,3})$/.test(text) && Number(text) <= max ? Number(text) : undefined),
   holds: (value, { files }) => files.get(path) === `${value}`,
 });
 
@@ -150,9 +150,9 @@ export const table: { readonly [F in FieldName]-?: Row<Fields[F]> } = {
   idle: word("idle", ["poll", "halt", "nomwait"], (value, { log }) =>
     value === "poll" ? logged(log, /polling idle threads/) : true,
   ),
-  processorMaxCstate: whole("processor.max_cstate", "/sys/module/processor/parameters/max_cstate"),
+  processorMaxCstate: whole("processor.max_cstate", 9, "/sys/module/processor/parameters/max_cstate"),
   intelIdleMaxCstate: {
-    ...whole("intel_idle.max_cstate", "/sys/module/intel_idle/parameters/max_cstate"),
+    ...whole("intel_idle.max_cstate", 9, "/sys/module/intel_idle/parameters/max_cstate"),
     holds: (value, { files }) =>
       files.get("/sys/module/intel_idle/parameters/max_cstate") === `${value}` &&
       (value > 0 || files.get(`${CPU}/cpuidle/current_driver`) !== "intel_idle"),
@@ -204,6 +204,7 @@ export const table: { readonly [F in FieldName]-?: Row<Fields[F]> } = {
   ),
   nohzFullPatienceDelay: whole(
     "rcutree.nohz_full_patience_delay",
+    5000,
     "/sys/module/rcutree/parameters/nohz_full_patience_delay",
   ),
   pcieAspm: word("pcie_aspm", ["off", "force"], (value, { log }) =>
