@@ -6,8 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SshConnection } from "../remote/connection.ts";
 import { generateKeyPair } from "../remote/host-keys.ts";
 import { LocalTransport } from "../remote/local-transport.ts";
+import { SshTransport } from "../remote/ssh-transport.ts";
 import { HostError } from "../units/errors.ts";
 import { chooseAccelerator } from "./acceleration.ts";
+import { deadTimers } from "./cpu-timers.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { isImage } from "./image.ts";
 import {
@@ -42,14 +44,19 @@ export interface ServerOptions {
 interface Identity {
   readonly uuid: string;
   readonly sshPort: number;
-  readonly hostKey: { readonly privateKey: string; readonly publicKey: string };
+  readonly hostKey: KeyPair;
   readonly accelerator: Accelerator;
+}
+
+interface KeyPair {
+  readonly privateKey: string;
+  readonly publicKey: string;
 }
 
 const BOOT_LIMIT_S = 6 * 60;
 const PORT_ATTEMPTS = 5;
-/** How often QEMU may crash in one start: emulation does, rarely, and a second try is all that helps. */
-const CRASHES_BORNE = 1;
+/** How often QEMU may fail in one start, by a crash or a lost timer: emulation does, rarely, and another try is all that helps. */
+const FAILURES_BORNE = 1;
 /** nobody: what QEMU becomes once it has opened its files, where it was started by root. */
 const UNPRIVILEGED = "65534:65534";
 
@@ -57,7 +64,7 @@ const UNPRIVILEGED = "65534:65534";
  * Starts a server in a folder of its own, or finds it running. Whatever an earlier start left behind is used: the disk is made once and kept until
  * `removeServer`, and so is the server's identity. Resolves when SSH answers.
  *
- * @throws HostError `server-start` with what QEMU said, `server-boot` with what it said, how it ended and the last lines of its console
+ * @throws HostError `server-start` with what QEMU said, `server-boot` with what it said, how it ended and the last lines of its console, `server-timer`
  */
 export async function startServer(
   folder: string,
@@ -81,7 +88,7 @@ export async function startServer(
       const clientKey = await clientKeyOf(dirname(folder));
       const identity = (await isRunning(folder))
         ? await adopt(folder, specification.name, options)
-        : await boot(folder, specification, clientKey.publicKey, options);
+        : await boot(folder, specification, clientKey, options);
       return { accelerator: identity.accelerator, connection: connectionOf(identity, clientKey.privateKey) };
     },
     options.signal === undefined ? {} : { signal: options.signal },
@@ -137,7 +144,7 @@ async function adopt(folder: string, name: string, options: ServerOptions): Prom
 async function boot(
   folder: string,
   specification: ServerSpecification,
-  clientKey: string,
+  clientKey: KeyPair,
   options: ServerOptions,
 ): Promise<Identity> {
   const hypervisor = new Hypervisor(specification.image);
@@ -177,7 +184,7 @@ async function boot(
       await readFile(file("core.img")),
     ]),
   );
-  await writeFile(file("authorized-keys"), `${clientKey}\n`, { mode: 0o600 });
+  await writeFile(file("authorized-keys"), `${clientKey.publicKey}\n`, { mode: 0o600 });
   const files = bootFiles({
     "/etc/ssh/ssh_host_ed25519_key": { mode: "0600", content: hostKey.privateKey },
     "/etc/ssh/ssh_host_ed25519_key.pub": { mode: "0644", content: `${hostKey.publicKey}\n` },
@@ -187,7 +194,7 @@ async function boot(
   await writeFile(file("files"), files, { mode: 0o600 });
 
   const drop = process.getuid?.() === 0 ? ["-run-with", `user=${UNPRIVILEGED}`] : [];
-  let crashes = 0;
+  let failures = 0;
   for (let attempt = 1; ; attempt += 1) {
     const sshPort = attempt === 1 && earlier !== undefined ? earlier.sshPort : await freePort();
     const identity: Identity = { uuid, sshPort, hostKey, accelerator };
@@ -195,14 +202,29 @@ async function boot(
     const args = machineArguments(specification, identity, accelerator);
     const qemu = startDetached(folder, hypervisor.argv("qemu-system-x86_64", [...args, ...drop]));
     const outcome = await waitForSsh(sshPort, specification.name, () => qemu.exit() === undefined, options);
-    if (outcome.answers) return identity;
+    if (outcome.answers) {
+      const dead = await deadTimersOf(connectionOf(identity, clientKey.privateKey), options);
+      if (dead.length === 0) return identity;
+      await stopServer(folder);
+      if (failures < FAILURES_BORNE) {
+        failures += 1;
+        options.onProgress?.(`the timer of CPU ${dead.join(", ")} does not tick; boots once more`);
+        continue;
+      }
+      throw new HostError({
+        code: "server-timer",
+        problem: `the emulated server ${specification.name} came up with CPUs on which nobody wakes up`,
+        observed: `no timer interrupts on CPU ${dead.join(", ")}, in ${failures + 1} boots`,
+        hint: "QEMU's emulation lost them, as it does on a busy machine: run it again when less runs beside it",
+      });
+    }
 
     const exit = qemu.exit();
     const said = await lastLines(folder, "qemu.log");
     const taken = /could not set up host forwarding/i.test(said);
     if (exit?.code === 1 && taken && attempt < PORT_ATTEMPTS) continue;
-    if (exit?.signal && crashes < CRASHES_BORNE) {
-      crashes += 1;
+    if (exit?.signal && failures < FAILURES_BORNE) {
+      failures += 1;
       options.onProgress?.(
         `QEMU ended by ${formatExit(exit)} while ${specification.name} booted; starts once more`,
       );
@@ -218,6 +240,15 @@ async function boot(
       });
     }
     throw bootError(folder, specification.name, outcome.afterS, { exit, said, console });
+  }
+}
+
+async function deadTimersOf(connection: SshConnection, { signal }: ServerOptions): Promise<number[]> {
+  const transport = new SshTransport(connection);
+  try {
+    return await deadTimers(transport, signal);
+  } finally {
+    await transport.close();
   }
 }
 
@@ -317,7 +348,7 @@ async function writeIdentity(folder: string, identity: Identity): Promise<void> 
 }
 
 /** The key by which a stack reaches its servers, made with the first of them. */
-async function clientKeyOf(stack: string): Promise<{ privateKey: string; publicKey: string }> {
+async function clientKeyOf(stack: string): Promise<KeyPair> {
   const path = join(stack, "client-key.json");
   return withLock(join(stack, "client-key.lock"), async () => {
     const known = await readFile(path, "utf8").catch(() => undefined);

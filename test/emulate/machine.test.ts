@@ -34,7 +34,7 @@ describe("a machine", () => {
 
   it("hands boot arguments over before the disk's own menu", () => {
     expect(grubConfiguration(machine, "nfvlab")).toContain(
-      'set nfvlab_arguments="systemd.hostname=dut isolcpus=2-3"',
+      'set nfvlab_arguments="systemd.hostname=dut no_timer_check panic=5 isolcpus=2-3"',
     );
   });
 
