@@ -45,6 +45,11 @@ export function planCyclictest(inputs: CyclictestInputs, housekeeping: CpuSet): 
   };
 }
 
+/** What all repetitions take together, without starts and reports. */
+export function cyclictestSeconds({ duration = "10s", repetitions = 3 }: CyclictestInputs): number {
+  return repetitions * exactDuration(duration, "s");
+}
+
 const REPORT =
   'file=$(mktemp) && "$@" --json="$file" >/dev/null && cat "$file"; code=$?; rm -f "$file"; exit $code';
 

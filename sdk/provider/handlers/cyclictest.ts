@@ -1,6 +1,13 @@
 import { metricOf } from "../../measure/metric.ts";
 import { type CyclictestRun, parseCyclictest } from "../../observe/cyclictest.ts";
-import { type CyclictestPlan, inUnit, planCyclictest, stopUnit, unitOf } from "../../plan/benchmarks.ts";
+import {
+  type CyclictestPlan,
+  cyclictestSeconds,
+  inUnit,
+  planCyclictest,
+  stopUnit,
+  unitOf,
+} from "../../plan/benchmarks.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { cyclictest } from "../../schema/benchmarks.ts";
 import type { Inputs } from "../../schema/definition.ts";
@@ -26,8 +33,13 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
     const { subject } = inputs;
     const where = subject.kind === "host" ? host.name : `guest ${subject.domain}`;
     const record = await measuring(
+      operation,
       host,
-      { kind: "cyclictest", subject: `${where}, CPUs ${subject.cpus}` },
+      {
+        kind: "cyclictest",
+        subject: `${where}, CPUs ${subject.cpus}`,
+        seconds: cyclictestSeconds(inputs) + SLACK_S,
+      },
       async (facts) => {
         const plan = planCyclictest(inputs, housekeepingFor(inputs, facts));
         const runs: CyclictestRun[] = [];

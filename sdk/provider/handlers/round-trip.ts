@@ -27,8 +27,13 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
         signal: operation.signal,
       });
     const record = await measuring(
+      operation,
       host,
-      { kind: "round-trip", subject: `guest ${domain} to ${target}` },
+      {
+        kind: "round-trip",
+        subject: `guest ${domain} to ${target}`,
+        seconds: plan.repetitions * (plan.seconds + SLACK_S),
+      },
       async () => {
         // The first exchange resolves addresses and installs flows in the datapath: it is no sample.
         await once();
