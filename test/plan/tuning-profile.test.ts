@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { checkBootArguments } from "../../sdk/plan/boot-arguments.ts";
 import { checkSysctls } from "../../sdk/plan/sysctls.ts";
 import { explainProfile } from "../../sdk/plan/tuning-profile/explain.ts";
 import { nfv } from "../../sdk/plan/tuning-profile/nfv.ts";
@@ -82,6 +83,7 @@ describe("a profile", () => {
       fc.property(profile, (made) => {
         const { sysctls: values } = settingsOf(made);
         expect(BootArgumentSet.safeParse(bootArgumentsOf(made)).error).toBeUndefined();
+        expect(() => checkBootArguments(bootArgumentsOf(made))).not.toThrow();
         expect(sysctls.inputs.shape.values.safeParse(values).error).toBeUndefined();
         expect(() => checkSysctls(values)).not.toThrow();
       }),

@@ -7,7 +7,6 @@ import {
   type Section,
   type ThreadScheduling,
   type TuningProfile,
-  type TuningSettings,
 } from "./profile.ts";
 
 const TITLES: Readonly<Record<Section, string>> = {
@@ -56,12 +55,7 @@ export function explainProfile(profile: TuningProfile): string {
 
 function shown({ section, key, setting: { value } }: PlacedSetting): string {
   if (section === "bootArguments" || section === "extraBootArguments" || section === "unlistedBootArguments")
-    return writeBootWords({
-      bootArguments: {},
-      extraBootArguments: {},
-      unlistedBootArguments: {},
-      [section]: { [key]: value },
-    } as unknown as TuningSettings).join(" ");
+    return writeBootWords({ [section]: { [key]: value } }).join(" ");
   return `${key} = ${valueText(value)}`;
 }
 

@@ -1,5 +1,6 @@
 import { isAlias, LineCounter, parseAllDocuments, visit } from "yaml";
 import { InputError } from "../../units/errors.ts";
+import { lookUp } from "./look-up.ts";
 import { nearestName } from "./nearest-name.ts";
 
 /** The fields of a PerformanceProfile v2 that are read. */
@@ -204,7 +205,7 @@ function problemsOf(value: unknown, shape: Shape, path: string): FieldProblem[] 
   if (!isRecord(value)) return expected("fields by name");
   return Object.entries(value).flatMap(([name, inner]) => {
     const place = path === "" ? name : `${path}.${name}`;
-    const known = shape[name];
+    const known = lookUp(shape, name);
     if (known !== undefined) return problemsOf(inner, known, place);
     const nearest = nearestName(name, Object.keys(shape));
     const elsewhere = placesOf(name).find((other) => other !== place);
@@ -244,7 +245,10 @@ function placesOf(name: string, shape: Fields = SHAPE, path = ""): string[] {
 function at(object: unknown, path: string): unknown {
   return path
     .split(".")
-    .reduce<unknown>((value, name) => (isRecord(value) ? (value[name] ?? undefined) : undefined), object);
+    .reduce<unknown>(
+      (value, name) => (isRecord(value) ? (lookUp(value, name) ?? undefined) : undefined),
+      object,
+    );
 }
 
 /** Of what is missing only the outermost is named. */

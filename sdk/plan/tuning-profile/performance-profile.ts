@@ -402,7 +402,7 @@ class Reading {
   }
 }
 
-const PAGE_SIZES: Readonly<Record<string, BootHugepages["size"]>> = { "2M": "2MiB", "1G": "1GiB" };
+const PAGE_SIZES: Readonly<Record<string, BootHugepages["size"]>> = { "1G": "1GiB", "2M": "2MiB" };
 const POLICIES = ["none", "best-effort", "restricted", "single-numa-node"];
 
 /** What the operator refuses, and what cannot be on x86. */
@@ -442,6 +442,8 @@ function cpuProblems(cpu: PerformanceProfile["spec"]["cpu"]): FieldProblem[] {
   for (const { name, cpus } of sets) {
     if (cpus.size === 0 && (name === "reserved" || name === "isolated"))
       problems.push(`spec.cpu.${name}: observed "", expected at least one CPU`);
+    if (cpus.has(0) && (name === "isolated" || name === "ovsDpdk"))
+      problems.push(`spec.cpu.${name}: CPU 0 boots the machine, and is never quite isolated: reserve it`);
   }
   for (const [index, one] of sets.entries()) {
     for (const other of sets.slice(index + 1)) {

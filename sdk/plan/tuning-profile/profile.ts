@@ -212,6 +212,9 @@ export function checkIsolation({ housekeeping, isolated }: Isolation): void {
   const problems = [
     ...(isolated.size === 0 ? ["isolated is empty: name the CPUs that measured threads run on"] : []),
     ...(housekeeping.size === 0 ? ["housekeeping is empty: leave the system at least one core"] : []),
+    ...(isolated.has(0)
+      ? ["CPU 0 boots the machine, and is never quite isolated: leave it to the system"]
+      : []),
     ...(both.size > 0 ? [`CPU ${both} is both housekeeping and isolated: choose one`] : []),
   ];
   if (problems.length === 0) return;

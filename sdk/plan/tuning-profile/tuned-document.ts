@@ -1,5 +1,6 @@
 import { InputError } from "../../units/errors.ts";
 import { readIni } from "./ini.ts";
+import { lookUp } from "./look-up.ts";
 import type { TunedMachine } from "./tuned-functions.ts";
 import { TunedVariables } from "./tuned-variables.ts";
 
@@ -142,7 +143,7 @@ class Loading {
     }
     this.#read.push(line);
     for (const name of names.split(/\s*[,;]\s*/).filter((each) => each !== "")) {
-      const text = this.#texts[name];
+      const text = lookUp(this.#texts, name);
       if (including.includes(name)) this.#problems.push(`${line.document} and ${name} include each other`);
       else if (text !== undefined && !this.#loaded.has(name)) this.load(name, text, including);
       else if (text === undefined) {
@@ -234,14 +235,14 @@ class Loading {
   #evaluate(): void {
     for (const line of this.#given.values()) {
       if (line.key !== "include") this.#defineOne(line);
-      else if (this.#texts[line.value] === undefined)
+      else if (lookUp(this.#texts, line.value) === undefined)
         this.#notApplied.push({
           ...line,
           reason: `the file ${line.value} is not given: hand it over by its path`,
         });
       else {
         this.#read.push(line);
-        const ini = readIni(this.#texts[line.value] ?? "", VARIABLES);
+        const ini = readIni(lookUp(this.#texts, line.value) ?? "", VARIABLES);
         for (const { line: number, text, problem } of ini.problems)
           this.#problems.push(`${line.value}, line ${number}: ${problem}: ${JSON.stringify(text)}`);
         const lines = ini.lines.map(({ section, key, value = "" }) => ({

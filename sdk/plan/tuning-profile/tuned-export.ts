@@ -121,12 +121,7 @@ function refuseUnwritable({ name }: TuningProfile, text: string): void {
 }
 
 function words(section: Section, key: string, value: unknown): string[] {
-  return writeBootWords({
-    bootArguments: {},
-    extraBootArguments: {},
-    unlistedBootArguments: {},
-    [section]: { [key]: value },
-  } as unknown as TuningSettings);
+  return writeBootWords({ [section]: { [key]: value } });
 }
 
 function threadGroup(thread: string, { policy, priority }: ThreadScheduling): string {

@@ -1,4 +1,5 @@
 import { readBootWords, type Word, wordsOf } from "./boot-words.ts";
+import { lookUp } from "./look-up.ts";
 import { type PlacedSetting, recordedSettings, type Section, type TuningProfile } from "./profile.ts";
 import {
   isAboutDevices,
@@ -68,7 +69,7 @@ class Reading {
 
   take(unit: TunedUnit): void {
     const { name: section, type, options } = unit;
-    const isKnown = type === "bootloader" || tunedSections[type] !== undefined;
+    const isKnown = type === "bootloader" || lookUp(tunedSections, type) !== undefined;
     if (options.size === 0) {
       const empty = { document: this.#name, section, key: "", value: "" };
       this.#refuse(empty, isKnown ? "the section is empty" : foreignSection(type));
@@ -134,7 +135,7 @@ class Reading {
   }
 
   #option(type: string, line: TunedLine, options: ReadonlyMap<string, TunedLine>): void {
-    const { set, reason } = tunedSections[type]?.(line.key, this.#expanded(line)) ?? { set: [] };
+    const { set, reason } = lookUp(tunedSections, type)?.(line.key, this.#expanded(line)) ?? { set: [] };
     for (const { section, key, value } of set) this.#set(line, section, key, value);
     if (reason !== undefined) this.#refuse(line, reason);
     if (type === "scheduler" && line.key === "isolated_cores") this.#interrupts(line, options);

@@ -2,6 +2,7 @@ import { cpuFrequency } from "../../schema/cpu-frequency.ts";
 import { sysctls } from "../../schema/sysctls.ts";
 import { InputError } from "../../units/errors.ts";
 import { checkSysctls } from "../sysctls.ts";
+import { lookUp } from "./look-up.ts";
 import type { IdleBound, KvmParameter, Section, ThreadScheduling } from "./profile.ts";
 import { schemaIssue } from "./schema-issue.ts";
 import { tunedCpuList } from "./tuned-functions.ts";
@@ -158,7 +159,7 @@ export const tunedSections: Readonly<Record<string, Reader>> = {
 /** Options of [bootloader] that are no part of the command line. */
 export function otherBootloaderOption(key: string): string {
   return (
-    BOOTLOADER_OTHERS[key] ??
+    lookUp(BOOTLOADER_OTHERS, key) ??
     "an initrd of tuned's own: what it does early, kernel and systemd settings do once the machine is up"
   );
 }
@@ -182,7 +183,7 @@ export function foreignSection(type: string): string {
     usb: "USB has no part in a lab",
     video: "panels and graphics have no part in a lab",
   };
-  return reasons[type] ?? "no plug-in of tuned's that is known here";
+  return lookUp(reasons, type) ?? "no plug-in of tuned's that is known here";
 }
 
 /** `cstate.id_no_zero:1|3`: the first that the machine has. */
@@ -215,7 +216,7 @@ const POLICIES: Readonly<Record<string, ThreadScheduling["policy"]>> = {
 function threadGroup(value: string): Outcome {
   const [, , letter = "", priority = "", affinity, expression = ""] =
     /^(\d*):([^:]*):([^:]*):([^:]*):(.*)$/.exec(value) ?? [];
-  const policy = POLICIES[letter];
+  const policy = lookUp(POLICIES, letter);
   if (affinity === undefined) return none("expected rule:policy:priority:affinity:expression");
   const thread = /^\^?(?:\\\[)?([a-z_]+[a-z])(?:\/?\.\*)?$/.exec(expression)?.[1];
   if (thread === undefined) return none("its expression is not the name of one kind of kernel thread");
@@ -271,7 +272,7 @@ const BIASES: Readonly<Record<string, number>> = {
 /** `ondemand|powersave`: the first that there is, where a profile names one. */
 function firstOf(key: "governor" | "energyPerfBias" | "energyPerformancePreference", value: string): Outcome {
   const [first = "", ...others] = value.split("|").map((each) => each.trim());
-  const meant = key === "energyPerfBias" ? (BIASES[first] ?? plain(first)) : first;
+  const meant = key === "energyPerfBias" ? (lookUp(BIASES, first) ?? plain(first)) : first;
   const issue = schemaIssue(cpuFrequency.inputs.shape[key].safeParse(meant));
   if (issue !== undefined) return none(issue);
   const left = `a profile names one: ${others.join(", ")} left out`;

@@ -1,3 +1,4 @@
+import { lookUp } from "./look-up.ts";
 import { type TunedMachine, tunedFunctions, unansweredFunctions } from "./tuned-functions.ts";
 
 /** Functions that are asked whether a variable has a value, so also about one that has none. */
@@ -66,9 +67,9 @@ export class TunedVariables {
       .split(/(?<!\\):/)
       .map((part) => part.replaceAll("\\:", ":"));
     if (keyword !== "${f") return call;
-    const asked = tunedFunctions[name];
+    const asked = lookUp(tunedFunctions, name);
     if (asked === undefined) {
-      const why = unansweredFunctions[name] ?? "no function of that name is known here";
+      const why = lookUp(unansweredFunctions, name) ?? "no function of that name is known here";
       this.#why.set(call, `the function ${name} is not answered: ${why}`);
       return call;
     }
