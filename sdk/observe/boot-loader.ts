@@ -105,8 +105,8 @@ export const bootLoaderProbed: Probe<ObservedBootLoader> = {
 /** The entries of a menu that boot Linux, those of submenus among them. */
 export function menuEntries(menu: string): MenuEntry[] {
   return menu
-    .split(/^\s*(?=menuentry )/m)
-    .slice(1)
+    .split(/^[ \t]*(?=menuentry )/m)
+    .filter((section) => section.startsWith("menuentry "))
     .flatMap((section) => {
       const [head = ""] = section.split("\n");
       const id = /\$menuentry_id_option '([^']*)'/.exec(head)?.[1] ?? /^menuentry '([^']*)'/.exec(head)?.[1];

@@ -96,6 +96,12 @@ export function ownEntry(loader: ObservedBootLoader): MenuEntry | undefined {
   return own.find(({ id }) => id === defaultEntry(loader).split(">").at(-1)) ?? own[0];
 }
 
+/** The arguments of a running kernel that are none of ours: what stands before our mark, variables of GRUB written out. */
+export function givenBefore(commandLine: readonly BootArgument[]): readonly BootArgument[] {
+  const mark = commandLine.findIndex(({ name }) => name === "nfvlab.boot");
+  return mark < 0 ? commandLine : commandLine.slice(0, mark);
+}
+
 /** The release to keep to, where the default is another entry than the first. */
 export function kernelToKeep(loader: ObservedBootLoader, running: string): string | undefined {
   const named = defaultEntry(loader);

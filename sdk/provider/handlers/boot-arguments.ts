@@ -12,6 +12,7 @@ import {
   entryId,
   type FoundLoader,
   foundLoader,
+  givenBefore,
   hashesOf,
   isConfigured,
   kernelToKeep,
@@ -103,7 +104,11 @@ function look(host: Host) {
 function fit({ name, arguments: set }: Wanted, before: Seen, host: Host): void {
   requireOneShot(before.loader, host.name);
   const others = new Map([...before.loader.sets].filter(([other]) => other !== name));
-  requireFitting(set, { shown: shownBy(before), base: ownEntry(before.loader)?.arguments ?? [], others });
+  const base = [
+    ...(ownEntry(before.loader)?.arguments ?? []),
+    ...givenBefore(before.evidence.commandLine.kernel),
+  ];
+  requireFitting(set, { shown: shownBy(before), base, others });
 }
 
 /** File and menu entry; where the menu does not come out right, everything goes back before anything can boot by it. */
