@@ -159,7 +159,8 @@ export function stageSteps(
   const text = setFile(list, kernel);
   const steps: Step[] = [];
   // The menu goes by saved_entry from now on: it must name what was the default until now.
-  if (loader.menuDefault !== SAVED_ENTRY) steps.push(setDefault(defaultEntry(loader)));
+  const isOurs = loader.environment?.get("saved_entry")?.startsWith("nfvlab-") === true;
+  if (loader.menuDefault !== SAVED_ENTRY && !isOurs) steps.push(setDefault(defaultEntry(loader)));
   if (loader.environment === undefined)
     steps.unshift({
       purpose: "make GRUB's environment block",

@@ -147,6 +147,13 @@ describe("a set of boot arguments", () => {
       [ENVIRONMENT]: block("saved_entry=9\n"),
     });
     expect(stageSteps("nfv", isolating, numbered, undefined)[0]?.argv).toEqual(["grub-set-default", "1>2"]);
+    const proven = machine({
+      [MENU]: menu.replace(`"\${saved_entry}"`, '"0"'),
+      [ENVIRONMENT]: block("saved_entry=nfvlab-1\n"),
+    });
+    expect(purposes(stageSteps("nfv", isolating, proven, undefined))).not.toContain(
+      "make entry 0 the default",
+    );
   });
 
   it.each([
