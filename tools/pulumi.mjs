@@ -133,6 +133,15 @@ function lockFolder(stack) {
   return join(labFolder, "state/.pulumi/locks/organization", projectName(), stack);
 }
 
+/** Whether the state in this clone tells of creates that an engine began and never ended: it was killed. */
+export function hasPendingCreates(stack) {
+  if (!backend().isOurs) return false;
+  const file = join(labFolder, "state/.pulumi/stacks", projectName(), `${stack}.json`);
+  if (!existsSync(file)) return false;
+  const { checkpoint } = JSON.parse(readFileSync(file, "utf8"));
+  return (checkpoint?.latest?.pending_operations ?? []).some(({ type }) => type === "creating");
+}
+
 function isEngine(pid) {
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";

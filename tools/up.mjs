@@ -6,7 +6,7 @@ import { deadServers, serversFolder } from "./dead-servers.mjs";
 import { environment } from "./environment.mjs";
 import { findingLines, judgement, verdicts } from "./evidence.mjs";
 import { Progress } from "./progress.mjs";
-import { policyArguments, prepareStack, pulumi, stackOf } from "./pulumi.mjs";
+import { hasPendingCreates, policyArguments, prepareStack, pulumi, stackOf } from "./pulumi.mjs";
 import { setup } from "./setup.mjs";
 import { runTool } from "./tool-error.mjs";
 import { resourceTimes, timeTable, wasUpdated } from "./where-time-went.mjs";
@@ -39,6 +39,10 @@ await runTool(async (args) => {
     const code = await timed("what was cut off", () => mend(stack, lost));
     if (code !== 0) return code;
     mended = ["--refresh"];
+  } else if (hasPendingCreates(stack)) {
+    console.log("\nAn engine was killed while it created something: that is looked for, and gone on with.");
+    const code = await timed("what was cut off", () => forgetCutOff(stack));
+    if (code !== 0) return code;
   }
 
   let events = "";
@@ -65,15 +69,17 @@ await runTool(async (args) => {
   return code;
 });
 
-/**
- * Starts servers that have no process, since nothing on them can be looked at before, and forgets the creates that were cut off with them: a
- * create adopts what is there already.
- */
+/** Starts servers that have no process, since nothing on them can be looked at before. */
 async function mend(stack, lost) {
-  const servers = ["--target", "**nfvlab:emulate:Server**", "--yes", "--skip-preview", "--stack", stack];
+  const servers = ["--target", "**nfvlab:emulate:Server**"];
   console.log(`${lost.join(", ")} has no process any more: it is started again, with its disk and identity.`);
-  const code = await pulumi(["refresh", "--clear-pending-creates", ...servers]);
-  return code === 0 ? pulumi(["up", ...servers]) : code;
+  const code = await forgetCutOff(stack, servers);
+  return code === 0 ? pulumi(["up", "--yes", "--skip-preview", "--stack", stack, ...servers]) : code;
+}
+
+/** Looks at what there is, and forgets creates that were cut off: a create adopts what is there already. */
+function forgetCutOff(stack, only = []) {
+  return pulumi(["refresh", "--clear-pending-creates", "--yes", "--skip-preview", "--stack", stack, ...only]);
 }
 
 /** The engine's own log of events, for their times. It names every property, so nobody else may read it and it is not kept. */

@@ -76,7 +76,7 @@ async function state(): Promise<string> {
 }
 
 async function logSays(text: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     if (existsSync(log) && readFileSync(log, "utf8").includes(text)) return;
     await sleep(50);
   }
@@ -201,6 +201,8 @@ describe("the tools, with the real engine", () => {
     rmSync(log);
     const again = await runTool("up.mjs", [], { TRIAL_SECONDS: "1" });
     expect(again.said).toContain("freed: the engine that had it was killed");
+    expect(again.said).toContain("An engine was killed while it created something");
+    expect(again.said).not.toMatch(/pending operation/);
     expect(again.code, again.said).toBe(0);
     expect((await runTool("down.mjs")).code).toBe(0);
   });
