@@ -1,3 +1,4 @@
+import { binsOf } from "../measure/bins.ts";
 import { curveOf } from "../measure/metric.ts";
 import type {
   Experiment,
@@ -13,7 +14,6 @@ import type {
 import type { HostFacts } from "../schema/facts.ts";
 import { type Metric, ResultRecord } from "../schema/record.ts";
 import { CpuSet } from "../units/cpuset.ts";
-import { binsOf } from "./bins.ts";
 
 /** A resource as `pulumi stack export` shows it. */
 export interface StateResource {

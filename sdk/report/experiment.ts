@@ -1,3 +1,5 @@
+import type { Bin } from "../measure/bins.ts";
+
 /** An experiment as a report sees it: plain data, whatever it came from. */
 export interface Experiment {
   readonly project: string;
@@ -88,13 +90,6 @@ export interface ReportedMetric {
   /** The percentile curve, for drawing. */
   readonly curve: readonly (readonly [percentile: number, ns: number])[];
   readonly bins: readonly Bin[];
-}
-
-/** Samples from `fromNs` up to, not including, `toNs`. */
-export interface Bin {
-  readonly fromNs: number;
-  readonly toNs: number;
-  readonly count: number;
 }
 
 /** One finding of a policy, or that it holds. */

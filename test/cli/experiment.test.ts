@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { binsOf } from "../../sdk/cli/bins.ts";
 import { experimentOf, type StateResource } from "../../sdk/cli/experiment.ts";
+import { binsOf } from "../../sdk/measure/bins.ts";
 import { metricOf } from "../../sdk/measure/metric.ts";
 import { benchmark, hostFacts, recordOf, resources, urn } from "./state.ts";
 

@@ -1,5 +1,11 @@
 import hdr from "hdr-histogram-js";
-import type { Bin } from "../report/experiment.ts";
+
+/** Samples from `fromNs` up to, not including, `toNs`. */
+export interface Bin {
+  readonly fromNs: number;
+  readonly toNs: number;
+  readonly count: number;
+}
 
 const PER_DECADE = 10;
 
