@@ -8,7 +8,7 @@ import { type ErrorFacts, InputError } from "../sdk/units/errors.ts";
  * @throws InputError `component-inputs`, whose cause is an AggregateError of one InputError a finding
  * @example
  * const check = new InputCheck("VhostUserVnf", name);
- * const vcpus = check.cpus("vcpus", args.vcpus);
+ * const emulatorCpus = check.cpus("emulatorCpus", args.emulatorCpus);
  * check.done();
  */
 export class InputCheck {
