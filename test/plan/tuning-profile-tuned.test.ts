@@ -89,6 +89,130 @@ describe("a profile of tuned's", () => {
     expect(named).toContain("rtentsk");
   });
 
+  it("loses no line of any document, and throws nothing but a refusal", () => {
+    const section = fc.constantFrom(
+      ...[
+        "main",
+        "variables",
+        "bootloader",
+        "sysctl",
+        "sysfs",
+        "cpu",
+        "vm",
+        "scheduler",
+        "systemd",
+        "irqbalance",
+        "modules",
+        "odd one",
+      ],
+    );
+    const key = fc.constantFrom(
+      ...[
+        "include",
+        "replace",
+        "drop",
+        "enabled",
+        "type",
+        "devices",
+        "cmdline",
+        "cmdline_x",
+        "isolated_cores",
+        "group.a",
+      ],
+      ...[
+        "vm.swappiness",
+        "kernel.sched_rt_period_us",
+        "force_latency",
+        "governor",
+        "no_turbo",
+        "cpu_affinity",
+        "banned_cpus",
+        "kvm",
+      ],
+      ...[
+        "/sys/kernel/mm/ksm/run",
+        "/sys/devices/virtual/workqueue/cpumask",
+        "transparent_hugepages",
+        "__proto__",
+        "a-b",
+      ],
+    );
+    const value = fc.oneof(
+      fc.constantFrom(
+        ...[
+          "",
+          "1",
+          "false",
+          "2-5",
+          "${isolated_cores}",
+          "${f:cpulist_invert:2-3}",
+          "${f:exec:id}",
+          "\\${x}",
+          "}",
+          "${",
+          "a|b",
+          "-quiet",
+        ],
+        ...[
+          "+nohz_full=2-3 quiet",
+          "hugepagesz=1G hugepages=1 hugepages=2",
+          "isolcpus=managed_irq,2",
+          "0:f:2:*:^\\[rcuc",
+          "cstate.id:1|None",
+        ],
+        ...[
+          "performance|powersave",
+          "kvm",
+          "cpu",
+          "vm.swappiness;governor",
+          "ple_gap=0 x",
+          "constructor",
+          "0xff,,1-2,^1",
+        ],
+      ),
+      fc.string({ maxLength: 12 }).map((text) => text.replaceAll(/[\r\n]/g, " ")),
+    );
+    const document = fc
+      .array(fc.tuple(section, fc.array(fc.tuple(key, value), { maxLength: 5 })), { maxLength: 6 })
+      .map((sections) =>
+        sections
+          .map(([name, lines]) => [`[${name}]`, ...lines.map(([k, v]) => `${k}=${v}`), ""].join("\n"))
+          .join(""),
+      );
+    let refused = 0;
+    fc.assert(
+      fc.property(document, document, (child, parent) => {
+        const documents = {
+          own: `[main]\ninclude=parent\n${child}`,
+          parent: parent.replaceAll("include=", "included="),
+        };
+        try {
+          const {
+            profile,
+            applied,
+            read: heeded,
+            notApplied,
+          } = tunedToProfile("own", documents.own, documents, sixteen);
+          const named = new Set(
+            [...applied, ...heeded, ...notApplied].map(
+              ({ document: in_, section: s, key: k }) => `${in_}[${s}]${k}`,
+            ),
+          );
+          for (const [name, text] of Object.entries(documents)) {
+            for (const line of readIni(text).lines)
+              expect(named).toContain(`${name}[${line.section}]${line.key}`);
+          }
+          for (const { setting } of placedSettings(profile.settings)) expect(setting.value).toBeDefined();
+        } catch (error) {
+          if (!(error instanceof InputError)) throw error;
+          refused += 1;
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeLessThan(250);
+  });
+
   it("names for each setting the line that it is from", () => {
     const places = placedSettings(whole.profile.settings).map(({ section, key }) => `${section}.${key}`);
     expect([...new Set(whole.applied.flatMap(({ settings }) => settings))].sort()).toEqual(
@@ -186,6 +310,18 @@ describe("sections merge as in tuned", () => {
       });
     },
   );
+
+  it("a parent's devices are forgotten, as all options about the section are", () => {
+    const parent = { parent: "[cpu]\ndevices=cpu1\ngovernor=powersave\n" };
+    const { profile, notApplied } = tunedToProfile(
+      "child",
+      "[main]\ninclude=parent\n[cpu]\nboost=1\n",
+      parent,
+      sixteen,
+    );
+    expect(settingsOf(profile).processor).toEqual({ governor: "powersave", turbo: true });
+    expect(notApplied.map(({ key }) => key)).toEqual(["devices"]);
+  });
 
   it("options for some devices alone are not for a profile", () => {
     expect(reasonsOf("[cpu]\ndevices=cpu1\ngovernor=powersave\n")).toMatchObject({
@@ -386,6 +522,7 @@ describe("an export for tuned", () => {
         word,
         fc.array(word, { minLength: 2, maxLength: 3 }),
       ),
+      { maxKeys: 2 },
     ),
   });
 

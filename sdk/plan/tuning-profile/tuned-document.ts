@@ -226,6 +226,11 @@ class Loading {
       there.options.delete(key);
       this.#notApplied.push({ ...line, reason: `${switches[0]?.document ?? "a later profile"} drops it` });
     }
+    const devices = there.options.get("devices");
+    if (devices !== undefined && !lines.has("devices")) {
+      there.options.delete("devices");
+      this.#notApplied.push({ ...devices, reason: "a later profile's section is for all devices again" });
+    }
     there.type = own.type;
     there.enabled = own.enabled;
     there.switches.push(...switches);

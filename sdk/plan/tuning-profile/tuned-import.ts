@@ -137,7 +137,7 @@ class Reading {
   #option(type: string, line: TunedLine, options: ReadonlyMap<string, TunedLine>): void {
     const { set, reason } = lookUp(tunedSections, type)?.(line.key, this.#expanded(line)) ?? { set: [] };
     for (const { section, key, value } of set) this.#set(line, section, key, value);
-    if (reason !== undefined) this.#refuse(line, reason);
+    if (reason !== undefined || set.length === 0) this.#refuse(line, reason ?? "it sets nothing");
     if (type === "scheduler" && line.key === "isolated_cores") this.#interrupts(line, options);
   }
 
