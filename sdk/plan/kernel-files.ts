@@ -22,7 +22,7 @@ export interface Setting {
 /** Texts of kernel files by pattern, and in that by text the CPUs or interrupts that have it: 256 CPUs are one line. */
 export type PackedTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** Device interrupts by number, as /proc/interrupts names them. */
+/** What is served by device interrupts, by number, as /proc/interrupts has it. */
 export type Interrupts = ReadonlyMap<number, string>;
 
 export interface Machine {
@@ -134,12 +134,15 @@ const PLACES: Readonly<Record<Knob["per"], (knob: Knob, inputs: KnobInputs, mach
     },
     interrupt: (knob, inputs, { files, interrupts }) => {
       const [file] = knob.files;
-      return [...interrupts].flatMap(([number, served]) => {
-        const path = file.path.replace("[0-9]*", `${number}`);
-        const value = inputs[knob.field] as KnobValue;
-        // One that has gone in the meantime needs no move.
-        return files.has(path) ? [{ knob, file, of: `${number} ${served}`, path, value }] : [];
-      });
+      // Those that no driver has asked for yet as well: it gets them as they are.
+      const numbers = [...files.keys()].flatMap((path) =>
+        matches(file.path, path) ? [Number(/\d+/.exec(path)?.[0])] : [],
+      );
+      return numbers.map((number) => ({
+        ...{ knob, file, path: file.path.replace("[0-9]*", `${number}`) },
+        of: [number, interrupts.get(number)].filter((part) => part !== undefined).join(" "),
+        value: inputs[knob.field] as KnobValue,
+      }));
     },
   };
 
@@ -239,16 +242,23 @@ function writes(list: readonly Write[]): Step[] {
   return [writeLinesStep(`set ${first.what}${others}`, lines)];
 }
 
-/** Interrupts that the kernel keeps where they are, by `of`: their drivers manage them, or they belong to one CPU. */
+/** Interrupts that are elsewhere, by `of`. */
+export function strayInterrupts(settings: readonly Setting[], files: KernelFiles): string[] {
+  return settings
+    .filter((setting) => setting.knob.per === "interrupt" && !inForce(setting, files))
+    .map(({ of }) => of);
+}
+
+/** Of those the ones that the kernel keeps where they are: their drivers manage them, or they belong to one CPU. */
 export function unmovableOf(
   settings: readonly Setting[],
   files: KernelFiles,
   refusals: ReadonlyMap<string, string>,
 ): string[] {
-  return settings
-    .filter((setting) => setting.knob.per === "interrupt" && !inForce(setting, files))
-    .filter(({ path }) => UNMOVABLE.includes(refusals.get(path) ?? ""))
-    .map(({ of }) => of);
+  return strayInterrupts(
+    settings.filter(({ path }) => UNMOVABLE.includes(refusals.get(path) ?? "")),
+    files,
+  );
 }
 
 /** @throws VerificationError `knob-not-taken`: the kernel refuses a value, or takes it and keeps its own */

@@ -114,9 +114,12 @@ function means(text: string, value: KnobValue): boolean {
   return `${observed}` === `${value}` || moduleParameter.satisfies?.(observed, value) === true;
 }
 
+/** What is configured and waits for the module to be loaded anew; what the running kernel takes a write to waits for nothing. */
 export function pendingOf(values: ModuleValues, module: ObservedModule): string[] {
-  return Object.keys(values)
-    .filter((parameter) => !has(module, parameter, values[parameter] as KnobValue))
+  return Object.entries(values)
+    .filter(([parameter]) => module.values.get(parameter)?.writable !== true)
+    .filter(([parameter, value]) => !has(module, parameter, value))
+    .map(([parameter]) => parameter)
     .sort();
 }
 

@@ -45,9 +45,12 @@ export const cpuIdleHandler: Handler<typeof cpuIdle> = {
   },
 
   read: async (operation, prior) => {
-    const state = await files.read(operation, prior);
+    // Together, so that they are asked in one round trip.
+    const [state, { holders }] = await Promise.all([
+      files.read(operation, prior),
+      operation.host(prior.host).observe({ holders: latencyHolders }),
+    ]);
     if (state === undefined) return undefined;
-    const { holders } = await operation.host(state.host).observe({ holders: latencyHolders });
     const { dmaLatency: wanted, ...others } = state;
     const imported = prior.found === undefined;
     const held = wanted === undefined && !imported ? undefined : heldLatency(wanted, holders.get(state.name));

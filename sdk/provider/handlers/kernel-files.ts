@@ -18,6 +18,7 @@ import {
   planSettings,
   requireKnobs,
   settingsOf,
+  strayInterrupts,
   textsOf,
   unmovableOf,
   unpackTexts,
@@ -78,17 +79,25 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
     return machineOf(before);
   };
 
-  const bring = async (host: Host, inputs: Properties & Reference, all: ReadonlyMap<string, string>) => {
+  /** From the machine as it is to the machine as it is to be. */
+  const bring = async (
+    host: Host,
+    inputs: Properties & Reference,
+    before: Machine,
+    all: ReadonlyMap<string, string>,
+  ) => {
+    let machine = before;
     const path = tmpfilesPath(nameOf(inputs));
-    let machine = await look(host);
     let unmovable: string[] = [];
     let refusals = new Map<string, string>();
     const settings = () => settingsOf(knobs, inputs, machine, unmovable);
     const text = tmpfilesText(settingsOf(knobs, inputs, machine));
     await host.execute(planFile(path, text, machine.files.get(path)));
-    // Twice, since one knob may move another.
+    // Twice where need be, since one knob may move another.
     for (let round = 0; round < 2; round += 1) {
-      refusals = await refusalsOf(host, planSettings(settings(), machine.files));
+      const steps = planSettings(settings(), machine.files);
+      if (round > 0 && steps.length === 0) break;
+      refusals = await refusalsOf(host, steps);
       machine = await look(host);
       unmovable = [...unmovable, ...unmovableOf(settings(), machine.files, refusals)];
     }
@@ -128,7 +137,7 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
       const machine = await prepare(operation, host, inputs);
       const now = textsOf(settingsOf(knobs, inputs, machine), machine.files);
       const earlier = unpackTexts(await host.remember(partOf(inputs), packTexts(now)));
-      return bring(host, inputs, new Map([...now, ...earlier]));
+      return bring(host, inputs, machine, new Map([...now, ...earlier]));
     },
 
     read: async (operation: Operation, state: Properties & Reference & Partial<Outputs>) => {
@@ -139,8 +148,10 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
       if (state.found === undefined) {
         if (file === undefined) return undefined;
         const meant = fieldsIn(knobs, file, files);
-        const outputs = { found: {}, written: {}, persisted: true, unmovable: [] };
-        return { ...state, ...meant, ...observedFields(knobs, meant, machine), ...only(definition, outputs) };
+        const unmovable = strayInterrupts(settingsOf(knobs, meant, machine), files);
+        const outputs = { found: {}, written: {}, persisted: true, unmovable };
+        const fields = { ...meant, ...observedFields(knobs, meant, machine, unmovable) };
+        return { ...state, ...fields, ...only(definition, outputs) };
       }
       const left = state.unmovable ?? [];
       const text = tmpfilesText(settingsOf(knobs, state, machine));
@@ -160,8 +171,9 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
       const found = unpackTexts(prior.found);
       // What is no longer asked for goes back to what it was.
       const dropped = new Map([...found].filter(([path]) => !now.has(path)));
-      await restore(operation, host, knobs, { found: dropped, written: unpackTexts(prior.written) }, machine);
-      return bring(host, inputs, new Map([...now, ...found]));
+      const texts = { found: dropped, written: unpackTexts(prior.written) };
+      const restored = await restore(operation, host, knobs, texts, machine);
+      return bring(host, inputs, restored ? await look(host) : machine, new Map([...now, ...found]));
     },
 
     delete: async (operation: Operation, state: Properties & Reference & Outputs) => {
@@ -189,11 +201,14 @@ async function restore(
   knobs: readonly Knob[],
   texts: Parameters<typeof planRestore>[1],
   { files }: Machine,
-): Promise<void> {
+): Promise<boolean> {
   const { steps, changedByOthers } = planRestore(knobs, texts, files);
   if (changedByOthers.length > 0)
     operation.warn(`left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`);
-  await host.execute(steps);
+  const refusals = await refusalsOf(host, steps);
+  for (const [path, reason] of refusals)
+    operation.warn(`left as it is, since the kernel takes nothing back: ${path} (${reason})`);
+  return steps.length > 0;
 }
 
 /** Why files refused a write. What is wrong with it shows when they are read again. */
@@ -203,6 +218,8 @@ export async function refusalsOf(host: Host, steps: readonly Step[]): Promise<Ma
     return new Map();
   } catch (error) {
     if (!(error instanceof CommandError) || error.code !== "command-failed") throw error;
-    return refusalsIn(error.result.stderr);
+    const refusals = refusalsIn(error.result.stderr);
+    if (refusals.size === 0) throw error;
+    return refusals;
   }
 }

@@ -1,0 +1,197 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Machine } from "../../sdk/plan/kernel-files.ts";
+import type { Step } from "../../sdk/plan/step.ts";
+import { Incomplete, type Operation } from "../../sdk/provider/handler.ts";
+import { cpuFrequencyHandler } from "../../sdk/provider/handlers/cpu-frequency.ts";
+import { kernelFilesHandler } from "../../sdk/provider/handlers/kernel-files.ts";
+import { CommandError } from "../../sdk/remote/command-error.ts";
+import { afterwards, inputsOf, machineOf, parts } from "../plan/kernel-machine.ts";
+
+/** A machine as its handler sees it, with a kernel that takes every write but those to files that are named as refusing. */
+class ModelHost {
+  readonly name = "dut";
+  readonly journal = new Map<string, unknown>();
+  readonly warnings: string[] = [];
+  machine: Machine;
+  running: readonly string[] = [];
+  refusing: ReadonlyMap<string, string> = new Map();
+  writes = 0;
+
+  constructor(machine: Machine) {
+    const rows = [...machine.interrupts].map(
+      ([number, served]) => `${number}:  0  IO-APIC  1-edge  ${served}`,
+    );
+    this.machine = { ...machine, files: new Map([...machine.files, ["/proc/interrupts", rows.join("\n")]]) };
+  }
+
+  observeNow = async () => ({ files: this.machine.files, running: this.running });
+  observe = this.observeNow;
+  forget = async (key: string) => void this.journal.delete(key);
+  remember = async (key: string, found: unknown) => {
+    if (!this.journal.has(key)) this.journal.set(key, JSON.parse(JSON.stringify(found)));
+    return this.journal.get(key);
+  };
+
+  execute = async (steps: readonly Step[]) => {
+    for (const { argv, stdin = "" } of steps) {
+      this.writes += 1;
+      const path = argv.at(-1) as string;
+      const files = new Map(this.machine.files);
+      if (argv[0] === "rm") files.delete(path);
+      else if (path.startsWith("/etc/")) files.set(path, stdin.trimEnd());
+      else {
+        const lines = stdin.trimEnd().split("\n");
+        const refused = lines
+          .map((line) => line.split(" ")[0] as string)
+          .filter((at) => this.refusing.has(at));
+        const taken = lines.filter((line) => !refused.includes(line.split(" ")[0] as string)).join("\n");
+        if (taken !== "")
+          this.machine = afterwards([{ purpose: "", argv, stdin: taken }], allRows, this.machine);
+        if (refused.length > 0) {
+          const stderr = refused.map((at) => `tee: ${at}: ${this.refusing.get(at)}\n`).join("");
+          const said = { command: "sh", host: "dut", code: 1, stdout: "", stderr, durationMs: 1 };
+          throw new CommandError(said);
+        }
+        continue;
+      }
+      this.machine = { ...this.machine, files };
+    }
+  };
+
+  operation(): Operation {
+    return { host: () => this, warn: (text: string) => this.warnings.push(text) } as unknown as Operation;
+  }
+
+  /** All that a resource may have changed. */
+  state(): unknown[] {
+    const merged = "/sys/kernel/mm/ksm/pages_shared";
+    return [[...this.machine.files].filter(([path]) => path !== merged).sort(), [...this.journal.keys()]];
+  }
+}
+
+const allRows = parts.flatMap(({ rows }) => rows);
+const host = { name: "dut", connection: { kind: "local" as const } };
+
+describe.each(parts)("a resource of $part", (each) => {
+  const { rows, definition } = each;
+  const handler = kernelFilesHandler({ definition, kind: "trial", knobs: rows, rivals: ["tuned"] });
+  const named = "name" in definition.inputs.shape ? { name: "set" } : {};
+  const both = fc.tuple(inputsOf(each), inputsOf(each), machineOf(each));
+
+  it("is made, changed, read, and taken away without a trace", async () => {
+    await fc.assert(
+      fc.asyncProperty(both, async ([first, second, machine]) => {
+        const model = new ModelHost(machine);
+        const before = model.state();
+        const operation = model.operation();
+        const one = { host, ...named, ...first };
+        const two = { host, ...named, ...second };
+        const made = { ...one, ...(await handler.create(operation, one)) };
+        expect(await handler.read(operation, made as never)).toEqual(made);
+        const changed = { ...two, ...(await handler.update(operation, two, made as never)) };
+        expect(await handler.read(operation, changed as never)).toEqual(changed);
+        const writes = model.writes;
+        await handler.update(operation, two, changed as never);
+        expect(model.writes).toBe(writes);
+        await handler.delete(operation, changed as never);
+        expect(model.state()).toEqual(before);
+        expect(model.warnings).toEqual([]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("is found again by its id, as it was made", async () => {
+    await fc.assert(
+      fc.asyncProperty(inputsOf(each), machineOf(each), async (fields, machine) => {
+        const model = new ModelHost(machine);
+        const inputs = { host, ...named, ...fields };
+        const id = handler.id(inputs, { project: "", stack: "", resourceName: "" });
+        const located = { host, ...handler.locate?.(id.slice("dut/".length)) };
+        expect(await handler.read(model.operation(), located as never)).toBeUndefined();
+        await handler.create(model.operation(), inputs);
+        const imported = await handler.read(model.operation(), located as never);
+        expect(Object.keys(imported ?? {}).sort()).toEqual(
+          [...Object.keys(inputs), ...Object.keys(definition.outputs.shape)].sort(),
+        );
+        const writes = model.writes;
+        await handler.update(model.operation(), inputs, imported as never);
+        expect(model.writes).toBe(writes);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("that a state was lost of goes back to what was there first", async () => {
+    await fc.assert(
+      fc.asyncProperty(inputsOf(each), machineOf(each), async (fields, machine) => {
+        const model = new ModelHost(machine);
+        const before = model.state();
+        const inputs = { host, ...named, ...fields };
+        await handler.create(model.operation(), inputs);
+        const again = { ...inputs, ...(await handler.create(model.operation(), inputs)) };
+        await handler.delete(model.operation(), again as never);
+        expect(model.state()).toEqual(before);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+describe("what a kernel refuses", () => {
+  const governor = (cpu: number) => `/sys/devices/system/cpu/cpu${cpu}/cpufreq/scaling_governor`;
+  const files = new Map([
+    ["/sys/devices/system/cpu/online", "0-3"],
+    ...[2, 3].map((cpu) => [governor(cpu), "powersave"] as const),
+  ]);
+  const inputs = { host, name: "set", cpus: "2-3", governor: "performance" as const };
+
+  it("is told, recorded as it is, and undone for what it took", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    const before = model.state();
+    model.refusing = new Map([[governor(3), "Invalid argument"]]);
+    const error = await cpuFrequencyHandler
+      .create(model.operation(), inputs)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Incomplete);
+    const { message, outputs, observedInputs } = error as Incomplete;
+    expect(message).toMatch(
+      /observed governor of CPU 3 = powersave, expected governor of CPU 3 = performance; it refused with "Invalid argument"/,
+    );
+    expect(observedInputs).toEqual({ governor: "CPU 2: performance, CPU 3: powersave" });
+    await cpuFrequencyHandler.delete(model.operation(), { ...inputs, ...outputs } as never);
+    expect(model.state()).toEqual(before);
+  });
+
+  it("is told before anything is written where a file is not there", async () => {
+    const model = new ModelHost({ files: new Map([...files].slice(0, 2)), interrupts: new Map() });
+    await expect(cpuFrequencyHandler.create(model.operation(), inputs)).rejects.toThrow(
+      "dut does not have governor",
+    );
+    await expect(cpuFrequencyHandler.create(model.operation(), { ...inputs, cpus: "2-9" })).rejects.toThrow(
+      "cpus: CPU 4-9 is not online on dut",
+    );
+    expect([model.writes, model.journal.size]).toEqual([0, 0]);
+  });
+
+  it("does not keep a resource from being taken away", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    const state = { ...inputs, ...(await cpuFrequencyHandler.create(model.operation(), inputs)) };
+    model.refusing = new Map([[governor(3), "Device or resource busy"]]);
+    await cpuFrequencyHandler.delete(model.operation(), state);
+    expect(model.warnings).toEqual([
+      `left as it is, since the kernel takes nothing back: ${governor(3)} (Device or resource busy)`,
+    ]);
+    expect(model.machine.files.get(governor(2))).toBe("powersave");
+  });
+
+  it("is warned of where another service sets the same", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    model.running = ["thermald", "irqbalance"];
+    await cpuFrequencyHandler.create(model.operation(), inputs);
+    expect(model.warnings).toEqual([
+      "thermald runs on dut and may set the same: stop it, or let it alone decide",
+    ]);
+  });
+});
