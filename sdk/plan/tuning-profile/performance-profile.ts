@@ -1,14 +1,9 @@
 import type { BootHugepages } from "../../schema/boot-arguments.ts";
-import { CpuSet } from "../../units/cpuset.ts";
 import { readBootWords } from "./boot-words.ts";
 import { setting } from "./low-latency.ts";
 import { nfv } from "./nfv.ts";
-import {
-  type FieldProblem,
-  type PerformanceProfile,
-  readPerformanceProfile,
-  refusal,
-} from "./performance-profile-shape.ts";
+import { cpuSet, PAGE_SIZES, problemsOf } from "./performance-profile-problems.ts";
+import { type PerformanceProfile, readPerformanceProfile, refusal } from "./performance-profile-shape.ts";
 import {
   type Isolation,
   type PlacedSetting,
@@ -87,8 +82,8 @@ class Reading {
     this.#vendor = vendor;
     this.#name = object.metadata?.name ?? "performance-profile";
     this.#isolation = {
-      housekeeping: set(cpu.reserved).union(set(cpu.shared)),
-      isolated: set(cpu.isolated).union(set(cpu.ovsDpdk)),
+      housekeeping: cpuSet(cpu.reserved).union(cpuSet(cpu.shared)),
+      isolated: cpuSet(cpu.isolated).union(cpuSet(cpu.ovsDpdk)),
     };
     this.#base = nfv(this.#isolation, { vendor, realTimeKernel: realTimeKernel?.enabled === true });
     this.#settings = new Map(
@@ -124,11 +119,14 @@ class Reading {
     const { cpu } = this.#spec;
     const { isolated, housekeeping } = this.#isolation;
     const lists = ["nohzFull", "rcuNocbs"] as const;
-    for (const field of ["spec.cpu.isolated", ...(set(cpu.ovsDpdk).size > 0 ? ["spec.cpu.ovsDpdk"] : [])]) {
+    for (const field of [
+      "spec.cpu.isolated",
+      ...(cpuSet(cpu.ovsDpdk).size > 0 ? ["spec.cpu.ovsDpdk"] : []),
+    ]) {
       for (const key of lists)
         this.#put(field, "bootArguments", key, isolated.format(), "CPUs of the workload");
     }
-    for (const field of ["spec.cpu.reserved", ...(set(cpu.shared).size > 0 ? ["spec.cpu.shared"] : [])]) {
+    for (const field of ["spec.cpu.reserved", ...(cpuSet(cpu.shared).size > 0 ? ["spec.cpu.shared"] : [])]) {
       this.#put(field, "systemd", "cpuAffinity", housekeeping.format(), "daemons stay on CPUs of the system");
       this.#put(
         field,
@@ -256,7 +254,7 @@ class Reading {
       wanted ?? "false, by default",
       "pods switch it off for their own CPUs, and there are none here: interrupts may come to isolated CPUs; true keeps them off",
     );
-    const pmd = set(cpu.ovsDpdk);
+    const pmd = cpuSet(cpu.ovsDpdk);
     if (pmd.size === 0) return;
     const rest = isolated.union(housekeeping).minus(pmd).format();
     this.#put(
@@ -338,7 +336,7 @@ class Reading {
       numa?.topologyPolicy,
       "the kubelet places pods by it: a CPU plan places guests by NUMA node",
     );
-    const queues = `queues belong to a NIC: set ${set(this.#spec.cpu.reserved).size} where it is declared`;
+    const queues = `queues belong to a NIC: set ${cpuSet(this.#spec.cpu.reserved).size} where it is declared`;
     this.#leaveIfThere("spec.net.userLevelNetworking", net?.userLevelNetworking, queues);
     for (const [index, device] of (net?.devices ?? []).entries())
       this.#leave(`spec.net.devices[${index}]`, labels(device) ?? "", queues);
@@ -399,138 +397,6 @@ class Reading {
   /** A field that says what is so anyway. */
   #heeded(field: string, value: string | boolean | undefined): void {
     this.#leaveIfThere(field, value, "heeded: it is so without");
-  }
-}
-
-const PAGE_SIZES: Readonly<Record<string, BootHugepages["size"]>> = { "1G": "1GiB", "2M": "2MiB" };
-const POLICIES = ["none", "best-effort", "restricted", "single-numa-node"];
-
-/** What the operator refuses, and what cannot be on x86. */
-function problemsOf({ spec }: PerformanceProfile): FieldProblem[] {
-  return [
-    ...cpuProblems(spec.cpu),
-    ...hugepageProblems(spec.hugepages),
-    ...(spec.numa?.topologyPolicy === undefined || POLICIES.includes(spec.numa.topologyPolicy)
-      ? []
-      : [
-          `spec.numa.topologyPolicy: observed ${JSON.stringify(spec.numa.topologyPolicy)}, expected one of ${POLICIES.join(", ")}`,
-        ]),
-    ...(spec.kernelPageSize === undefined || spec.kernelPageSize === "4k"
-      ? []
-      : [
-          `spec.kernelPageSize: observed ${JSON.stringify(spec.kernelPageSize)}, expected "4k", the only one of x86-64`,
-        ]),
-    ...hintProblems(spec),
-    ...deviceProblems(spec.net),
-  ];
-}
-
-function cpuProblems(cpu: PerformanceProfile["spec"]["cpu"]): FieldProblem[] {
-  const problems: FieldProblem[] = [];
-  const sets = (["reserved", "isolated", "offlined", "shared", "ovsDpdk"] as const).flatMap((name) => {
-    const text = cpu[name];
-    if (text === undefined) return [];
-    try {
-      return [{ name, cpus: CpuSet.parse(text) }];
-    } catch {
-      problems.push(
-        `spec.cpu.${name}: observed ${JSON.stringify(text)}, expected a CPU list such as "2-9,34-41"`,
-      );
-      return [];
-    }
-  });
-  for (const { name, cpus } of sets) {
-    if (cpus.size === 0 && (name === "reserved" || name === "isolated"))
-      problems.push(`spec.cpu.${name}: observed "", expected at least one CPU`);
-    if (cpus.has(0) && (name === "isolated" || name === "ovsDpdk"))
-      problems.push(`spec.cpu.${name}: CPU 0 boots the machine, and is never quite isolated: reserve it`);
-  }
-  for (const [index, one] of sets.entries()) {
-    for (const other of sets.slice(index + 1)) {
-      const both = one.cpus.intersect(other.cpus);
-      if (both.size > 0)
-        problems.push(`spec.cpu: CPU ${both} is both ${one.name} and ${other.name}: choose one`);
-    }
-  }
-  return problems;
-}
-
-function hugepageProblems(hugepages: PerformanceProfile["spec"]["hugepages"]): FieldProblem[] {
-  const { defaultHugepagesSize, pages = [] } = hugepages ?? {};
-  const sizes = Object.keys(PAGE_SIZES);
-  const wrongSize = (field: string, size: string | undefined) =>
-    size !== undefined && sizes.includes(size)
-      ? []
-      : [
-          `${field}: observed ${JSON.stringify(size)}, expected ${sizes.map((each) => `"${each}"`).join(" or ")}`,
-        ];
-  const seen = new Map<string, number>();
-  return [
-    ...(defaultHugepagesSize === undefined
-      ? pages.length > 0
-        ? ["spec.hugepages.defaultHugepagesSize: it is missing; the operator refuses pages without it"]
-        : []
-      : wrongSize("spec.hugepages.defaultHugepagesSize", defaultHugepagesSize)),
-    ...pages.flatMap(({ size, node }, index) => {
-      const place = `${size} on ${node === undefined ? "all nodes" : `node ${node}`}`;
-      const first = seen.get(place);
-      seen.set(place, first ?? index);
-      return [
-        ...wrongSize(`spec.hugepages.pages[${index}].size`, size),
-        ...(first === undefined
-          ? []
-          : [`spec.hugepages.pages[${index}]: pages of ${place} are in pages[${first}] already`]),
-      ];
-    }),
-  ];
-}
-
-function hintProblems({
-  workloadHints: hints,
-  realTimeKernel,
-  hardwareTuning,
-  cpu,
-}: PerformanceProfile["spec"]): FieldProblem[] {
-  const { isolatedCpuFreq, reservedCpuFreq } = hardwareTuning ?? {};
-  return [
-    ...(hints?.highPowerConsumption === true && hints.perPodPowerManagement === true
-      ? ["spec.workloadHints: highPowerConsumption and perPodPowerManagement exclude each other: choose one"]
-      : []),
-    ...(realTimeKernel?.enabled === true && hints?.realTime === false
-      ? ["spec.workloadHints.realTime: observed false with a real-time kernel, expected true or nothing"]
-      : []),
-    ...(hints?.mixedCpus === true && set(cpu.shared).size === 0
-      ? ["spec.workloadHints.mixedCpus: observed true without shared CPUs, expected spec.cpu.shared"]
-      : []),
-    ...(hardwareTuning !== undefined && !(isolatedCpuFreq && reservedCpuFreq)
-      ? ["spec.hardwareTuning: expected isolatedCpuFreq and reservedCpuFreq together, both above 0"]
-      : []),
-  ];
-}
-
-function deviceProblems(net: PerformanceProfile["spec"]["net"]): FieldProblem[] {
-  return (net?.devices ?? []).flatMap(({ interfaceName, vendorID, deviceID }, index) => {
-    const place = `spec.net.devices[${index}]`;
-    const ids = Object.entries({ vendorID, deviceID }).filter(
-      ([, id]) => id !== undefined && !/^0x[\da-f]{1,4}$/i.test(id),
-    );
-    return [
-      ...(interfaceName === "" ? [`${place}.interfaceName: observed "", expected a name or a pattern`] : []),
-      ...ids.map(
-        ([name, id]) => `${place}.${name}: observed ${JSON.stringify(id)}, expected 16 bits such as "0x8086"`,
-      ),
-      ...(deviceID !== undefined && vendorID === undefined
-        ? [`${place}.deviceID: expected vendorID beside it`]
-        : []),
-    ];
-  });
-}
-
-function set(cpus: string | undefined): CpuSet {
-  try {
-    return CpuSet.parse(cpus ?? "");
-  } catch {
-    return CpuSet.empty;
   }
 }
 
