@@ -265,6 +265,14 @@ it("what differs by CPU is shown by CPU", () => {
   });
 });
 
+it("interrupts are numbered anew by a boot, so its file names none of them", () => {
+  const files = new Map(["24", "25"].map((irq) => [`/proc/irq/${irq}/smp_affinity_list`, "0-3"]));
+  const settings = settingsOf(knobs.irqAffinity, { cpus: "0-1" }, { files, interrupts: new Map() });
+  expect(tmpfilesText(settings)).toBe(
+    "# Written by nfvlab; removed when its resource is deleted.\nw- /proc/irq/[0-9]*/smp_affinity_list - - - - 0-1\n",
+  );
+});
+
 it("many files are written in one go, past those that refuse, each of which is named", () => {
   const folder = mkdtempSync(join(tmpdir(), "nfvlab-knobs-"));
   try {

@@ -16,6 +16,8 @@ class ModelHost {
   machine: Machine;
   running: readonly string[] = [];
   refusing: ReadonlyMap<string, string> = new Map();
+  /** What a write to one file sets in another. */
+  moves: ReadonlyMap<string, readonly [path: string, text: string]> = new Map();
   writes = 0;
 
   constructor(machine: Machine) {
@@ -48,6 +50,11 @@ class ModelHost {
         const taken = lines.filter((line) => !refused.includes(line.split(" ")[0] as string)).join("\n");
         if (taken !== "")
           this.machine = afterwards([{ purpose: "", argv, stdin: taken }], allRows, this.machine);
+        for (const line of taken.split("\n")) {
+          const moved = this.moves.get(line.split(" ")[0] as string);
+          if (moved !== undefined)
+            this.machine = { ...this.machine, files: new Map([...this.machine.files, moved]) };
+        }
         if (refused.length > 0) {
           const stderr = refused.map((at) => `tee: ${at}: ${this.refusing.get(at)}\n`).join("");
           const said = { command: "sh", host: "dut", code: 1, stdout: "", stderr, durationMs: 1 };
@@ -184,6 +191,15 @@ describe("what a kernel refuses", () => {
       `left as it is, since the kernel takes nothing back: ${governor(3)} (Device or resource busy)`,
     ]);
     expect(model.machine.files.get(governor(2))).toBe("powersave");
+  });
+
+  it("is brought about where one setting moves another", async () => {
+    const preference = "/sys/devices/system/cpu/cpu2/cpufreq/energy_performance_preference";
+    const model = new ModelHost({ files: new Map([...files, [preference, "power"]]), interrupts: new Map() });
+    model.moves = new Map([[governor(2), [preference, "balance_power"]]]);
+    const wanted = { ...inputs, cpus: "2", governor: "ondemand" as const };
+    await cpuFrequencyHandler.create(model.operation(), { ...wanted, energyPerformancePreference: "power" });
+    expect(model.machine.files.get(preference)).toBe("power");
   });
 
   it("is warned of where another service sets the same", async () => {
