@@ -1,6 +1,7 @@
 import type { KernelFiles } from "../observe/kernel-files.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
+import { grouped } from "./grouped.ts";
 import type { KnobValue } from "./kernel-text.ts";
 import { writeLinesStep } from "./kernel-writes.ts";
 import { CPUS, type Knob, type KnobFile } from "./knobs.ts";
@@ -18,9 +19,6 @@ export interface Setting {
   readonly value: KnobValue;
   readonly file: KnobFile;
 }
-
-/** Texts of kernel files by pattern, and in that by text the CPUs or interrupts that have it: 256 CPUs are one line. */
-export type PackedTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** What is served by device interrupts, by number, as /proc/interrupts has it. */
 export type Interrupts = ReadonlyMap<number, string>;
@@ -385,54 +383,4 @@ function fileAt(knobs: readonly Knob[], path: string): KnobFile | undefined {
 
 function matches(pattern: string, path: string): boolean {
   return new RegExp(`^${pattern.replaceAll(/[.+]/g, "\\$&").replaceAll("[0-9]*", "\\d+")}$`).test(path);
-}
-
-function grouped<T, K>(list: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of list) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
-}
-
-const NUMBERED = /^(.*\/(?:cpu|irq\/))(\d+)(\/.*)$/;
-
-export function packTexts(texts: ReadonlyMap<string, string>): PackedTexts {
-  const numbered = [...texts].map(([path, text]) => {
-    const [, before, number, after] = NUMBERED.exec(path) ?? [];
-    return { pattern: number === undefined ? path : `${before}*${after}`, number, text };
-  });
-  return Object.fromEntries(
-    [...grouped(numbered, ({ pattern }) => pattern)].map(([pattern, group]) => [
-      pattern,
-      Object.fromEntries(
-        [...grouped(group, ({ text }) => text)].map(([text, list]) => [
-          text,
-          CpuSet.of(list.flatMap(({ number }) => (number === undefined ? [] : [Number(number)]))).format(),
-        ]),
-      ),
-    ]),
-  );
-}
-
-export function unpackTexts(packed: PackedTexts): Map<string, string> {
-  return new Map(
-    Object.entries(packed).flatMap(([pattern, group]) =>
-      Object.entries(group).flatMap(([text, numbers]) =>
-        numbers === ""
-          ? [[pattern, text] as const]
-          : numbersIn(numbers).map((number) => [pattern.replace("*", `${number}`), text] as const),
-      ),
-    ),
-  );
-}
-
-// Not a CPU list: interrupts go beyond the highest CPU.
-function numbersIn(list: string): number[] {
-  return list.split(",").flatMap((item) => {
-    const [from = 0, to = from] = item.split("-").map(Number);
-    return Array.from({ length: to - from + 1 }, (_, offset) => from + offset);
-  });
 }

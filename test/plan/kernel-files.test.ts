@@ -7,7 +7,6 @@ import { describe, expect, it } from "vitest";
 import {
   checkKnobs,
   observedFields,
-  packTexts,
   patternsOf,
   planRestore,
   planSettings,
@@ -15,11 +14,11 @@ import {
   settingsOf,
   textsOf,
   unmovableOf,
-  unpackTexts,
   verifySettings,
 } from "../../sdk/plan/kernel-files.ts";
 import { refusalsIn, writeLinesStep } from "../../sdk/plan/kernel-writes.ts";
 import { type Knob, knobs } from "../../sdk/plan/knobs.ts";
+import { packTexts, unpackTexts } from "../../sdk/plan/packed-texts.ts";
 import { fieldsIn, planFile, tmpfilesText } from "../../sdk/plan/tmpfiles.ts";
 import { fieldFacts } from "../../sdk/schema/definition.ts";
 import { canonical } from "../../sdk/schema/fields.ts";

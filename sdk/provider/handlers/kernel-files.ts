@@ -11,8 +11,6 @@ import {
   type Machine,
   observedFields,
   onlineCpus,
-  type PackedTexts,
-  packTexts,
   patternsOf,
   planRestore,
   planSettings,
@@ -21,12 +19,12 @@ import {
   strayInterrupts,
   textsOf,
   unmovableOf,
-  unpackTexts,
   verifySettings,
 } from "../../plan/kernel-files.ts";
 import { refusalsIn } from "../../plan/kernel-writes.ts";
 import type { Knob } from "../../plan/knobs.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
+import { type PackedTexts, packTexts, unpackTexts } from "../../plan/packed-texts.ts";
 import type { Step } from "../../plan/step.ts";
 import { fieldsIn, planFile, removeFile, TMPFILES, tmpfilesPath, tmpfilesText } from "../../plan/tmpfiles.ts";
 import { CommandError } from "../../remote/command-error.ts";
