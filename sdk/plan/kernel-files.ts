@@ -47,15 +47,17 @@ export function onlineCpus(files: KernelFiles): CpuSet {
 }
 
 /**
- * Refuses what can be seen to be wrong without a machine: no field at all, fields of CPUs without CPUs, CPUs without such a field.
+ * Refuses what can be seen to be wrong without a machine: no field at all, fields of CPUs without CPUs, CPUs without such a field. `beside` are fields of the resource
+ * that are in no kernel file.
  *
  * @throws InputError `knobs`
  */
-export function checkKnobs(knobs: readonly Knob[], inputs: KnobInputs): void {
+export function checkKnobs(knobs: readonly Knob[], inputs: KnobInputs, beside: KnobInputs = {}): void {
   const given = knobs.filter(({ field }) => inputs[field] !== undefined);
-  const fields = knobs.map(({ field }) => field);
+  const fields = [...knobs.map(({ field }) => field), ...Object.keys(beside)];
   const ofCpus = knobs.filter(({ per }) => per === "cpu" || per === "idle-state");
-  if (given.length === 0)
+  const isEmpty = given.length === 0 && Object.values(beside).every((value) => value === undefined);
+  if (isEmpty && inputs["cpus"] === undefined)
     throw notGiven(undefined, "nothing is to be set", `at least one of ${fields.join(", ")}`);
   const needCpus = given.filter((knob) => ofCpus.includes(knob)).map(({ field }) => field);
   if (needCpus.length > 0 && inputs["cpus"] === undefined)

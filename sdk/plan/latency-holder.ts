@@ -1,5 +1,5 @@
 import type { ObservedHolder } from "../observe/latency-holders.ts";
-import { exactDuration } from "../units/duration.ts";
+import { exactDuration, nanoseconds } from "../units/duration.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
 import { planFile, removeFile } from "./tmpfiles.ts";
@@ -8,14 +8,14 @@ const LONGEST_US = 2 ** 31 - 1; // the device takes a signed number of 32 bits
 
 /** @throws InputError `dma-latency` */
 export function checkLatency(latency: string): void {
-  const us = exactDuration(latency, "us");
-  if (us <= LONGEST_US) return;
+  const us = nanoseconds(latency) / 1000;
+  if (Number.isInteger(us) && us <= LONGEST_US) return;
   throw new InputError({
     code: "dma-latency",
     property: "dmaLatency",
-    problem: "longer than the kernel can be asked for",
+    problem: "not a latency that the kernel can be asked for",
     observed: latency,
-    expected: `at most ${LONGEST_US}us`,
+    expected: `whole µs, at most ${LONGEST_US}us`,
   });
 }
 

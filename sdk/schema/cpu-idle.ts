@@ -16,7 +16,10 @@ export const cpuIdle = defineResource({
     }),
     cpus: cpuList("CPUs that resumeLatency and disabledStates are set on. Others are left alone.").optional(),
     resumeLatency: z
-      .union([z.literal("unlimited"), duration("")])
+      .union([z.literal("unlimited"), duration("")], {
+        error: ({ input }) =>
+          `observed ${JSON.stringify(input)}, expected "unlimited", or a whole number with us, ms or s, for instance "20us"`,
+      })
       .optional()
       .meta({
         description:
@@ -26,7 +29,10 @@ export const cpuIdle = defineResource({
       }),
     disabledStates: z
       .array(
-        z.string().regex(/^[A-Za-z0-9_ -]{1,15}$/, 'expected the name of an idle state, for instance "C6"'),
+        z.string().refine((text) => /^[A-Za-z0-9_ -]{1,15}$/.test(text), {
+          error: ({ input }) =>
+            `observed ${JSON.stringify(input)}, expected the name of an idle state, for instance "C6"`,
+        }),
       )
       .min(1, "observed no idle state, expected at least one")
       .optional()

@@ -3,10 +3,16 @@ import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 
 const MODULE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,54}$/;
-const value = z.union([z.boolean(), z.number().int(), z.string().regex(/^[A-Za-z0-9_.,:=@/+-]{1,256}$/)], {
-  error: ({ input }) =>
-    `observed ${JSON.stringify(input)}, expected a boolean, a whole number, or a text without spaces and quotes`,
+const PARAMETER = /^[A-Za-z0-9_]{1,64}$/;
+const VALUE = /^[A-Za-z0-9_.,:=@/+-]{1,256}$/;
+
+const expected = (what: string) => ({
+  error: ({ input }: { readonly input?: unknown }) => `observed ${JSON.stringify(input)}, expected ${what}`,
 });
+const aValue = expected("a boolean, a whole number, or a text without spaces and quotes");
+const value = z
+  .union([z.boolean(), z.number().int(), z.string()], aValue)
+  .refine((one) => typeof one !== "string" || VALUE.test(one), aValue);
 
 export const moduleParameters = defineResource({
   token: "nfvlab:host:ModuleParameters",
@@ -17,16 +23,17 @@ export const moduleParameters = defineResource({
     host: hostReference,
     module: z
       .string()
-      .refine((text) => MODULE.test(text), {
-        error: ({ input }) =>
-          `observed ${JSON.stringify(input)}, expected the name of a module, for instance "kvm_intel"`,
-      })
+      .refine((text) => MODULE.test(text), expected('the name of a module, for instance "kvm_intel"'))
       .meta({
         description: "Name of the module; the file is /etc/modprobe.d/90-nfvlab-MODULE.conf.",
         change: "recreate",
       }),
     parameters: z
-      .record(z.string().regex(/^[A-Za-z0-9_]{1,64}$/, "expected the name of a parameter"), value)
+      .record(z.string(), value)
+      .refine((values) => Object.keys(values).every((name) => PARAMETER.test(name)), {
+        error: ({ input }) =>
+          `observed ${JSON.stringify(Object.keys(input as object).find((name) => !PARAMETER.test(name)))}, expected names of parameters`,
+      })
       .refine((values) => Object.keys(values).length > 0, "observed no parameter, expected at least one")
       .meta({
         description:

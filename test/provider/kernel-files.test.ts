@@ -2,9 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Machine } from "../../sdk/plan/kernel-files.ts";
 import type { Step } from "../../sdk/plan/step.ts";
+import { checkInputs } from "../../sdk/provider/check.ts";
 import { Incomplete, type Operation } from "../../sdk/provider/handler.ts";
 import { cpuFrequencyHandler } from "../../sdk/provider/handlers/cpu-frequency.ts";
+import { cpuIdleHandler } from "../../sdk/provider/handlers/cpu-idle.ts";
 import { kernelFilesHandler } from "../../sdk/provider/handlers/kernel-files.ts";
+import { moduleParametersHandler } from "../../sdk/provider/handlers/module-parameters.ts";
 import { CommandError } from "../../sdk/remote/command-error.ts";
 import { afterwards, inputsOf, machineOf, parts } from "../plan/kernel-machine.ts";
 
@@ -209,5 +212,54 @@ describe("what a kernel refuses", () => {
     expect(model.warnings).toEqual([
       "thermald runs on dut and may set the same: stop it, or let it alone decide",
     ]);
+  });
+});
+
+describe("inputs are refused before a machine is asked", () => {
+  const set = { host, name: "set", cpus: "2" };
+  it.each([
+    [
+      cpuIdleHandler,
+      { ...set, resumeLatency: "fast" },
+      "resumeLatency",
+      'observed "fast", expected "unlimited", or',
+    ],
+    [cpuIdleHandler, { ...set, resumeLatency: "500ns" }, "resumeLatency", "not a whole number of us"],
+    [cpuIdleHandler, { ...set, dmaLatency: "20us" }, "cpus", "CPUs of which nothing is to be set"],
+    [cpuIdleHandler, { host, name: "set" }, "", "resumeLatency, disabledStates, dmaLatency"],
+    [
+      cpuIdleHandler,
+      { ...set, disabledStates: ["../x"] },
+      "disabledStates[0]",
+      'observed "../x", expected the name',
+    ],
+    [cpuFrequencyHandler, { ...set, energyPerfBias: 16 }, "energyPerfBias", "a whole number from 0 to 15"],
+    [
+      moduleParametersHandler,
+      { host, module: "..", parameters: { a: 1 } },
+      "module",
+      'observed "..", expected',
+    ],
+    [
+      moduleParametersHandler,
+      { host, module: "kvm", parameters: { "a b": 1 } },
+      "parameters",
+      'observed "a b"',
+    ],
+    [
+      moduleParametersHandler,
+      { host, module: "kvm", parameters: { a: "x y" } },
+      "parameters.a",
+      'observed "x y"',
+    ],
+  ])("%#: $2", (handler, value, property, reason) => {
+    expect(checkInputs(handler, { value, unknown: [], secret: [] })).toEqual([
+      { property, reason: expect.stringContaining(reason) },
+    ]);
+  });
+
+  it("but not a latency of the whole host alone", () => {
+    const value = { host, name: "set", dmaLatency: "20us" };
+    expect(checkInputs(cpuIdleHandler, { value, unknown: [], secret: [] })).toEqual([]);
   });
 });

@@ -34,9 +34,7 @@ export const cpuIdleHandler: Handler<typeof cpuIdle> = {
 
   check: ({ dmaLatency, ...others }) => {
     if (dmaLatency !== undefined) checkLatency(dmaLatency);
-    const alone =
-      others.cpus === undefined && knobs.cpuIdle.every(({ field }) => others[field] === undefined);
-    if (dmaLatency === undefined || !alone) checkKnobs(knobs.cpuIdle, others);
+    checkKnobs(knobs.cpuIdle, others, { dmaLatency });
   },
 
   create: async (operation, inputs) => {
