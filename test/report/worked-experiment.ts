@@ -1,4 +1,5 @@
-import type { Bin, Experiment, ReportedMetric, ReportedRecord } from "../../sdk/report/experiment.ts";
+import type { Bin } from "../../sdk/measure/bins.ts";
+import type { Experiment, ReportedMetric, ReportedRecord } from "../../sdk/report/experiment.ts";
 
 /** Counts of neighbouring bins, ten a decade, the first from 10^(first/10) ns. */
 function bins(first: number, counts: readonly number[]): Bin[] {
