@@ -55,8 +55,8 @@ interface KeyPair {
 
 const BOOT_LIMIT_S = 6 * 60;
 const PORT_ATTEMPTS = 5;
-/** How often QEMU may fail in one start, by a crash or a lost timer: emulation does, rarely, and another try is all that helps. */
-const FAILURES_BORNE = 1;
+/** How often QEMU may fail in one start, by a crash or a lost timer: emulation does, one boot in twenty, and another try is all that helps. */
+const FAULTS_BORNE = 2;
 /** nobody: what QEMU becomes once it has opened its files, where it was started by root. */
 const UNPRIVILEGED = "65534:65534";
 
@@ -154,6 +154,7 @@ async function boot(
   const hostKey = earlier?.hostKey ?? generateKeyPair();
   const uuid = earlier?.uuid ?? randomUUID();
   const accelerator = await chooseAccelerator(hypervisor, dirname(dirname(specification.image)));
+  const { name } = specification;
 
   if (!(await readdir(folder)).includes("overlay.qcow2")) {
     const backing = ["-b", join(specification.image, "disk.raw"), "-F", "raw"];
@@ -194,53 +195,83 @@ async function boot(
   await writeFile(file("files"), files, { mode: 0o600 });
 
   const drop = process.getuid?.() === 0 ? ["-run-with", `user=${UNPRIVILEGED}`] : [];
-  let failures = 0;
+  let faults = 0;
   for (let attempt = 1; ; attempt += 1) {
     const sshPort = attempt === 1 && earlier !== undefined ? earlier.sshPort : await freePort();
     const identity: Identity = { uuid, sshPort, hostKey, accelerator };
     await writeIdentity(folder, identity);
-    const args = machineArguments(specification, identity, accelerator);
-    const qemu = startDetached(folder, hypervisor.argv("qemu-system-x86_64", [...args, ...drop]));
-    const outcome = await waitForSsh(sshPort, specification.name, () => qemu.exit() === undefined, options);
-    if (outcome.answers) {
-      const dead = await deadTimersOf(connectionOf(identity, clientKey.privateKey), options);
-      if (dead.length === 0) return identity;
-      await stopServer(folder);
-      if (failures < FAILURES_BORNE) {
-        failures += 1;
-        options.onProgress?.(`the timer of CPU ${dead.join(", ")} does not tick; boots once more`);
-        continue;
-      }
-      throw new HostError({
-        code: "server-timer",
-        problem: `the emulated server ${specification.name} came up with CPUs on which nobody wakes up`,
-        observed: `no timer interrupts on CPU ${dead.join(", ")}, in ${failures + 1} boots`,
-        hint: "QEMU's emulation lost them, as it does on a busy machine: run it again when less runs beside it",
-      });
-    }
-
-    const exit = qemu.exit();
-    const said = await lastLines(folder, "qemu.log");
-    const taken = /could not set up host forwarding/i.test(said);
-    if (exit?.code === 1 && taken && attempt < PORT_ATTEMPTS) continue;
-    if (exit?.signal && failures < FAILURES_BORNE) {
-      failures += 1;
-      options.onProgress?.(
-        `QEMU ended by ${formatExit(exit)} while ${specification.name} booted; starts once more`,
-      );
-      continue;
-    }
-    const console = await lastLines(folder, "serial.log");
-    if (exit !== undefined && console === "") {
-      throw new HostError({
-        code: "server-start",
-        problem: `QEMU did not start the emulated server ${specification.name}`,
-        observed: `${formatExit(exit)}: ${said}`,
-        hint: "check free memory and the rights on its folder",
-      });
-    }
-    throw bootError(folder, specification.name, outcome.afterS, { exit, said, console });
+    const args = [...machineArguments(specification, identity, accelerator), ...drop];
+    const argv = hypervisor.argv("qemu-system-x86_64", args);
+    const fault = await bootOnce(folder, argv, connectionOf(identity, clientKey.privateKey), options, name);
+    if (fault === undefined) return identity;
+    if (fault.isPortTaken && attempt < PORT_ATTEMPTS) continue;
+    if (fault.passing === undefined || faults === FAULTS_BORNE) throw fault.error;
+    faults += 1;
+    options.onProgress?.(`${fault.passing} while ${name} booted; starts again`);
   }
+}
+
+interface BootFault {
+  readonly error: HostError;
+  /** What happened, where another try may do better. */
+  readonly passing?: string | undefined;
+  readonly isPortTaken?: boolean;
+}
+
+/** Starts QEMU and waits for a server that can be used; of one that can't, nothing runs on. */
+async function bootOnce(
+  folder: string,
+  argv: [string, ...string[]],
+  connection: SshConnection,
+  options: ServerOptions,
+  name: string,
+): Promise<BootFault | undefined> {
+  const qemu = startDetached(folder, argv);
+  const boots = async () => qemu.exit() === undefined && !(await hasLostTimer(folder));
+  const { answers, afterS } = await waitForSsh(connection.port ?? 22, name, boots, options);
+  if (answers) {
+    const dead = await deadTimersOf(connection, options);
+    if (dead.length === 0) return undefined;
+    await stopServer(folder);
+    return lostTimer(name, `nobody wakes up on CPU ${dead.join(", ")}`);
+  }
+
+  const exit = qemu.exit();
+  const console = await lastLines(folder, "serial.log");
+  if (exit === undefined && (await hasLostTimer(folder))) {
+    await stopServer(folder);
+    return lostTimer(name, `after ${afterS} s: ${console}`);
+  }
+  const said = await lastLines(folder, "qemu.log");
+  if (exit !== undefined && console === "") {
+    const error = new HostError({
+      code: "server-start",
+      problem: `QEMU did not start the emulated server ${name}`,
+      observed: `${formatExit(exit)}: ${said}`,
+      hint: "check free memory and the rights on its folder",
+    });
+    return { error, isPortTaken: /could not set up host forwarding/i.test(said) };
+  }
+  return {
+    error: bootError(folder, name, afterS, { exit, said, console }),
+    passing: exit?.signal ? `QEMU ended by ${formatExit(exit)}` : undefined,
+  };
+}
+
+/** The kernel's own word for a CPU whose timer stopped before it came up. */
+async function hasLostTimer(folder: string): Promise<boolean> {
+  const console = await readFile(join(folder, "serial.log"), "utf8").catch(() => "");
+  return /rcu: \s*Possible timer handling issue on cpu=/.test(console);
+}
+
+function lostTimer(name: string, observed: string): BootFault {
+  const error = new HostError({
+    code: "server-timer",
+    problem: `the emulated server ${name} came up with a CPU whose timer had stopped`,
+    observed,
+    hint: "QEMU's emulation loses one now and then, sooner on a busy machine: run it again",
+  });
+  return { error, passing: "the timer of a CPU stopped" };
 }
 
 async function deadTimersOf(connection: SshConnection, { signal }: ServerOptions): Promise<number[]> {

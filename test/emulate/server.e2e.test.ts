@@ -49,7 +49,7 @@ test("a server that needs more memory than there is says what QEMU said", async 
   expect(await inspectServer(folder)).toBe("stopped");
 });
 
-test("QEMU that crashes while its server boots is started once more, and that is said", async () => {
+test("QEMU that crashes while its server boots is started again, and that is said", async () => {
   const said: string[] = [];
   const starting = startServer(folder, specification("1GiB"), { onProgress: (text) => said.push(text) });
   const first = await nextPid();
@@ -57,11 +57,11 @@ test("QEMU that crashes while its server boots is started once more, and that is
   process.kill(first, "SIGSEGV");
   const { connection } = await starting;
   expect(connection.kind).toBe("ssh");
-  expect(said).toContain("QEMU ended by signal SIGSEGV while dut booted; starts once more");
+  expect(said).toContain("QEMU ended by signal SIGSEGV while dut booted; starts again");
   expect(await inspectServer(folder)).toBe("running");
 });
 
-test("QEMU that crashes twice is named, with how it ended and where its server was", async () => {
+test("QEMU that crashes three times is named, with how it ended and where its server was", async () => {
   const starting = startServer(folder, specification("1GiB")).catch((error) => error);
   const first = await nextPid();
   await sleep(3000);
@@ -69,6 +69,9 @@ test("QEMU that crashes twice is named, with how it ended and where its server w
   const second = await nextPid(first);
   await sleep(3000);
   process.kill(second, "SIGABRT");
+  const third = await nextPid(second);
+  await sleep(3000);
+  process.kill(third, "SIGABRT");
   const error = await starting;
   expect(error).toMatchObject({ code: "server-boot" });
   expect(error.message).toMatch(/the emulated server dut ended while it booted/);
