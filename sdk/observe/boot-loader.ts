@@ -1,3 +1,4 @@
+import { environmentOf } from "../units/grub-environment.ts";
 import { type BootArgument, parseBootArguments } from "./boot-arguments.ts";
 import { ENTRY_ARGUMENT } from "./boot-evidence.ts";
 import type { Probe } from "./probe.ts";
@@ -118,16 +119,6 @@ export function menuEntries(menu: string): MenuEntry[] {
       const own = given.slice(mark + 1).filter(({ name }) => !name.startsWith("$"));
       return [{ id, kernel, arguments: given, ...(mark >= 0 && { own }) }];
     });
-}
-
-/** The variables of an environment block, which is filled up with `#`. */
-function environmentOf(block: string): Map<string, string> {
-  return new Map(
-    block
-      .split("\n")
-      .filter((line) => !line.startsWith("#") && line.includes("="))
-      .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const),
-  );
 }
 
 function argumentsOf(text: string | undefined): readonly BootArgument[] | undefined {

@@ -252,7 +252,8 @@ function readIsolcpus(text = ""): Fields["isolcpus"] | undefined {
   return { cpus: list.format(), ...(flags.length > 0 && { flags }) };
 }
 
-function cpusOf(text: string | undefined): CpuSet | undefined {
+/** A CPU list that is one and not empty. */
+export function cpusOf(text: string | undefined): CpuSet | undefined {
   if (text === undefined) return undefined;
   try {
     const set = CpuSet.parse(text);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { BootArgument } from "../observe/boot-arguments.ts";
 import type { MenuEntry, ObservedBootLoader } from "../observe/boot-loader.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
+import { environmentOf } from "../units/grub-environment.ts";
 import { formatArgument } from "./boot-argument-table.ts";
 import type { Step } from "./step.ts";
 
@@ -322,7 +323,7 @@ export function restoreSteps(loader: ObservedBootLoader, found: FoundLoader): Re
   const block = found.files[ENVIRONMENT];
   if (block === null) steps.push({ purpose: `remove ${ENVIRONMENT}`, argv: ["rm", "-f", ENVIRONMENT] });
   else if (block !== undefined && loader.files.get(ENVIRONMENT) !== textFrom(block)) {
-    const before = variablesOf(textFrom(block));
+    const before = environmentOf(textFrom(block));
     const now = loader.environment ?? new Map<string, string>();
     const saved = now.get("saved_entry") ?? "";
     const ours =
@@ -355,15 +356,6 @@ function sameBut(
   const rest = (map: ReadonlyMap<string, string>) =>
     JSON.stringify([...map].filter(([name]) => !names.includes(name)).sort());
   return rest(one) === rest(other);
-}
-
-function variablesOf(block: string): Map<string, string> {
-  return new Map(
-    block
-      .split("\n")
-      .filter((line) => !line.startsWith("#") && line.includes("="))
-      .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const),
-  );
 }
 
 function textFrom(content: string): string {

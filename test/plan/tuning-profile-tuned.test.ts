@@ -14,6 +14,7 @@ import { tunedToProfile } from "../../sdk/plan/tuning-profile/tuned-import.ts";
 import { TunedVariables } from "../../sdk/plan/tuning-profile/tuned-variables.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { InputError } from "../../sdk/units/errors.ts";
+import { refusalOf } from "./refusal.ts";
 
 const golden = (name: string) => `../golden/tuning-profile/${name}.txt`;
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, "../fixtures/tuned", name), "utf8");
@@ -33,16 +34,6 @@ const texts = {
 const read = (text: string, machine: TunedMachine = sixteen) => tunedToProfile("own", text, {}, machine);
 const reasonsOf = (text: string) =>
   Object.fromEntries(read(text).notApplied.map(({ key, reason }) => [key, reason]));
-
-function refusalOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(InputError);
-    return (error as InputError).message;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("a profile of tuned's", () => {
   const whole = tunedToProfile("lab-dut", fixture("lab-dut.conf"), texts, sixteen);

@@ -17,7 +17,7 @@ import { realtimeGuest } from "../../sdk/plan/tuning-profile/realtime-guest.ts";
 import { BootArgumentSet } from "../../sdk/schema/boot-arguments.ts";
 import { sysctls } from "../../sdk/schema/sysctls.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
-import { InputError } from "../../sdk/units/errors.ts";
+import { refusalOf } from "./refusal.ts";
 
 const golden = (name: string) => `../golden/tuning-profile/${name}.txt`;
 const profiles = { nfv, realtime, realtimeGuest };
@@ -43,16 +43,6 @@ const machine = fc.record({
 const profile = fc
   .tuple(fc.constantFrom(...Object.values(profiles)), isolation, machine)
   .map(([make, parts, kind]) => make(parts, kind));
-
-function refusalOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(InputError);
-    return (error as InputError).message;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("a profile", () => {
   it.each([

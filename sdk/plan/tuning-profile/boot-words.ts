@@ -1,6 +1,6 @@
 import { BootArgumentSet, type BootHugepages } from "../../schema/boot-arguments.ts";
-import { CpuSet } from "../../units/cpuset.ts";
 import {
+  cpusOf,
   type FieldName,
   fieldFor,
   fieldOfParameter,
@@ -125,7 +125,7 @@ function withoutField(name: string, value: string | undefined): Meaning | string
   const notTuning = lookUp(NOT_TUNING, name);
   if (notTuning !== undefined) return notTuning;
   if (name === "systemd.cpu_affinity") {
-    const cpus = cpusOf(value);
+    const cpus = cpusOf(value)?.format();
     return cpus === undefined
       ? "its value is no CPU list"
       : { section: "systemd", key: "cpuAffinity", value: cpus };
@@ -194,14 +194,6 @@ function isFree(section: Section): boolean {
 function parted(word: string): readonly [name: string, value: string | undefined] {
   const equals = word.indexOf("=", 1);
   return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
-}
-
-function cpusOf(list: string | undefined): string | undefined {
-  try {
-    return CpuSet.parse(list ?? "").format() || undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function poolCount(count: string): unknown {
