@@ -10,8 +10,12 @@ export interface Turn {
 
 const describe = ({ holder, tag }: Turn) => `${holder} [${tag}]`;
 
+/** Exit code of taking a turn where systemd is not what runs the machine (sd_booted(3)). */
+export const NO_SYSTEMD = 69;
+
 // systemd refuses a second unit of one name, so taking the turn needs no lock beside it.
-const TAKE = `systemd-run --quiet --collect --unit="$1" --description="$2" --property=RuntimeMaxSec="$3" sleep infinity 2>/dev/null && exit 0
+const TAKE = `[ -d /run/systemd/system ] || exit ${NO_SYSTEMD}
+systemd-run --quiet --collect --unit="$1" --description="$2" --property=RuntimeMaxSec="$3" sleep infinity 2>/dev/null && exit 0
 systemctl show --property=Description --value "$1"`;
 
 /**

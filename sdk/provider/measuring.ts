@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { recordOf } from "../measure/record.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { hostFactsOf } from "../observe/host-facts.ts";
-import { endTurn, holderOf, takeTurn } from "../plan/measurement-turn.ts";
+import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
 import type { HostFacts } from "../schema/facts.ts";
 import type { Metric, ResultRecord } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
@@ -28,17 +28,19 @@ export interface Measurement {
 /**
  * Measures between two looks at what is in force, and makes the record. On one machine one measurement runs at a time, of whatever stack.
  *
- * @throws HostError `measurement-running` where another one does not end
+ * @param prepare plans the measurement by what the machine is, and refuses what it can't do: before it waits for its turn
+ * @throws HostError `measurement-running` where another one does not end, `systemd-missing` where nothing could run it
  */
 export async function measuring(
   operation: Operation,
   host: Host,
-  { seconds, ...facts }: Measurement,
-  measure: (facts: HostFacts) => Promise<Measured>,
+  { seconds, ...subject }: Measurement,
+  prepare: (facts: HostFacts) => () => Promise<Measured>,
 ): Promise<ResultRecord> {
+  const measure = prepare(hostFactsOf(await host.observeNow(fingerprintProbes)));
   await waitForTurn(operation, host, seconds + SPARE_S);
   try {
-    return await record(host, facts, measure);
+    return await record(host, subject, measure);
   } finally {
     await host.transport.execute(endTurn()).catch(() => undefined);
   }
@@ -49,7 +51,8 @@ async function waitForTurn(operation: Operation, host: Host, seconds: number): P
   const turn = { holder: `${resourceName} of stack ${project}/${stack}`, tag };
   const begun = performance.now();
   for (;;) {
-    const { stdout } = await host.transport.run({ ...takeTurn(turn, seconds), signal });
+    const { code, stdout, stderr } = await host.transport.execute({ ...takeTurn(turn, seconds), signal });
+    if (code !== 0) throw notTaken(host, code, stderr);
     const other = holderOf(stdout);
     if (other === undefined) return;
     // Ours, of an engine that was lost: a stack has one engine at a time.
@@ -71,20 +74,37 @@ async function waitForTurn(operation: Operation, host: Host, seconds: number): P
   }
 }
 
+function notTaken(host: Host, code: number, stderr: string): HostError {
+  if (code === NO_SYSTEMD) {
+    return new HostError({
+      code: "systemd-missing",
+      problem: `${host.name} is not run by systemd, whose units keep measurements apart and end them`,
+      observed: "no /run/systemd/system",
+      hint: "measure on a machine that systemd runs",
+    });
+  }
+  return new HostError({
+    code: "measurement-turn",
+    problem: `${host.name} does not say whose turn it is to measure`,
+    observed: `exit code ${code}: ${stderr.trim()}`,
+    hint: "look there: systemctl status nfvlab-measurement",
+  });
+}
+
 async function record(
   host: Host,
-  facts: Omit<Measurement, "seconds">,
-  measure: (facts: HostFacts) => Promise<Measured>,
+  subject: Omit<Measurement, "seconds">,
+  measure: () => Promise<Measured>,
 ): Promise<ResultRecord> {
   const before = await host.observeNow(fingerprintProbes);
   const hostFacts = hostFactsOf(before);
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { metrics, tool } = await measure(hostFacts);
+  const { metrics, tool } = await measure();
   const durationMs = Math.round(performance.now() - begun);
   const after = await host.observeNow(fingerprintProbes);
   return recordOf({
-    ...facts,
+    ...subject,
     metrics,
     tool,
     before: fingerprintOf(before),

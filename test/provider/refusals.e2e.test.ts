@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateKeyPair } from "../../sdk/remote/host-keys.ts";
@@ -15,6 +16,8 @@ const trials = {
   facts: () => new host.Facts("dut-facts", { host: dut }),
   "unknown CPU": () =>
     new bench.Cyclictest("timers", { host: dut, name: "timers", subject: { kind: "host", cpus: "4095" }, duration: "1s" }),
+  "no systemd": () =>
+    new bench.Cyclictest("timers", { host: dut, name: "timers", subject: { kind: "host", cpus: "0" }, duration: "1s" }),
   "no pages": () => new host.Hugepages("pool", { host: dut, numaNode: 0, size: "2MiB", count: 0 }),
   "wrong units": () =>
     new libvirt.Domain("vnf", {
@@ -90,6 +93,15 @@ describe("what can't be right", () => {
     expect(code, said).not.toBe(0);
     await expect(steady(`${errors(said).join("\n")}\n`)).toMatchFileSnapshot(golden("unknown-cpu"));
   });
+
+  it.skipIf(existsSync("/run/systemd/system"))(
+    "a measurement on a machine that systemd does not run: refused before it begins [needs a machine without systemd]",
+    async () => {
+      const { code, said } = await trial("no systemd", sshd.connection());
+      expect(code, said).not.toBe(0);
+      await expect(steady(`${errors(said).join("\n")}\n`)).toMatchFileSnapshot(golden("no-systemd"));
+    },
+  );
 
   it("a secret of the program is in no plain text of state or output", async () => {
     const { said } = await trial("facts", sshd.connection());

@@ -40,27 +40,29 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
         subject: `${where}, CPUs ${subject.cpus}`,
         seconds: cyclictestSeconds(inputs) + SLACK_S,
       },
-      async (facts) => {
+      (facts) => {
         const plan = planCyclictest(inputs, housekeepingFor(inputs, facts));
-        const runs: CyclictestRun[] = [];
-        for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
-          const slowest = Math.max(0, ...runs.flatMap(({ threads }) => threads.map(({ maxNs }) => maxNs)));
-          const soFar = runs.length === 0 ? "" : `, max ${formatNanoseconds(slowest)} so far`;
-          const status = () => operation.status(`repetition ${repetition}/${plan.repetitions}${soFar}`);
-          runs.push(parseCyclictest(await runOnce(operation, host, inputs, plan, status)));
-        }
-        const metric = metricOf(
-          { name: `${subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
-          runs.map(({ threads }) => ({
-            buckets: threads.flatMap(({ buckets }) => buckets),
-            overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
-            max: Math.max(...threads.map(({ maxNs }) => maxNs)),
-            expected: plan.expected * threads.length,
-          })),
-        );
-        return {
-          metrics: [metric],
-          tool: { command: plan.argv.slice(4), version: `cyclictest ${runs[0]?.version}` },
+        return async () => {
+          const runs: CyclictestRun[] = [];
+          for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
+            const slowest = Math.max(0, ...runs.flatMap(({ threads }) => threads.map(({ maxNs }) => maxNs)));
+            const soFar = runs.length === 0 ? "" : `, max ${formatNanoseconds(slowest)} so far`;
+            const status = () => operation.status(`repetition ${repetition}/${plan.repetitions}${soFar}`);
+            runs.push(parseCyclictest(await runOnce(operation, host, inputs, plan, status)));
+          }
+          const metric = metricOf(
+            { name: `${subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
+            runs.map(({ threads }) => ({
+              buckets: threads.flatMap(({ buckets }) => buckets),
+              overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
+              max: Math.max(...threads.map(({ maxNs }) => maxNs)),
+              expected: plan.expected * threads.length,
+            })),
+          );
+          return {
+            metrics: [metric],
+            tool: { command: plan.argv.slice(4), version: `cyclictest ${runs[0]?.version}` },
+          };
         };
       },
     );

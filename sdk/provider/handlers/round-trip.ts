@@ -34,7 +34,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
         subject: `guest ${domain} to ${target}`,
         seconds: plan.repetitions * (plan.seconds + SLACK_S),
       },
-      async () => {
+      () => async () => {
         // The first exchange resolves addresses and installs flows in the datapath: it is no sample.
         await once();
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
