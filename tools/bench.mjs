@@ -1,5 +1,6 @@
 import { setupEngine } from "./bench/engine.mjs";
 import { runInNamespaces } from "./bench/namespaces.mjs";
+import { plannerLines, timePlanner } from "./bench/planner.mjs";
 import { readOptions } from "./bench/options.mjs";
 import { prepareAnsible, prepareSwitch } from "./bench/packages.mjs";
 import { refuseWhereImpossible } from "./bench/requirements.mjs";
@@ -8,7 +9,7 @@ import { runTool } from "./tool-error.mjs";
 
 /**
  * Times a `pulumi preview`, `refresh` and `up` that change nothing, for several numbers of resources on one host, beside Ansible that checks
- * the same state over the same sshd. Host, switch and state are made for this and taken away again.
+ * the same state over the same sshd; and the CPU planner, for one machine and for a thousand. Host, switch and state are made for this and taken away again.
  */
 async function bench(args) {
   const options = readOptions(args);
@@ -29,7 +30,13 @@ async function bench(args) {
     ansible = await prepareAnsible(note);
     return ansible.version;
   });
-  return runInNamespaces({ ...options, engine, switchFolder, ansible });
+  let planner;
+  await progress.step("CPU planner", async () => {
+    planner = await timePlanner(options.runs);
+  });
+  const code = await runInNamespaces({ ...options, engine, switchFolder, ansible });
+  if (code === 0) console.log(["", ...plannerLines(planner)].join("\n"));
+  return code;
 }
 
 await runTool(bench);
