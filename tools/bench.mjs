@@ -1,8 +1,8 @@
 import { setupEngine } from "./bench/engine.mjs";
 import { runInNamespaces } from "./bench/namespaces.mjs";
-import { plannerLines, timePlanner } from "./bench/planner.mjs";
 import { readOptions } from "./bench/options.mjs";
 import { prepareAnsible, prepareSwitch } from "./bench/packages.mjs";
+import { plannerLines, timePlanner } from "./bench/planner.mjs";
 import { refuseWhereImpossible } from "./bench/requirements.mjs";
 import { Progress } from "./progress.mjs";
 import { runTool } from "./tool-error.mjs";
