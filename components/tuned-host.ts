@@ -1,37 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Facts, Hugepages, Sysctls } from "../sdk/resources/host.ts";
+import { type BootArguments, Facts, Hugepages, type Reboot, type Sysctls } from "../sdk/resources/host.ts";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Connection, HostReference } from "../sdk/schema/connection.ts";
 import type { HostFacts } from "../sdk/schema/facts.ts";
-import type { PageSize } from "../sdk/schema/hugepages.ts";
-import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
+import { CpuSet } from "../sdk/units/cpuset.ts";
 import type { EmulatedServer } from "./emulated-server.ts";
+import { checkTuning, type HostCpus, type HostTuningArgs, tuneBoot, tuneRunning } from "./host-tuning.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
 
-export interface HostCpus {
-  /** CPUs of the operating system, interrupts and emulator threads; CPU 0 among them. */
-  readonly housekeeping: CpuList;
-  /** CPUs that the kernel was told to leave alone. Poll-mode threads and vCPUs run here. */
-  readonly isolated: CpuList;
-}
-
-export interface TunedHostArgs {
+export interface TunedHostArgs extends HostTuningArgs {
   /** How to reach it, or the emulated server that it is. */
   readonly connection: Wired<Connection> | EmulatedServer;
-  /** Who may use which CPU: two lists, or a whole plan of `planCpus`. Declared, not set: boot arguments or tuned isolate them. */
-  readonly cpus: HostCpus;
-  /** Huge pages that the machine is to have, a pool for each node and size. */
-  readonly hugepages?: readonly {
-    /** Size of a page. */
-    readonly size: PageSize;
-    /** Pages in the pool, 0 up. */
-    readonly count: number;
-    /** Node that they lie on. */
-    readonly numaNode: number;
-  }[];
-  /** Kernel parameters by key, `{ "kernel.numa_balancing": 0 }`: set now and at every boot. */
-  readonly sysctls?: Readonly<Record<string, string | number>>;
 }
 
 interface Built {
@@ -41,12 +21,19 @@ interface Built {
   readonly facts: Facts;
   readonly pools: readonly Hugepages[];
   readonly sysctls: Sysctls | undefined;
+  readonly bootArguments: BootArguments | undefined;
+  readonly reboot: Reboot | undefined;
+  readonly knobs: readonly pulumi.CustomResource[];
 }
 
 /**
- * A machine prepared for measuring: who may use which CPU, how many huge pages lie where, and what it is. Everything else of a testbed refers to it.
+ * A machine prepared for measuring: who may use which CPU, how it is tuned, how many huge pages lie where, and what it is. Everything else of a testbed refers
+ * to it. Boot arguments come first, then the reboot where one is allowed, then what a boot would undo, and whatever uses or measures the machine after all of it.
  *
  * @property cpus `housekeeping` and `isolated` lists, disjoint, or a plan of `planCpus`; policies hold every other role against them
+ * @property tuning a plan of `planTuning`: boot arguments, kernel parameters, frequencies, idle states, memory, interrupts, deferred work, KVM; delete puts back
+ *   what was there
+ * @property reboot `{ allow: true }` where boot arguments may reboot the machine, at delete too
  * @property hugepages pools, each on one node
  * @property sysctls kernel parameters; delete puts back what was there
  * @example
@@ -55,6 +42,12 @@ interface Built {
  *   cpus: { housekeeping: "0-1", isolated: "2-15" },
  *   hugepages: [{ size: "1GiB", count: 16, numaNode: 0 }],
  * });
+ * @example
+ * const hostKey = "ssh-ed25519 AAAA…";
+ * const connection = { kind: "ssh", host: "10.0.0.7", hostKey, agentSocketPath: process.env.SSH_AUTH_SOCK ?? "" } as const;
+ * const cpus = { housekeeping: "0-1", isolated: "2-15" };
+ * const tuning = await host.planTuning({ host: { name: "dut", connection }, profile: "realtime", cpus });
+ * const dut = new TunedHost("dut", { connection, cpus, tuning, reboot: { allow: true } });
  */
 export class TunedHost extends LabComponent<Built> {
   /** The machine as resources refer to it. */
@@ -65,6 +58,11 @@ export class TunedHost extends LabComponent<Built> {
   declare readonly facts: Facts;
   declare readonly pools: readonly Hugepages[];
   declare readonly sysctls: Sysctls | undefined;
+  /** What it boots with; `pending` says what waits for a reboot. */
+  declare readonly bootArguments: BootArguments | undefined;
+  declare readonly reboot: Reboot | undefined;
+  /** Everything else that the plan sets. */
+  declare readonly knobs: readonly pulumi.CustomResource[];
 
   constructor(name: string, args: TunedHostArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkInputs(name, args);
@@ -73,35 +71,41 @@ export class TunedHost extends LabComponent<Built> {
     const optionsHere = emulated === undefined ? options : { deletedWith: emulated.server, ...options };
     super("TunedHost", name, optionsHere, (scope) => {
       const reference = guarded(pulumi.output({ name, connection }) as pulumi.Output<HostReference>);
-      const facts = scope.child(Facts, "facts", { host: reference });
+      const { bootArguments, modules, reboot } = tuneBoot(scope, reference, name, args.tuning, args.reboot);
+      // Facts are those of the boot that is measured, and a boot takes pools away: both follow it.
+      const boots = reboot === undefined ? {} : { triggers: [reboot.bootId] };
+      const facts = scope.child(
+        Facts,
+        "facts",
+        { host: reference, ...boots },
+        { dependsOn: [bootArguments, ...modules, reboot].filter((each) => each !== undefined) },
+      );
       const pools = (args.hugepages ?? []).map((pool) =>
         scope.child(
           Hugepages,
           `hugepages-node${pool.numaNode}-${pool.size}`,
-          { host: reference, ...pool },
+          { host: reference, ...pool, ...boots },
           { dependsOn: facts },
         ),
       );
-      const sysctls =
-        args.sysctls === undefined
-          ? undefined
-          : scope.child(
-              Sysctls,
-              "sysctls",
-              { host: reference, name, values: args.sysctls },
-              { dependsOn: facts },
-            );
+      const running = tuneRunning(scope, reference, name, args, facts);
       // An update of chosen targets leaves out what is not there yet, and hands its outputs on as undefined.
-      const bootId = facts.identity.apply(
-        (identity: HostFacts["identity"] | undefined) => identity?.bootId,
-      ) as pulumi.Output<string>;
-      return { reference, cpus: { housekeeping, isolated }, bootId, facts, pools, sysctls };
+      const bootId =
+        reboot?.bootId ??
+        (facts.identity.apply(
+          (identity: HostFacts["identity"] | undefined) => identity?.bootId,
+        ) as pulumi.Output<string>);
+      return {
+        ...{ reference, cpus: { housekeeping, isolated }, bootId, facts, pools, bootArguments, reboot },
+        ...{ sysctls: running.sysctls, knobs: [...modules, ...running.knobs] },
+      };
     });
   }
 
   /** What changes the machine: whatever uses or measures it comes after these. */
   get preparation(): readonly pulumi.CustomResource[] {
-    return [...this.pools, ...(this.sysctls === undefined ? [] : [this.sysctls])];
+    const single = [this.bootArguments, this.reboot, this.sysctls].filter((each) => each !== undefined);
+    return [...this.pools, ...single, ...this.knobs];
   }
 }
 
@@ -119,7 +123,8 @@ function hasCredential(connection: Connection | undefined): boolean {
   );
 }
 
-function checkInputs(name: string, { cpus, hugepages = [] }: TunedHostArgs): void {
+function checkInputs(name: string, args: TunedHostArgs): void {
+  const { cpus, hugepages = [] } = args;
   const check = new InputCheck("TunedHost", name);
   const housekeeping = check.someCpus("cpus.housekeeping", cpus.housekeeping);
   const isolated = check.cpus("cpus.isolated", cpus.isolated);
@@ -154,6 +159,7 @@ function checkInputs(name: string, { cpus, hugepages = [] }: TunedHostArgs): voi
       hint: "add up their counts",
     });
   });
+  checkTuning(check, args);
   check.done();
 }
 

@@ -13,6 +13,7 @@ export type { CpuDemand } from "./schema/cpu-demand.ts";
 export type { CpuPlan } from "./schema/cpu-plan.ts";
 export type { HostFacts } from "./schema/facts.ts";
 export type { Fingerprint, Metric, ResultRecord } from "./schema/record.ts";
+export type { TuningOverrides, TuningPlan, TuningSettings, TuningSource } from "./schema/tuning-plan.ts";
 export { type CpuList, CpuSet } from "./units/cpuset.ts";
 export { type Duration, nanoseconds } from "./units/duration.ts";
 export { HostError, InputError, LabError, TransportError, VerificationError } from "./units/errors.ts";

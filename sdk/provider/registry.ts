@@ -17,6 +17,7 @@ import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
 import { planCpusHandler } from "./handlers/plan-cpus.ts";
+import { planTuningHandler } from "./handlers/plan-tuning.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
@@ -50,4 +51,5 @@ export const handlers = [
 export const functionHandlers = [
   getHostFactsHandler,
   planCpusHandler,
+  planTuningHandler,
 ] as unknown as readonly FunctionHandler[];

@@ -12,7 +12,14 @@ import { memoryManagement } from "../schema/memory-management.ts";
 import { moduleParameters } from "../schema/module-parameters.ts";
 import { reboot } from "../schema/reboot.ts";
 import { sysctls } from "../schema/sysctls.ts";
+import {
+  planTuning as planTuningDefinition,
+  type TuningOverrides,
+  type TuningPlan,
+  type TuningSource,
+} from "../schema/tuning-plan.ts";
 import { workqueues } from "../schema/workqueues.ts";
+import type { CpuList } from "../units/cpuset.ts";
 import { resourceClass, type Wired } from "./lab-resource.ts";
 
 /**
@@ -224,4 +231,91 @@ export function planCpusOutput(
   options?: pulumi.InvokeOptions,
 ): pulumi.Output<CpuPlan> {
   return pulumi.runtime.invokeOutput<CpuPlan>(planCpusDefinition.token, args, options ?? {});
+}
+
+export interface PlanTuningArgs {
+  /** The machine that is tuned; of `realtimeGuest` the one whose kernel the guest boots, or the guest. */
+  readonly host: HostReference;
+  /**
+   * `nfv` for poll-mode switches and guests on an ordinary kernel, `realtime` for guests with deadlines on a real-time kernel, `realtimeGuest` for such a guest
+   * itself; or what a lab has: a profile of tuned's with the texts of all that it includes, a PerformanceProfile v2 as YAML.
+   */
+  readonly profile: TuningSource;
+  /** Two lists or a whole plan of {@link planCpus}; a guest's own CPUs for `realtimeGuest`. May be left out where the profile comes from a file. */
+  readonly cpus?: { readonly housekeeping: CpuList; readonly isolated: CpuList };
+  /** Other values than the profile's, by section and name; null takes a setting out. */
+  readonly overrides?: TuningOverrides;
+}
+
+/**
+ * Plans how a machine is tuned: looks at it in one round trip, changes nothing, and gives a profile as arguments of resources, only of what the machine has.
+ * Every setting has its source and its reason; what is not set is named with the reason. The same before and after the plan is in force. TunedHost takes the
+ * plan as it is.
+ *
+ * @throws InputError `tuning-plan` that names everything that is wrong
+ * @see https://docs.kernel.org/admin-guide/kernel-per-CPU-kthreads.html
+ * @example
+ * const cpus = { housekeeping: "0-1", isolated: "2-15" };
+ * const tuning = await planTuning({ host: { name: "here", connection: { kind: "local" } }, profile: "nfv", cpus, overrides: { processor: { turbo: true } } });
+ * export const { explanation, unapplied } = tuning;
+ */
+export function planTuning(args: PlanTuningArgs, options?: pulumi.InvokeOptions): Promise<TuningPlan> {
+  return pulumi.runtime.invoke(planTuningDefinition.token, tuningInputs(args), options ?? {});
+}
+
+/** Like {@link planTuning}, for a machine whose connection is an output: to read, or for a guest's `bootLine`. A TunedHost takes a plan that is known. */
+export function planTuningOutput(
+  args: Omit<PlanTuningArgs, "host"> & { readonly host: Wired<HostReference> },
+  options?: pulumi.InvokeOptions,
+): pulumi.Output<TuningPlan> {
+  return pulumi.runtime.invokeOutput<TuningPlan>(
+    planTuningDefinition.token,
+    tuningInputs(args),
+    options ?? {},
+  );
+}
+
+export interface InspectArgs {
+  /** The machine that is looked at. Root sees more than others do: without it some settings are not verifiable. */
+  readonly host: HostReference;
+  /** What it is compared with: a plan of {@link planTuning} as it is, or `{ resources }` with the arguments of a few resources. */
+  readonly tuning: InspectedTuning | TuningPlan;
+  /** How the firmware is meant to be set up. Default: nothing is asked of it. */
+  readonly firmware?: FirmwareIntent;
+}
+
+/**
+ * Compares a machine with a tuning plan: of every setting what is wanted, what is in force by its own place in the running kernel, what files and boot menu bring
+ * at the next boot, and a verdict. Reads in one round trip, and changes nothing. `explanation` is the whole of it as a table.
+ *
+ * @throws TransportError where the machine can't be reached
+ * @see https://docs.kernel.org/admin-guide/kernel-parameters.html
+ * @example
+ * const found = await inspect({
+ *   host: { name: "here", connection: { kind: "local" } },
+ *   tuning: { resources: { sysctls: { values: { "kernel.numa_balancing": 0 } }, memoryManagement: { transparentHugepages: "never" } } },
+ *   firmware: { simultaneousMultithreading: false, iommu: true },
+ * });
+ * export const { summary, explanation } = found;
+ */
+export function inspect(args: InspectArgs, options?: pulumi.InvokeOptions): Promise<Inspection> {
+  return pulumi.runtime.invoke(inspectDefinition.token, args, options ?? {});
+}
+
+/** Like {@link inspect}, for a machine whose connection is an output. */
+export function inspectOutput(
+  args: {
+    readonly host: Wired<HostReference>;
+    readonly tuning: pulumi.Input<InspectedTuning | TuningPlan>;
+    readonly firmware?: FirmwareIntent;
+  },
+  options?: pulumi.InvokeOptions,
+): pulumi.Output<Inspection> {
+  return pulumi.runtime.invokeOutput<Inspection>(inspectDefinition.token, args, options ?? {});
+}
+
+/** A plan of planCpus has more than the two lists. */
+function tuningInputs<H>({ cpus, ...others }: Omit<PlanTuningArgs, "host"> & { readonly host: H }) {
+  const lists = cpus && { cpus: { housekeeping: cpus.housekeeping, isolated: cpus.isolated } };
+  return { ...others, ...lists };
 }

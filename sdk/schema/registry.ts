@@ -14,6 +14,7 @@ import { moduleParameters } from "./module-parameters.ts";
 import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
 import { reboot } from "./reboot.ts";
 import { sysctls } from "./sysctls.ts";
+import { planTuning } from "./tuning-plan.ts";
 import { workqueues } from "./workqueues.ts";
 
 /** Every resource of the provider. What is not here does not exist. */
@@ -41,4 +42,4 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   roundTrip,
 ];
 
-export const functionDefinitions: readonly FunctionDefinition[] = [getHostFacts, planCpus];
+export const functionDefinitions: readonly FunctionDefinition[] = [getHostFacts, planCpus, planTuning];

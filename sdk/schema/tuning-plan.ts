@@ -103,7 +103,8 @@ export type TuningOverrides = {
 /** The tuning profiles of this project. */
 export const TuningProfileName = z.enum(["nfv", "realtime", "realtimeGuest"]);
 
-const EXPECTED = '"nfv", "realtime", "realtimeGuest", { tuned: { texts, main } } or { performanceProfile: text }';
+const EXPECTED =
+  '"nfv", "realtime", "realtimeGuest", { tuned: { texts, main } } or { performanceProfile: text }';
 
 export const TuningSource = z.union(
   [
@@ -193,11 +194,12 @@ export const planTuning = defineFunction({
       description: "Arguments of resources by kind, without host and name.",
     }),
     bootLine: z.string().meta({
-      description: "The boot arguments as they stand on a command line, for what is booted otherwise: a guest's kernel.",
+      description:
+        "The boot arguments as they stand on a command line, for what is booted otherwise: a guest's kernel.",
     }),
-    unapplied: z
-      .array(z.object({ setting, reason }))
-      .meta({ description: "Settings that no resource brings about, or that this machine has no place for." }),
+    unapplied: z.array(z.object({ setting, reason })).meta({
+      description: "Settings that no resource brings about, or that this machine has no place for.",
+    }),
     settings: z
       .array(z.object({ setting, value: z.unknown(), source, reason }))
       .meta({ description: "Every setting of the profile, applied or not." }),
@@ -208,8 +210,11 @@ export const planTuning = defineFunction({
       .array(
         z.object({
           setting,
-          from: z.unknown().meta({ description: "What the profile had; absent where it had nothing." }),
-          to: z.unknown().meta({ description: "Absent where the setting was taken out." }),
+          from: z
+            .unknown()
+            .optional()
+            .meta({ description: "What the profile had; absent where it had nothing." }),
+          to: z.unknown().optional().meta({ description: "Absent where the setting was taken out." }),
           reason,
         }),
       )
@@ -217,7 +222,9 @@ export const planTuning = defineFunction({
     notApplied: z
       .array(
         z.object({
-          at: z.string().meta({ description: "Line or field, `lab-dut [net] channels`, `spec.numa.topologyPolicy`." }),
+          at: z
+            .string()
+            .meta({ description: "Line or field, `lab-dut [net] channels`, `spec.numa.topologyPolicy`." }),
           value: z.string(),
           reason,
         }),

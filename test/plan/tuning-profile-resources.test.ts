@@ -64,7 +64,7 @@ describe("the resources of a profile", () => {
         };
         for (const [name, given] of Object.entries(single)) {
           const { shape } = definitions[name as keyof typeof definitions].inputs;
-          for (const [field, value] of Object.entries(given)) {
+          for (const [field, value] of Object.entries(given ?? {})) {
             const schema = (
               shape as Readonly<Record<string, { safeParse: (v: unknown) => { error?: unknown } }>>
             )[field];

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readIni } from "../../sdk/plan/tuning-profile/ini.ts";
 import { nfv } from "../../sdk/plan/tuning-profile/nfv.ts";
-import { type Changes, override } from "../../sdk/plan/tuning-profile/override.ts";
+import { override } from "../../sdk/plan/tuning-profile/override.ts";
 import { placedSettings, settingsOf } from "../../sdk/plan/tuning-profile/profile.ts";
 import { realtime } from "../../sdk/plan/tuning-profile/realtime.ts";
 import { realtimeGuest } from "../../sdk/plan/tuning-profile/realtime-guest.ts";
@@ -12,6 +12,7 @@ import { profileToTuned } from "../../sdk/plan/tuning-profile/tuned-export.ts";
 import { type TunedMachine, tunedCpuList } from "../../sdk/plan/tuning-profile/tuned-functions.ts";
 import { tunedToProfile } from "../../sdk/plan/tuning-profile/tuned-import.ts";
 import { TunedVariables } from "../../sdk/plan/tuning-profile/tuned-variables.ts";
+import type { TuningOverrides } from "../../sdk/schema/tuning-plan.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { refusalOf } from "./refusal.ts";
@@ -502,7 +503,7 @@ describe("an export for tuned", () => {
       fc.constantFrom("ksoftirqd", "rcuc", "ktimers"),
       fc.record({
         policy: fc.constantFrom("fifo" as const, "rr" as const, "other" as const),
-        priority: fc.integer({ min: 0, max: 99 }),
+        priority: fc.integer({ min: 1, max: 99 }),
       }),
     ),
     unlistedBootArguments: fc.dictionary(
@@ -522,7 +523,7 @@ describe("an export for tuned", () => {
     const vendor = fc.constantFrom("intel" as const, "amd" as const);
     fc.assert(
       fc.property(make, vendor, changes, (of, kind, wanted) => {
-        const profile = override(of(isolation, { vendor: kind }), wanted as Changes);
+        const profile = override(of(isolation, { vendor: kind }), wanted as TuningOverrides);
         const again = tunedToProfile(profile.name, profileToTuned(profile), {}, { ...sixteen, vendor: kind });
         expect(again.notApplied).toEqual([]);
         expect(settingsOf(again.profile)).toEqual(settingsOf(profile));

@@ -1,4 +1,5 @@
 import { BootArgumentSet, type BootHugepages } from "../../schema/boot-arguments.ts";
+import type { TuningSettings } from "../../schema/tuning-plan.ts";
 import {
   cpusOf,
   type FieldName,
@@ -11,7 +12,7 @@ import {
 import { renderBootArguments } from "../boot-arguments.ts";
 import { isKnownParameter, nearestParameter, spelled } from "../boot-parameter-names.ts";
 import { lookUp } from "./look-up.ts";
-import type { Section, TuningSettings } from "./profile.ts";
+import type { Section } from "./profile.ts";
 import { schemaIssue } from "./schema-issue.ts";
 
 /** What arguments of these names would change is not how the machine is tuned. */

@@ -1,13 +1,6 @@
+import type { IdleBound, ThreadScheduling, TuningPlan } from "../../schema/tuning-plan.ts";
 import { writeBootWords } from "./boot-words.ts";
-import {
-  type IdleBound,
-  type PlacedSetting,
-  placedSettings,
-  SECTIONS,
-  type Section,
-  type ThreadScheduling,
-  type TuningProfile,
-} from "./profile.ts";
+import { type PlacedSetting, placedSettings, SECTIONS, type Section, type TuningProfile } from "./profile.ts";
 
 const TITLES: Readonly<Record<Section, string>> = {
   bootArguments: "boot arguments, from the next boot",
@@ -49,6 +42,33 @@ export function explainProfile(profile: TuningProfile): string {
     ]),
     ...(changes.length === 0 ? [] : ["", "changed by hand", ...table(changes, widths(changes))]),
     ...(left.length === 0 ? [] : ["", "left out on purpose", ...table(left, widths(left))]),
+    "",
+  ].join("\n");
+}
+
+/** A profile with what becomes of it on one machine: what the machine has no place for, what of a file nothing came of, what stands against it. */
+export function explainPlan(
+  profile: TuningProfile,
+  {
+    unapplied,
+    notApplied,
+    conflicts,
+    advice,
+  }: Pick<TuningPlan, "unapplied" | "notApplied" | "conflicts" | "advice">,
+  host: string,
+): string {
+  const parts = [
+    { title: `not set on ${host}`, rows: unapplied.map(({ setting, reason }) => [setting, reason]) },
+    {
+      title: "of the file, nothing came of",
+      rows: notApplied.map(({ at, value, reason }) => [at, value.replaceAll(/\s+/g, " "), reason]),
+    },
+    { title: "to end first", rows: conflicts.map((sentence) => [sentence]) },
+    { title: "to think over", rows: advice.map((sentence) => [sentence]) },
+  ].filter(({ rows }) => rows.length > 0);
+  return [
+    explainProfile(profile).trimEnd(),
+    ...parts.flatMap(({ title, rows }) => ["", title, ...table(rows, widths(rows))]),
     "",
   ].join("\n");
 }

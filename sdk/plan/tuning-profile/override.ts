@@ -1,6 +1,15 @@
 import { BootArgumentSet } from "../../schema/boot-arguments.ts";
+import { cpuFrequency } from "../../schema/cpu-frequency.ts";
+import { cpuIdle } from "../../schema/cpu-idle.ts";
+import { cpuList, wholeNumber } from "../../schema/fields.ts";
 import { memoryManagement } from "../../schema/memory-management.ts";
 import { sysctls } from "../../schema/sysctls.ts";
+import type {
+  IdleBound,
+  ThreadScheduling,
+  TuningOverrides,
+  TuningSettings,
+} from "../../schema/tuning-plan.ts";
 import { InputError } from "../../units/errors.ts";
 import { checkSysctls } from "../sysctls.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -11,14 +20,8 @@ import {
   SECTIONS,
   type Section,
   type TuningProfile,
-  type TuningSettings,
 } from "./profile.ts";
 import { schemaIssue } from "./schema-issue.ts";
-
-/** New values by section and name; `null` takes a setting out. */
-export type Changes = {
-  readonly [S in Section]?: { readonly [K in keyof TuningSettings[S]]?: TuningSettings[S][K] | null };
-};
 
 /** The names of sections that have no others. */
 const NAMES: {
@@ -55,7 +58,7 @@ const NAMES: {
  */
 export function override(
   profile: TuningProfile,
-  changes: Changes,
+  changes: TuningOverrides,
   reason = "changed by the lab",
 ): TuningProfile {
   const wanted = placedChanges(changes);
@@ -98,7 +101,7 @@ interface Change {
   readonly value: unknown;
 }
 
-function placedChanges(changes: Changes): Change[] {
+function placedChanges(changes: TuningOverrides): Change[] {
   return SECTIONS.flatMap((section) =>
     Object.entries(changes[section] ?? {})
       .filter(([, value]) => value !== undefined)
@@ -106,7 +109,7 @@ function placedChanges(changes: Changes): Change[] {
   );
 }
 
-function unknownSections(changes: Changes): string[] {
+function unknownSections(changes: TuningOverrides): string[] {
   return Object.keys(changes)
     .filter((section) => !(SECTIONS as readonly string[]).includes(section))
     .map((section) => unknown(section, SECTIONS, "no section"));
@@ -144,13 +147,56 @@ function issueOf(section: Section, key: string, value: unknown): string | undefi
       return schemaIssue(
         memoryManagement.inputs.shape[key as keyof TuningSettings["memory"]].safeParse(value),
       );
+    case "processor":
+      return processorIssue(key as keyof TuningSettings["processor"], value);
+    case "interrupts":
+    case "systemd":
+      return schemaIssue(cpuList("").safeParse(value));
+    case "kernel":
+      if (key === "workqueueCpus") return schemaIssue(cpuList("").safeParse(value));
+      return typeof value === "boolean"
+        ? undefined
+        : `observed ${JSON.stringify(value)}, expected true or false`;
+    case "kernelThreads":
+      return isScheduling(value)
+        ? undefined
+        : `observed ${JSON.stringify(value)}, expected { policy, priority }: fifo or rr with 1 to 99, or other, batch, idle`;
     case "kvm":
       return /^kvm(_intel|_amd)?\.\w+$/.test(key)
         ? undefined
         : "expected a parameter of kvm, kvm_intel or kvm_amd, for instance kvm.halt_poll_ns";
-    default:
-      return undefined;
   }
+}
+
+function processorIssue(key: keyof TuningSettings["processor"], value: unknown): string | undefined {
+  switch (key) {
+    case "resumeLatency":
+      return schemaIssue(cpuIdle.inputs.shape.resumeLatency.safeParse(value));
+    case "minimumPerformance":
+    case "maximumPerformance":
+      return schemaIssue(wholeNumber("", { max: 100 }).safeParse(value));
+    case "idleBound":
+      return Array.isArray(value) && value.length > 0 && value.every(isIdleBound)
+        ? undefined
+        : `observed ${JSON.stringify(value)}, expected a list of { microseconds } or { state }, the first that the machine has`;
+    default:
+      return schemaIssue(cpuFrequency.inputs.shape[key].safeParse(value));
+  }
+}
+
+function isIdleBound(value: unknown): value is IdleBound {
+  const { microseconds, state, unlessZero = true } = (value ?? {}) as Record<string, unknown>;
+  const isCount = (number: unknown) => Number.isInteger(number) && (number as number) >= 0;
+  const isState = isCount(state) || (typeof state === "string" && state !== "");
+  return state === undefined ? isCount(microseconds) : isState && unlessZero === true;
+}
+
+function isScheduling(value: unknown): value is ThreadScheduling {
+  const { policy, priority } = (value ?? {}) as Record<string, unknown>;
+  if (!Number.isInteger(priority)) return false;
+  const isRealTime = policy === "fifo" || policy === "rr";
+  if (!isRealTime && !["other", "batch", "idle"].includes(policy as string)) return false;
+  return (priority as number) >= (isRealTime ? 1 : 0) && (priority as number) <= 99;
 }
 
 function refusal(key: string, value: string | number): string | undefined {

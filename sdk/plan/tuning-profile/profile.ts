@@ -1,12 +1,7 @@
 import type { BootArgumentSet } from "../../schema/boot-arguments.ts";
-import type { cpuFrequency } from "../../schema/cpu-frequency.ts";
-import type { Inputs } from "../../schema/definition.ts";
-import type { CpuList, CpuSet } from "../../units/cpuset.ts";
-import type { Duration } from "../../units/duration.ts";
+import type { TuningSettings } from "../../schema/tuning-plan.ts";
+import type { CpuSet } from "../../units/cpuset.ts";
 import { InputError } from "../../units/errors.ts";
-import type { SysctlValues } from "../sysctls.ts";
-
-type CpuFrequency = Inputs<typeof cpuFrequency>;
 
 /** A value, where it was read, and why it helps: one clause each. */
 export interface Setting<T> {
@@ -31,76 +26,6 @@ export interface TunableMachine {
   readonly realTimeKernel?: boolean;
 }
 export type ProcessorVendor = "intel" | "amd" | "other";
-
-/** What the idle states of all CPUs are bounded by: a latency, or that of a state, by number or by name. A state whose latency is 0 may be passed over. */
-export type IdleBound =
-  | { readonly microseconds: number }
-  | { readonly state: number | string; readonly unlessZero?: true };
-
-/** A kernel thread's scheduling class; of those with a priority 1 is the lowest. */
-export interface ThreadScheduling {
-  readonly policy: "fifo" | "rr" | "other" | "batch" | "idle";
-  readonly priority: number;
-}
-
-export type KvmParameter = `${"kvm" | "kvm_intel" | "kvm_amd"}.${string}`;
-
-/** Everything that a profile can set, by the part of the system that takes it. */
-export interface TuningSettings {
-  /** The kernel's command line, but for `extra` and `unlisted`. Reboot. */
-  readonly bootArguments: Omit<BootArgumentSet, "extra" | "unlisted">;
-  /** Arguments by the kernel's own name, as `extra` of a BootArgumentSet has them. Reboot. */
-  readonly extraBootArguments: NonNullable<BootArgumentSet["extra"]>;
-  /** Arguments that are no kernel's, as `unlisted` of a BootArgumentSet has them. Reboot. */
-  readonly unlistedBootArguments: NonNullable<BootArgumentSet["unlisted"]>;
-  /** By key, as Sysctls takes them. */
-  readonly sysctls: SysctlValues;
-  readonly memory: {
-    /** /sys/kernel/mm/transparent_hugepage/enabled */
-    readonly transparentHugepages?: "always" | "madvise" | "never";
-    /** /sys/kernel/mm/transparent_hugepage/defrag */
-    readonly defrag?: "always" | "defer" | "defer+madvise" | "madvise" | "never";
-    /** /sys/kernel/mm/ksm/run: false stops merging, and takes apart what is merged. */
-    readonly ksm?: boolean;
-  };
-  readonly processor: {
-    /** cpufreq/scaling_governor of every CPU. */
-    readonly governor?: NonNullable<CpuFrequency["governor"]>;
-    /** Whether CPUs may leave their base frequency upwards: cpufreq/boost, intel_pstate/no_turbo. */
-    readonly turbo?: boolean;
-    /** cpuN/power/energy_perf_bias, Intel: 0 for performance to 15 for power. */
-    readonly energyPerfBias?: number;
-    /** cpufreq/energy_performance_preference */
-    readonly energyPerformancePreference?: NonNullable<CpuFrequency["energyPerformancePreference"]>;
-    /** intel_pstate/min_perf_pct and max_perf_pct, %. */
-    readonly minimumPerformance?: number;
-    readonly maximumPerformance?: number;
-    /** /dev/cpu_dma_latency, which counts only while somebody holds it open. The first bound that the machine has. */
-    readonly idleBound?: readonly IdleBound[];
-    /** cpuN/power/pm_qos_resume_latency_us of every CPU, in whole µs: `0us` allows no idle state, `unlimited` every one. */
-    readonly resumeLatency?: "unlimited" | Duration;
-  };
-  readonly interrupts: {
-    /** /proc/irq/default_smp_affinity */
-    readonly defaultCpus?: CpuList;
-    /** CPUs that irqbalance keeps off. */
-    readonly unbalancedCpus?: CpuList;
-  };
-  readonly kernel: {
-    /** /sys/devices/virtual/workqueue: cpumask of all unbound queues, and of writeback. */
-    readonly workqueueCpus?: CpuList;
-    /** machinecheck/ignore_ce: corrected memory errors are no longer polled for; uncorrected ones are still fatal. */
-    readonly ignoreCorrectedErrors?: boolean;
-  };
-  readonly systemd: {
-    /** CPUAffinity= of the service manager, so of everything that it starts. */
-    readonly cpuAffinity?: CpuList;
-  };
-  /** By `module.parameter`; counts when the module is loaded. */
-  readonly kvm: { readonly [P in KvmParameter]?: string | number };
-  /** By the thread's name without its CPU, `ksoftirqd`. */
-  readonly kernelThreads: Readonly<Record<string, ThreadScheduling>>;
-}
 
 export type Section = keyof TuningSettings;
 

@@ -1,36 +1,11 @@
-import type { bootArguments } from "../../schema/boot-arguments.ts";
-import type { cpuFrequency } from "../../schema/cpu-frequency.ts";
-import type { cpuIdle } from "../../schema/cpu-idle.ts";
-import type { Inputs, ResourceDefinition } from "../../schema/definition.ts";
-import type { irqAffinity } from "../../schema/irq-affinity.ts";
-import type { memoryManagement } from "../../schema/memory-management.ts";
-import type { moduleParameters } from "../../schema/module-parameters.ts";
-import type { sysctls } from "../../schema/sysctls.ts";
-import type { workqueues } from "../../schema/workqueues.ts";
-import { bootArgumentsOf, type IdleBound, settingsOf, type TuningProfile } from "./profile.ts";
-
-/** What a resource takes, but for its host and its name. */
-type ArgumentsOf<D extends ResourceDefinition> = Omit<Inputs<D>, "host" | "name">;
+import type { IdleState } from "../../observe/tuning-ground.ts";
+import type { IdleBound, TuningResources } from "../../schema/tuning-plan.ts";
+import { bootArgumentsOf, settingsOf, type TuningProfile } from "./profile.ts";
 
 /** The arguments of the resources that bring a profile about; of a resource that has nothing to do there are none. */
-export interface ResourceArguments {
-  readonly bootArguments?: ArgumentsOf<typeof bootArguments>;
-  readonly sysctls?: ArgumentsOf<typeof sysctls>;
-  readonly memoryManagement?: ArgumentsOf<typeof memoryManagement>;
-  readonly cpuFrequency?: ArgumentsOf<typeof cpuFrequency>;
-  readonly cpuIdle?: ArgumentsOf<typeof cpuIdle>;
-  readonly workqueues?: ArgumentsOf<typeof workqueues>;
-  readonly irqAffinity?: ArgumentsOf<typeof irqAffinity>;
-  readonly moduleParameters: readonly ArgumentsOf<typeof moduleParameters>[];
+export interface ResourceArguments extends TuningResources {
   /** Settings that no resource brings about, with the reason. */
   readonly unapplied: ReadonlyArray<{ readonly setting: string; readonly reason: string }>;
-}
-
-/** An idle state of the machine, by its number. */
-export interface IdleState {
-  readonly name: string;
-  /** Time to wake up from it, µs. */
-  readonly latency: number;
 }
 
 /**
@@ -118,7 +93,7 @@ function latencyOf(bounds: readonly IdleBound[], states: readonly IdleState[]): 
   return undefined;
 }
 
-function byModule(kvm: ReturnType<typeof settingsOf>["kvm"]): ArgumentsOf<typeof moduleParameters>[] {
+function byModule(kvm: ReturnType<typeof settingsOf>["kvm"]): TuningResources["moduleParameters"] {
   const modules = new Map<string, Record<string, string | number>>();
   for (const [key, value] of Object.entries(kvm)) {
     const [module = "", parameter = ""] = key.split(".");

@@ -1,16 +1,9 @@
+import type { IdleBound, ThreadScheduling, TuningSettings } from "../../schema/tuning-plan.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import { type Duration, exactDuration, nanoseconds } from "../../units/duration.ts";
 import { InputError } from "../../units/errors.ts";
 import { writeBootWords } from "./boot-words.ts";
-import {
-  type IdleBound,
-  placedSettings,
-  type Section,
-  settingsOf,
-  type ThreadScheduling,
-  type TuningProfile,
-  type TuningSettings,
-} from "./profile.ts";
+import { placedSettings, type Section, settingsOf, type TuningProfile } from "./profile.ts";
 
 /** How a setting is written for tuned: the section, and its line. */
 type Written = readonly [section: string, line: string];

@@ -1,9 +1,10 @@
 import { cpuFrequency } from "../../schema/cpu-frequency.ts";
 import { sysctls } from "../../schema/sysctls.ts";
+import type { IdleBound, KvmParameter, ThreadScheduling } from "../../schema/tuning-plan.ts";
 import { InputError } from "../../units/errors.ts";
 import { checkSysctls } from "../sysctls.ts";
 import { lookUp } from "./look-up.ts";
-import type { IdleBound, KvmParameter, Section, ThreadScheduling } from "./profile.ts";
+import type { Section } from "./profile.ts";
 import { schemaIssue } from "./schema-issue.ts";
 import { tunedCpuList } from "./tuned-functions.ts";
 
