@@ -1,6 +1,7 @@
 import type { ObservedPool } from "../observe/hugepages.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import { exactly } from "../units/size.ts";
+import { restorable } from "./restorable.ts";
 import { type Step, writeStep } from "./step.ts";
 
 export interface DesiredPool {
@@ -76,4 +77,15 @@ export function verifyHugepages(desired: DesiredPool, pool: ObservedPool, memory
       ? `ask for fewer, free memory on the node, or reserve them at boot${memory}`
       : "pages in use can't be taken back: stop what uses them",
   });
+}
+
+/** What delete brings the pool back to, and whether it is somebody else's by now. */
+export function restoredCount(
+  found: number,
+  written: number,
+  total: number,
+): { readonly target?: number; readonly others: boolean } {
+  const only = (count: number) => new Map([["count", `${count}`]]);
+  const { target, changedByOthers } = restorable(only(found), only(written), only(total));
+  return { ...(target.size > 0 && { target: found }), others: changedByOthers.length > 0 };
 }

@@ -5,6 +5,8 @@ import { grouped } from "./grouped.ts";
 import type { KnobValue } from "./kernel-text.ts";
 import { writeLinesStep } from "./kernel-writes.ts";
 import { CPUS, type Knob, type KnobFile } from "./knobs.ts";
+import { restorable } from "./restorable.ts";
+import { setElsewhere } from "./sole-owner.ts";
 import type { Step } from "./step.ts";
 
 /** Fields of a resource by name, and `cpus` where it has them. */
@@ -187,6 +189,35 @@ export function requireKnobs(settings: readonly Setting[], files: KernelFiles, h
   });
 }
 
+/**
+ * Refuses what another resource of ours on the machine sets: the last one to write would win, and each would undo the other. `own` is the file of this one among those that
+ * systemd-tmpfiles applies.
+ *
+ * @throws HostError `knob-elsewhere`
+ */
+export function requireSole(
+  settings: readonly Setting[],
+  own: string,
+  others: ReadonlyMap<string, ReadonlySet<string>>,
+  host: string,
+): void {
+  const twice = [...others].flatMap(([other, paths]) => {
+    const both = settings.filter(({ path }) => other !== own && paths.has(path));
+    return [...grouped(both, ({ knob }) => knob.field)].map(([field, list]) => {
+      const of = list[0]?.of === "" ? "" : ` of ${placesOf(list)}`;
+      return { field, text: `${field}${of} in ${other}` };
+    });
+  });
+  const fields = new Set(twice.map(({ field }) => field));
+  if (twice.length === 0) return;
+  throw setElsewhere(
+    fields.size === 1 ? [...fields][0] : undefined,
+    host,
+    twice.map(({ text }) => text),
+    own,
+  );
+}
+
 /** One path for all places of a field: its pattern where there are several. */
 function wherePath(list: readonly Setting[]): string {
   const [first] = list;
@@ -364,18 +395,17 @@ export function planRestore(
   texts: { readonly found: ReadonlyMap<string, string>; readonly written: ReadonlyMap<string, string> },
   files: KernelFiles,
 ): { steps: Step[]; changedByOthers: string[] } {
-  const ours: Write[] = [];
-  const changedByOthers: string[] = [];
-  for (const [path, text] of texts.found) {
-    const file = fileAt(knobs, path);
-    const now = files.get(path);
-    // What is gone since, an interrupt or a CPU, needs nothing.
-    if (file === undefined || now === undefined) continue;
-    const current = file.text.write(file.text.read(now));
-    if (current === text) continue;
-    if (current === texts.written.get(path)) ours.push({ path, file, text, what: `${path} back to ${text}` });
-    else changedByOthers.push(path);
-  }
+  // What is gone since, an interrupt or a CPU, needs nothing.
+  const places = [...texts.found.keys()].flatMap((path) => {
+    const [file, now] = [fileAt(knobs, path), files.get(path)];
+    return file === undefined || now === undefined ? [] : [{ path, file, now }];
+  });
+  const current = places.map(({ path, file, now }) => [path, file.text.write(file.text.read(now))] as const);
+  const { target, changedByOthers } = restorable(texts.found, texts.written, new Map(current));
+  const ours = places.flatMap(({ path, file }) => {
+    const text = target.get(path);
+    return text === undefined ? [] : [{ path, file, text, what: `${path} back to ${text}` }];
+  });
   return { steps: writes(ours), changedByOthers };
 }
 

@@ -1,10 +1,10 @@
 import { CpuSet } from "../units/cpuset.ts";
 import { grouped } from "./grouped.ts";
 
-/** Texts of kernel files by pattern, and in that by text the CPUs or interrupts that have it: 256 CPUs are one line. */
+/** Texts of kernel files and threads by pattern, and in that by text the CPUs or interrupts that have it: 256 CPUs are one line. */
 export type PackedTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-const NUMBERED = /^(.*\/(?:cpu|irq\/))(\d+)(\/.*)$/;
+const NUMBERED = /^(\/.*\/(?:cpu|irq\/)(?=\d+\/)|\w+:[^/]+\/(?=\d+$))(\d+)(.*)$/;
 
 export function packTexts(texts: ReadonlyMap<string, string>): PackedTexts {
   const numbered = [...texts].map(([path, text]) => {

@@ -1,6 +1,8 @@
 import type { ObservedSysctls } from "../observe/sysctls.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import { oneLine, sysctlPath } from "../units/sysctl.ts";
+import { restorable } from "./restorable.ts";
+import { setElsewhere } from "./sole-owner.ts";
 import { type Step, writeStep } from "./step.ts";
 
 export type SysctlValues = Readonly<Record<string, string | number>>;
@@ -42,6 +44,27 @@ export function requireKnown(values: SysctlValues, observed: Values, host: strin
   });
 }
 
+/**
+ * Refuses keys that another set of ours on the machine has: the last one to write would win, and each would undo the other.
+ *
+ * @throws HostError `knob-elsewhere`
+ */
+export function requireSoleSet(
+  name: string,
+  values: SysctlValues,
+  sets: ReadonlyMap<string, ObservedSysctls>,
+  host: string,
+): void {
+  const twice = [...sets]
+    .filter(([other]) => other !== name)
+    .flatMap(([other, set]) =>
+      Object.keys(values)
+        .filter((key) => set.values.has(key))
+        .map((key) => `${key} in ${sysctlFilePath(other)}`),
+    );
+  if (twice.length > 0) throw setElsewhere("values", host, twice, sysctlFilePath(name));
+}
+
 /** The text of the file that sets the values at every boot. */
 export function sysctlFile(values: SysctlValues): string {
   const lines = Object.entries(values)
@@ -61,23 +84,6 @@ export function planValues(values: SysctlValues, observed: Values): Step[] {
     .map(([key, value]) =>
       writeStep(`set ${key} to ${value}, from ${observed.get(key)}`, sysctlPath(key), `${value}\n`),
     );
-}
-
-/** What makes the values hold after a boot as well; nothing where they do. */
-export function planFile(name: string, values: SysctlValues, found: ObservedSysctls | undefined): Step[] {
-  const text = sysctlFile(values);
-  if (found?.text === text) return [];
-  return [
-    {
-      purpose: `write ${sysctlFilePath(name)}`,
-      argv: ["sh", "-c", 'umask 022; cat > "$1.part" && mv "$1.part" "$1"', "sh", sysctlFilePath(name)],
-      stdin: text,
-    },
-  ];
-}
-
-export function removeFile(name: string): Step {
-  return { purpose: `remove ${sysctlFilePath(name)}`, argv: ["rm", "-f", sysctlFilePath(name)] };
 }
 
 /** The values in force, in the user's spelling where it means the same. */
@@ -104,18 +110,30 @@ export function verifyValues(values: SysctlValues, observed: Values): void {
   });
 }
 
-/** What delete puts back: each value as found, but only where ours is still in force. */
+/** The values as they read after they were set. */
+export function writtenValues(values: SysctlValues, observed: Values): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(values).flatMap((key) => {
+      const now = observed.get(key);
+      return now === undefined ? [] : [[key, now]];
+    }),
+  );
+}
+
+/** For a state that says nothing of what was written: its values. */
+export function assumedWritten(values: SysctlValues): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, oneLine(`${value}`)]));
+}
+
+/** What delete puts back: each value as found, but only where what was written is still in force. */
 export function restoreValues(
-  values: SysctlValues,
   found: Readonly<Record<string, string>>,
+  written: Readonly<Record<string, string>>,
   observed: Values,
 ): { target: Record<string, string>; changedByOthers: string[] } {
-  const keys = Object.keys(values);
-  const ours = keys.filter((key) => same(observed.get(key), values[key] ?? ""));
-  return {
-    target: Object.fromEntries(ours.flatMap((key) => (found[key] === undefined ? [] : [[key, found[key]]]))),
-    changedByOthers: keys.filter((key) => !ours.includes(key)),
-  };
+  const mapOf = (texts: Readonly<Record<string, string>>) => new Map(Object.entries(texts));
+  const { target, changedByOthers } = restorable(mapOf(found), mapOf(written), observed);
+  return { target: Object.fromEntries(target), changedByOthers };
 }
 
 function same(observed: string | undefined, value: string | number): boolean {

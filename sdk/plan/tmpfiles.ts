@@ -21,6 +21,22 @@ export function tmpfilesText(settings: readonly Setting[]): string {
   return `# Written by nfvlab; removed when its resource is deleted.\n${[...new Set(lines)].join("")}`;
 }
 
+/** The paths that each file of ours sets, by file. */
+export function pathsSet(files: KernelFiles): Map<string, Set<string>> {
+  return new Map(
+    [...files]
+      .filter(([path]) => asGlob(TMPFILES).test(path))
+      .map(([path, text]) => [
+        path,
+        new Set([...text.matchAll(/^w- (\S+) - - - - /gm)].map(([, target]) => target as string)),
+      ]),
+  );
+}
+
+function asGlob(pattern: string): RegExp {
+  return new RegExp(`^${pattern.replaceAll(/[.+]/g, "\\$&").replaceAll("*", "[^/]*")}$`);
+}
+
 function escaped(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll("%", "%%");
 }

@@ -27,10 +27,14 @@ export interface Host {
   ): Promise<Observed<P>>;
   /**
    * The undo journal on the machine itself (/var/lib/nfvlab/undo): what was found before the first write, kept where a lost engine or a lost
-   * state can't lose it. `remember` keeps an earlier entry and returns the one that holds.
+   * state can't lose it. `remember` keeps an earlier entry and returns the one that holds. An entry with an owner, a URN, is refused to any other.
+   *
+   * @throws HostError `knob-owned`
    */
-  remember<T>(key: string, found: T): Promise<T>;
+  remember<T>(key: string, found: T, owner?: string): Promise<T>;
   forget(key: string): Promise<void>;
+  /** Does one after another what this process does on the machine under one key: two that look before either writes see nothing of each other. */
+  inTurn<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** What a handler is given for one call of the engine. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Observed, Probe } from "../observe/probe.ts";
+import { ownedElsewhere } from "../plan/sole-owner.ts";
 import type { Step } from "../plan/step.ts";
 import { type Answer, askAll } from "../remote/batch.ts";
 import type { TransportPool } from "../remote/pool.ts";
@@ -12,9 +13,9 @@ type Probes = Readonly<Record<string, Probe<unknown>>>;
 
 const UNDO_FOLDER = "/var/lib/nfvlab/undo";
 
-// Keeps the first entry: what was found before the first write, not what a retry finds.
+// Keeps the first entry: what was found before the first write, not what a retry finds. Its second line, where it has one, is its owner.
 const REMEMBER = `umask 077; mkdir -p "$(dirname "$1")"
-if [ ! -s "$1" ]; then printf '%s' "$2" > "$1.part" && sync "$1.part" && mv "$1.part" "$1"; fi
+if [ ! -s "$1" ]; then printf '%s\\n%s' "$2" "$3" > "$1.part" && sync "$1.part" && mv "$1.part" "$1"; fi
 cat "$1"`;
 
 /** All machines of one plugin process, each with one connection and one set of shared answers. */
@@ -22,6 +23,7 @@ export class Hosts {
   readonly #pool: TransportPool;
   readonly #everything: readonly Probe<unknown>[];
   readonly #shared = new Map<Transport, SharedAnswers>();
+  readonly #turns = new Map<Transport, Map<string, Promise<unknown>>>();
 
   constructor(pool: TransportPool, everything: readonly Probe<unknown>[]) {
     this.#pool = pool;
@@ -37,7 +39,12 @@ export class Hosts {
       shared = new SharedAnswers((questions) => askAll(transport, questions), this.#everything);
       this.#shared.set(transport, shared);
     }
-    return new ConnectedHost(reference.name, transport, shared, signal);
+    let turns = this.#turns.get(transport);
+    if (turns === undefined) {
+      turns = new Map();
+      this.#turns.set(transport, turns);
+    }
+    return new ConnectedHost(reference.name, transport, { shared, turns }, signal);
   }
 
   close(): Promise<void> {
@@ -49,12 +56,19 @@ class ConnectedHost implements Host {
   readonly name: string;
   readonly transport: Transport;
   readonly #shared: SharedAnswers;
+  readonly #turns: Map<string, Promise<unknown>>;
   readonly #signal: AbortSignal;
 
-  constructor(name: string, transport: Transport, shared: SharedAnswers, signal: AbortSignal) {
+  constructor(
+    name: string,
+    transport: Transport,
+    { shared, turns }: { readonly shared: SharedAnswers; readonly turns: Map<string, Promise<unknown>> },
+    signal: AbortSignal,
+  ) {
     this.name = name;
     this.transport = transport;
     this.#shared = shared;
+    this.#turns = turns;
     this.#signal = signal;
   }
 
@@ -93,16 +107,29 @@ class ConnectedHost implements Host {
     }
   }
 
-  async remember<T>(key: string, found: T): Promise<T> {
+  async remember<T>(key: string, found: T, owner = ""): Promise<T> {
+    const entry = undoPath(key);
     const { stdout } = await this.transport.run({
-      argv: ["sh", "-c", REMEMBER, "sh", undoPath(key), JSON.stringify(found)],
+      argv: ["sh", "-c", REMEMBER, "sh", entry, JSON.stringify(found), owner],
       signal: this.#signal,
     });
-    return JSON.parse(stdout) as T;
+    const [first = "", other = ""] = stdout.split("\n");
+    if (owner !== "" && other !== "" && other !== owner)
+      throw ownedElsewhere(key, this.name, { owner, other, entry });
+    return JSON.parse(first) as T;
   }
 
   async forget(key: string): Promise<void> {
     await this.transport.run({ argv: ["rm", "-f", undoPath(key)], signal: this.#signal });
+  }
+
+  inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const done = (this.#turns.get(key) ?? Promise.resolve()).then(work);
+    this.#turns.set(
+      key,
+      done.catch(() => undefined),
+    );
+    return done;
   }
 }
 

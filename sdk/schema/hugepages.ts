@@ -11,7 +11,7 @@ export const hugepages = defineResource({
   token: "nfvlab:host:Hugepages",
   description:
     "Huge pages of one size on one NUMA node. Written to /sys/devices/system/node/nodeN/hugepages, so lost at a reboot and found " +
-    "missing by refresh. Delete writes back the count that create found.",
+    "missing by refresh. Delete writes back the count that create found, unless somebody else has changed it since.",
   inputs: z.strictObject({
     host: hostReference,
     numaNode: wholeNumber("NUMA node that the pages lie on.", { max: 1023 }, { change: "recreate" }),
@@ -22,5 +22,9 @@ export const hugepages = defineResource({
   }),
   outputs: z.object({
     found: wholeNumber("Pages that were there before, which delete restores.", {}),
+    written: wholeNumber(
+      "Pages that the kernel granted: another count found since is left alone by delete.",
+      {},
+    ),
   }),
 });

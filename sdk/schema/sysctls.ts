@@ -31,6 +31,10 @@ export const sysctls = defineResource({
   }),
   outputs: z.object({
     found: z.record(z.string(), z.string()).meta({ description: "Values that were there before, by key." }),
+    written: z.record(z.string(), z.string()).meta({
+      description:
+        "Values as they read after they were set, by key: what reads otherwise since is left alone by delete.",
+    }),
     persisted: z
       .boolean()
       .meta({ description: "Whether the file in /etc/sysctl.d holds exactly these values." }),

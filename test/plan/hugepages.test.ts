@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ObservedPool } from "../../sdk/observe/hugepages.ts";
-import { planHugepages, poolOf, verifyHugepages } from "../../sdk/plan/hugepages.ts";
+import { planHugepages, poolOf, restoredCount, verifyHugepages } from "../../sdk/plan/hugepages.ts";
 import { HostError, InputError, VerificationError } from "../../sdk/units/errors.ts";
 
 const pool = (total: number): ObservedPool => ({
@@ -47,6 +47,16 @@ describe("planHugepages", () => {
   it("refuses a node and a size that are not there", () => {
     expect(() => poolOf({ numaNode: 3, size: "2MiB" }, [pool(0)])).toThrow(InputError);
     expect(() => poolOf({ numaNode: 0, size: "1GiB" }, [pool(0)])).toThrow(HostError);
+  });
+
+  it("goes back to what was found, but not over another's count", () => {
+    fc.assert(
+      fc.property(counts, counts, counts, (found, written, total) => {
+        const { target, others } = restoredCount(found, written, total);
+        expect(target).toBe(total === written && total !== found ? found : undefined);
+        expect(others).toBe(total !== written && total !== found);
+      }),
+    );
   });
 
   it("finds a partial grant", () => {

@@ -172,7 +172,8 @@ describe("texts that were found", () => {
       fc.nat(300).map((cpu) => `/sys/devices/system/cpu/cpu${cpu}/cpufreq/scaling_governor`),
       fc.nat(300).map((cpu) => `/sys/devices/system/cpu/cpu${cpu}/cpuidle/state2/disable`),
       fc.nat(20_000).map((irq) => `/proc/irq/${irq}/smp_affinity_list`),
-      fc.constantFrom("/sys/kernel/mm/ksm/run", "/proc/irq/default_smp_affinity"),
+      fc.constantFrom("/sys/kernel/mm/ksm/run", "/proc/irq/default_smp_affinity", "cpus:rcu_preempt"),
+      fc.nat(300).map((cpu) => `scheduling:ksoftirqd/${cpu}`),
     );
     fc.assert(
       fc.property(

@@ -2,15 +2,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sysctlFiles, sysctlValues } from "../../sdk/observe/sysctls.ts";
 import {
+  assumedWritten,
   checkSysctls,
   observedValues,
-  planFile,
   planValues,
   requireKnown,
+  requireSoleSet,
   restoreValues,
   sysctlFile,
+  sysctlFilePath,
   verifyValues,
+  writtenValues,
 } from "../../sdk/plan/sysctls.ts";
+import { planFile } from "../../sdk/plan/tmpfiles.ts";
 import { oneLine, sysctlPath } from "../../sdk/units/sysctl.ts";
 import { recorded, said } from "../observe/recorded.ts";
 
@@ -23,7 +27,10 @@ const keys = [
 const value = fc.oneof(fc.integer({ min: -1, max: 1_000_000 }), fc.constantFrom("32768\t60999", "a b", "0"));
 const values = fc.dictionary(fc.constantFrom(...keys), value, { minKeys: 1 });
 const machine = fc
-  .dictionary(fc.constantFrom(...keys), value.map(String))
+  .dictionary(
+    fc.constantFrom(...keys),
+    value.map((one) => oneLine(`${one}`)),
+  )
   .map((found) => new Map(Object.entries(found)));
 
 /** A kernel that takes what is written. */
@@ -57,16 +64,30 @@ describe("kernel parameters", () => {
     fc.assert(
       fc.property(values, machine, fc.subarray(keys), (wanted, before, theirs) => {
         const complete = new Map([...keys.map((key) => [key, "7"] as const), ...before]);
-        const during = afterwards(planValues(wanted, complete), complete);
+        const ours = afterwards(planValues(wanted, complete), complete);
+        const during = new Map(ours);
         for (const key of theirs) during.set(key, "changed");
-        const { target, changedByOthers } = restoreValues(wanted, Object.fromEntries(complete), during);
-        const after = afterwards(planValues(target, during), during);
-        for (const key of keys) {
-          const expected = theirs.includes(key) ? "changed" : complete.get(key);
-          expect(oneLine(after.get(key) ?? "")).toBe(oneLine(expected ?? ""));
+        const found = Object.fromEntries([...complete].filter(([key]) => key in wanted));
+        // What an older state wrote is what it asked for.
+        for (const written of [writtenValues(wanted, ours), assumedWritten(wanted)]) {
+          const { target, changedByOthers } = restoreValues(found, written, during);
+          const after = afterwards(planValues(target, during), during);
+          for (const key of keys)
+            expect(after.get(key)).toBe(theirs.includes(key) ? "changed" : complete.get(key));
+          expect(changedByOthers.sort()).toEqual(theirs.filter((key) => key in wanted).sort());
         }
-        expect(changedByOthers.sort()).toEqual(theirs.filter((key) => key in wanted).sort());
       }),
+    );
+  });
+
+  it("that another set on the machine has are refused, with both files", () => {
+    const values = new Map([["vm.stat_interval", "10"]]);
+    const sets = new Map([["quiet", { text: "", values }]]);
+    expect(() => requireSoleSet("quiet", { "vm.stat_interval": 10 }, sets, "dut")).not.toThrow();
+    expect(() => requireSoleSet("loud", { "vm.swappiness": 10 }, sets, "dut")).not.toThrow();
+    expect(() => requireSoleSet("loud", { "vm.stat_interval": 10 }, sets, "dut")).toThrow(
+      "values: another resource sets the same on dut: observed vm.stat_interval in /etc/sysctl.d/90-nfvlab-quiet.conf, " +
+        "expected it in /etc/sysctl.d/90-nfvlab-loud.conf alone; take it out of one of them",
     );
   });
 
@@ -100,16 +121,17 @@ describe("the file for the next boots", () => {
   it("is written where it is not there or another, and reads back as written", () => {
     fc.assert(
       fc.property(values, (wanted) => {
-        const [write] = planFile("quiet", wanted, undefined);
+        const [write] = planFile(sysctlFilePath("quiet"), sysctlFile(wanted), undefined);
         const text = write?.stdin ?? "";
         expect(text).toBe(sysctlFile(wanted));
-        expect(planFile("quiet", wanted, { text, values: new Map() })).toEqual([]);
         const listed = text
           .trimEnd()
           .split("\n")
           .map((line) => `@text ${line}\n`);
         const listing = ["@file /etc/sysctl.d/90-nfvlab-quiet.conf\n", ...listed].join("");
-        expect(sysctlFiles.parse(said(listing)).get("quiet")?.text).toBe(text);
+        const read = sysctlFiles.parse(said(listing)).get("quiet")?.text;
+        expect(read).toBe(text);
+        expect(planFile(sysctlFilePath("quiet"), text, read?.trimEnd())).toEqual([]);
       }),
     );
   });

@@ -33,6 +33,7 @@ class ModelHost {
   observeNow = async () => ({ files: this.machine.files, running: this.running });
   observe = this.observeNow;
   forget = async (key: string) => void this.journal.delete(key);
+  inTurn = <T>(_: string, work: () => Promise<T>) => work();
   remember = async (key: string, found: unknown) => {
     if (!this.journal.has(key)) this.journal.set(key, JSON.parse(JSON.stringify(found)));
     return this.journal.get(key);
@@ -212,6 +213,41 @@ describe("what a kernel refuses", () => {
     expect(model.warnings).toEqual([
       "thermald runs on dut and may set the same: stop it, or let it alone decide",
     ]);
+  });
+});
+
+describe("what another resource sets", () => {
+  const governor = (cpu: number) => `/sys/devices/system/cpu/cpu${cpu}/cpufreq/scaling_governor`;
+  const files = new Map([
+    ["/sys/devices/system/cpu/online", "0-3"],
+    ...[1, 2, 3].map((cpu) => [governor(cpu), "powersave"] as const),
+  ]);
+  const set = (name: string, cpus: string) => ({ host, name, cpus, governor: "performance" as const });
+
+  it("is refused, with what it is and both files, and nothing is written", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    await cpuFrequencyHandler.create(model.operation(), set("slow", "1-2"));
+    const before = model.state();
+    await expect(cpuFrequencyHandler.create(model.operation(), set("fast", "2-3"))).rejects.toThrow(
+      "governor: another resource sets the same on dut: observed governor of CPU 2 in /etc/tmpfiles.d/90-nfvlab-cpu-frequency-slow.conf, " +
+        "expected it in /etc/tmpfiles.d/90-nfvlab-cpu-frequency-fast.conf alone; take it out of one of them",
+    );
+    expect(model.state()).toEqual(before);
+  });
+
+  it("can be taken over once it is free", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    const before = model.state();
+    const slow = set("slow", "1-2");
+    const made = { ...slow, ...(await cpuFrequencyHandler.create(model.operation(), slow)) };
+    const less = {
+      ...set("slow", "1"),
+      ...(await cpuFrequencyHandler.update(model.operation(), set("slow", "1"), made)),
+    };
+    const fast = set("fast", "2-3");
+    const taken = { ...fast, ...(await cpuFrequencyHandler.create(model.operation(), fast)) };
+    for (const state of [less, taken]) await cpuFrequencyHandler.delete(model.operation(), state);
+    expect(model.state()).toEqual(before);
   });
 });
 

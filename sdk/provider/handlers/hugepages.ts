@@ -1,5 +1,5 @@
 import { hugepagePools } from "../../observe/hugepages.ts";
-import { planHugepages, poolOf, verifyHugepages } from "../../plan/hugepages.ts";
+import { planHugepages, poolOf, restoredCount, verifyHugepages } from "../../plan/hugepages.ts";
 import { hugepages } from "../../schema/hugepages.ts";
 import { type Handler, type Host, Incomplete } from "../handler.ts";
 
@@ -20,45 +20,46 @@ export const hugepagesHandler: Handler<typeof hugepages> = {
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
     const { pools } = await host.observeNow({ pools: hugepagePools });
-    const found = await host.remember(journalKey(inputs), poolOf(inputs, pools).total);
-    await bring(host, inputs, { found });
-    return { found };
+    const found = await host.remember(journalKey(inputs), poolOf(inputs, pools).total, operation.urn);
+    return bring(host, inputs, found);
   },
 
   read: async (operation, state) => {
     const { pools } = await operation.host(state.host).observe({ pools: hugepagePools });
     const { total } = poolOf(state, pools);
-    return { ...state, count: total, found: state.found ?? total };
+    // What an older state asked for is what it wrote; what is imported is as it was found.
+    const written = state.written ?? state.count ?? total;
+    return { ...state, count: total, found: state.found ?? total, written };
   },
 
   update: async (operation, inputs, { found }) => {
-    await bring(operation.host(inputs.host), inputs, { found });
-    return { found };
+    return bring(operation.host(inputs.host), inputs, found);
   },
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
     const { pools } = await host.observeNow({ pools: hugepagePools });
-    const pool = poolOf(state, pools);
-    if (pool.total === state.count)
-      await bring(host, { ...state, count: state.found }, { found: state.found });
-    else
-      operation.warn(
-        `left at ${pool.total} pages: somebody else has changed them since ${state.count} were set`,
-      );
+    const { total } = poolOf(state, pools);
+    const written = state.written ?? state.count;
+    const { target, others } = restoredCount(state.found, written, total);
+    if (target !== undefined) await bring(host, { ...state, count: target }, state.found);
+    if (others)
+      operation.warn(`left at ${total} pages: somebody else has changed them since ${written} were set`);
     await host.forget(journalKey(state));
   },
 };
 
-async function bring(host: Host, desired: Pool, outputs: { found: number }): Promise<void> {
+async function bring(host: Host, desired: Pool, found: number) {
   const before = await host.observeNow({ pools: hugepagePools });
   await host.execute(planHugepages(desired, poolOf(desired, before.pools)));
   const after = poolOf(desired, (await host.observeNow({ pools: hugepagePools })).pools);
+  const outputs = { found, written: after.total };
   try {
     verifyHugepages(desired, after);
   } catch (error) {
     throw new Incomplete(error as Error, outputs, { count: after.total });
   }
+  return outputs;
 }
 
 function journalKey({ numaNode, size }: Pick<Pool, "numaNode" | "size">): string {

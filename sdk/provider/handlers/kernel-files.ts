@@ -15,6 +15,7 @@ import {
   planRestore,
   planSettings,
   requireKnobs,
+  requireSole,
   settingsOf,
   strayInterrupts,
   textsOf,
@@ -25,8 +26,17 @@ import { refusalsIn } from "../../plan/kernel-writes.ts";
 import type { Knob } from "../../plan/knobs.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { type PackedTexts, packTexts, unpackTexts } from "../../plan/packed-texts.ts";
+import { leftAlone } from "../../plan/restorable.ts";
 import type { Step } from "../../plan/step.ts";
-import { fieldsIn, planFile, removeFile, TMPFILES, tmpfilesPath, tmpfilesText } from "../../plan/tmpfiles.ts";
+import {
+  fieldsIn,
+  pathsSet,
+  planFile,
+  removeFile,
+  TMPFILES,
+  tmpfilesPath,
+  tmpfilesText,
+} from "../../plan/tmpfiles.ts";
 import { CommandError } from "../../remote/command-error.ts";
 import type { HostReference } from "../../schema/connection.ts";
 import { fieldFacts, type ResourceDefinition } from "../../schema/definition.ts";
@@ -68,10 +78,12 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
   const look = async (host: Host) => machineOf((await host.observeNow(probes)).files);
 
   /** Refuses before a write what can't be, and says who else sets the same. */
-  const prepare = async (operation: Operation, host: Host, inputs: Properties) => {
+  const prepare = async (operation: Operation, host: Host, inputs: Properties & Reference) => {
     const { files: before, running } = await host.observeNow({ files: probe, running: tuningServices });
+    const settings = settingsOf(knobs, inputs, machineOf(before));
     requireOnline(cpuLists(inputs), onlineCpus(before), host.name);
-    requireKnobs(settingsOf(knobs, inputs, machineOf(before)), before, host.name);
+    requireKnobs(settings, before, host.name);
+    requireSole(settings, tmpfilesPath(nameOf(inputs)), pathsSet(before), host.name);
     for (const service of resource.rivals.filter((name) => running.includes(name)))
       operation.warn(`${service} runs on ${host.name} and may set the same: stop it, or let it alone decide`);
     return machineOf(before);
@@ -132,10 +144,12 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
 
     create: async (operation: Operation, inputs: Properties & Reference): Promise<Outputs> => {
       const host = operation.host(inputs.host);
-      const machine = await prepare(operation, host, inputs);
-      const now = textsOf(settingsOf(knobs, inputs, machine), machine.files);
-      const earlier = unpackTexts(await host.remember(partOf(inputs), packTexts(now)));
-      return bring(host, inputs, machine, new Map([...now, ...earlier]));
+      return host.inTurn(kind, async () => {
+        const machine = await prepare(operation, host, inputs);
+        const now = textsOf(settingsOf(knobs, inputs, machine), machine.files);
+        const earlier = await host.remember(partOf(inputs), packTexts(now), operation.urn);
+        return bring(host, inputs, machine, new Map([...now, ...unpackTexts(earlier)]));
+      });
     },
 
     read: async (operation: Operation, state: Properties & Reference & Partial<Outputs>) => {
@@ -164,14 +178,16 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
       prior: Outputs,
     ): Promise<Outputs> => {
       const host = operation.host(inputs.host);
-      const machine = await prepare(operation, host, inputs);
-      const now = textsOf(settingsOf(knobs, inputs, machine), machine.files);
-      const found = unpackTexts(prior.found);
-      // What is no longer asked for goes back to what it was.
-      const dropped = new Map([...found].filter(([path]) => !now.has(path)));
-      const texts = { found: dropped, written: unpackTexts(prior.written) };
-      const restored = await restore(operation, host, knobs, texts, machine);
-      return bring(host, inputs, restored ? await look(host) : machine, new Map([...now, ...found]));
+      return host.inTurn(kind, async () => {
+        const machine = await prepare(operation, host, inputs);
+        const now = textsOf(settingsOf(knobs, inputs, machine), machine.files);
+        const found = unpackTexts(prior.found);
+        // What is no longer asked for goes back to what it was.
+        const dropped = new Map([...found].filter(([path]) => !now.has(path)));
+        const texts = { found: dropped, written: unpackTexts(prior.written) };
+        const restored = await restore(operation, host, knobs, texts, machine);
+        return bring(host, inputs, restored ? await look(host) : machine, new Map([...now, ...found]));
+      });
     },
 
     delete: async (operation: Operation, state: Properties & Reference & Outputs) => {
@@ -201,8 +217,7 @@ async function restore(
   { files }: Machine,
 ): Promise<boolean> {
   const { steps, changedByOthers } = planRestore(knobs, texts, files);
-  if (changedByOthers.length > 0)
-    operation.warn(`left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`);
+  if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
   const refusals = await refusalsOf(host, steps);
   for (const [path, reason] of refusals)
     operation.warn(`left as it is, since the kernel takes nothing back: ${path} (${reason})`);

@@ -32,12 +32,15 @@ export const moduleParametersHandler: Handler<typeof moduleParameters> = {
     return module === undefined ? undefined : { module };
   },
 
-  create: async ({ host: open }, inputs) => {
-    const host = open(inputs.host);
+  create: async (operation, inputs) => {
+    const host = operation.host(inputs.host);
     const before = await look(host, inputs.module);
     requireModule(inputs.module, inputs.parameters, before, host.name);
     const now = effectiveOf(inputs.parameters, before);
-    return bring(host, inputs, { ...now, ...(await host.remember(journalKey(inputs), now)) });
+    return bring(host, inputs, {
+      ...now,
+      ...(await host.remember(journalKey(inputs), now, operation.urn)),
+    });
   },
 
   read: async (operation, state) => {

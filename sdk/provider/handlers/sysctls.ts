@@ -1,18 +1,22 @@
 import { sysctlFiles, sysctlValues } from "../../observe/sysctls.ts";
+import { leftAlone } from "../../plan/restorable.ts";
 import {
+  assumedWritten,
   checkSysctls,
   observedValues,
-  planFile,
   planValues,
-  removeFile,
   requireKnown,
+  requireSoleSet,
   restoreValues,
   sysctlFile,
+  sysctlFilePath,
   verifyValues,
+  writtenValues,
 } from "../../plan/sysctls.ts";
+import { planFile, removeFile } from "../../plan/tmpfiles.ts";
 import type { Inputs, State } from "../../schema/definition.ts";
 import { sysctls } from "../../schema/sysctls.ts";
-import { type Handler, type Host, Incomplete } from "../handler.ts";
+import { type Handler, type Host, Incomplete, type Operation } from "../handler.ts";
 
 type SysctlSet = Inputs<typeof sysctls>;
 type Found = Readonly<Record<string, string>>;
@@ -30,12 +34,14 @@ export const sysctlsHandler: Handler<typeof sysctls> = {
   },
   check: ({ values }) => checkSysctls(values),
 
-  create: async ({ host: open }, inputs) => {
-    const host = open(inputs.host);
-    const before = await look(host, Object.keys(inputs.values));
-    requireKnown(inputs.values, before.values, host.name);
-    const found = await host.remember(journalKey(inputs), Object.fromEntries(before.values));
-    return bring(host, inputs, before, found);
+  create: async (operation, inputs) => {
+    const host = operation.host(inputs.host);
+    return host.inTurn("sysctls", async () => {
+      const before = await prepare(host, inputs, Object.keys(inputs.values));
+      const now = Object.fromEntries(before.values);
+      const found = await host.remember(journalKey(inputs), now, operation.urn);
+      return bring(host, inputs, before, { ...now, ...found });
+    });
   },
 
   read: async (operation, state) => {
@@ -50,37 +56,42 @@ export const sysctlsHandler: Handler<typeof sysctls> = {
     return {
       ...state,
       values: observedValues(state.values, now),
+      written: state.written ?? assumedWritten(state.values),
       persisted: file?.text === sysctlFile(state.values),
     };
   },
 
   update: async (operation, inputs, prior) => {
     const host = operation.host(inputs.host);
-    const before = await look(host, allKeys(inputs.values, prior.values));
-    requireKnown(inputs.values, before.values, host.name);
-    // A key that is no longer asked for goes back to what it was.
-    const dropped = Object.fromEntries(
-      Object.entries(prior.values).filter(([key]) => !(key in inputs.values)),
-    );
-    const { target, changedByOthers } = restoreValues(dropped, prior.found, before.values);
-    warnOf(operation, changedByOthers);
-    await host.execute(planValues(target, before.values));
-    return bring(host, inputs, before, { ...Object.fromEntries(before.values), ...prior.found });
+    return host.inTurn("sysctls", async () => {
+      const before = await prepare(host, inputs, allKeys(inputs.values, prior.values));
+      // A key that is no longer asked for goes back to what it was.
+      const dropped = Object.entries(prior.found).filter(([key]) => !(key in inputs.values));
+      await restore(operation, host, { ...prior, found: Object.fromEntries(dropped) }, before.values);
+      return bring(host, inputs, before, { ...Object.fromEntries(before.values), ...prior.found });
+    });
   },
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
     const { values } = await host.observeNow({ values: sysctlValues(Object.keys(state.values)) });
-    const { target, changedByOthers } = restoreValues(state.values, state.found, values);
-    warnOf(operation, changedByOthers);
-    await host.execute([...planValues(target, values), removeFile(state.name)]);
+    await restore(operation, host, state, values);
+    await host.execute([removeFile(sysctlFilePath(state.name))]);
     await host.forget(journalKey(state));
   },
 };
 
 /** On import: the file says which keys are meant, and what was there before it nobody knows. */
 function imported(state: State<typeof sysctls>, values: ReadonlyMap<string, string>): State<typeof sysctls> {
-  return { ...state, values: Object.fromEntries(values), found: {}, persisted: true };
+  return { ...state, values: Object.fromEntries(values), found: {}, written: {}, persisted: true };
+}
+
+/** The machine as it is, where it can take the values and no other set has them. */
+async function prepare(host: Host, { name, values }: SysctlSet, keys: readonly string[]) {
+  const before = await look(host, keys);
+  requireKnown(values, before.values, host.name);
+  requireSoleSet(name, values, before.files, host.name);
+  return before;
 }
 
 /** The files of ours, and what the kernel has for these keys. */
@@ -96,11 +107,12 @@ async function bring(
 ) {
   const found = Object.fromEntries(Object.entries(all).filter(([key]) => key in values));
   await host.execute([
-    ...planFile(name, values, before.files.get(name)),
+    ...planFile(sysctlFilePath(name), sysctlFile(values), before.files.get(name)?.text.trimEnd()),
     ...planValues(values, before.values),
   ]);
   const after = await look(host, Object.keys(values));
-  const outputs = { found, persisted: after.files.get(name)?.text === sysctlFile(values) };
+  const persisted = after.files.get(name)?.text === sysctlFile(values);
+  const outputs = { found, written: writtenValues(values, after.values), persisted };
   try {
     verifyValues(values, after.values);
   } catch (error) {
@@ -109,9 +121,15 @@ async function bring(
   return outputs;
 }
 
-function warnOf(operation: { warn(text: string): void }, changedByOthers: readonly string[]): void {
-  if (changedByOthers.length > 0)
-    operation.warn(`left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`);
+async function restore(
+  operation: Operation,
+  host: Host,
+  { values, found, written }: State<typeof sysctls>,
+  now: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { target, changedByOthers } = restoreValues(found, written ?? assumedWritten(values), now);
+  if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
+  await host.execute(planValues(target, now));
 }
 
 function allKeys(...sets: readonly object[]): string[] {
