@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { deadTimers } from "../emulate/cpu-timers.ts";
 import { bootEvidence, bootLog, iommus } from "../observe/boot-evidence.ts";
 import { bootLoader, bootLoaderProbed, type ObservedBootLoader } from "../observe/boot-loader.ts";
 import { domains } from "../observe/domains.ts";
+import { identityFiles, isEmulated, virtualization } from "../observe/identity.ts";
 import type { Observed } from "../observe/probe.ts";
 import type { Shown } from "../plan/boot-argument-table.ts";
 import type { Judgement } from "../plan/boot-arguments.ts";
@@ -16,8 +18,9 @@ import {
   requireUntried,
   rolledBack,
 } from "../plan/boot-reboot.ts";
+import type { Step } from "../plan/step.ts";
 import type { HostReference } from "../schema/connection.ts";
-import { type HostError, TransportError } from "../units/errors.ts";
+import { HostError, TransportError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 
 export const bootProbes = { evidence: bootEvidence, log: bootLog, iommus, loader: bootLoader };
@@ -51,7 +54,7 @@ export interface Booted {
  * Brings a machine to boot by the entry that waits for it, where one does: once, and for good only after it came up with everything in force.
  * Changes nothing where the machine runs by it already, but for making it the default where an earlier look came too early.
  *
- * @throws HostError `foreign-guests`, `reboot-local`, `boot-loader`, `boot-rolled-back`, VerificationError `boot-entry`
+ * @throws HostError `foreign-guests`, `reboot-local`, `boot-loader`, `boot-rolled-back`, `server-timer`, VerificationError `boot-entry`
  */
 export async function bootPending(
   operation: Operation,
@@ -69,10 +72,9 @@ export async function bootPending(
     requireUntried(entry, failedEntry, host.name);
     requireOneShot(before.loader, host.name);
     requireStaged(before.loader, host.name);
-    if (isTrial) await host.execute([bootOnce(entry)]);
   }
-  await host.execute([rebootStep(reason)]);
-  const after = await waitForBoot(operation, host, before.evidence.bootId, timeoutMs);
+  const steps = [...(entry !== undefined && isTrial ? [bootOnce(entry)] : []), rebootStep(reason)];
+  const after = await bootUsably(operation, host, { ...before.evidence, entry }, steps, timeoutMs);
   if (after === undefined) {
     const error = notBack(host.name, Math.round(timeoutMs / 1000), before.loader);
     return {
@@ -87,6 +89,43 @@ export async function bootPending(
     return { bootId: shown.bootId, rebootedAt, failed, judgement: judgeAll(after.loader, shown) };
   }
   return { ...(await settle(host, after.loader, shown)), rebootedAt };
+}
+
+/** How often one reboot is repeated where emulation lost a timer in it: a boot in twenty on a busy machine, and another try is all that helps. */
+const FAULTS_BORNE = 2;
+
+/** Boots by the steps, on an emulated server again where nobody wakes up on one of its CPUs; undefined where it does not come back in time. */
+async function bootUsably(
+  operation: Operation,
+  host: Host,
+  before: { readonly bootId: string; readonly entry: string | undefined },
+  steps: readonly Step[],
+  timeoutMs: number,
+) {
+  let { bootId } = before;
+  for (let faults = 0; ; faults += 1) {
+    await host.execute(steps);
+    const after = await waitForBoot(operation, host, bootId, timeoutMs);
+    // By another entry it is on its way back, and stays so.
+    if (after === undefined || after.evidence.entry !== before.entry) return after;
+    const { identity, kind } = await host.observeNow({ identity: identityFiles, kind: virtualization });
+    const dead = isEmulated(identity, kind) ? await deadTimers(host.transport, operation.signal) : [];
+    if (dead.length === 0) return after;
+    if (faults === FAULTS_BORNE) throw lostTimers(host.name, dead);
+    operation.warn(
+      `${host.name} came up with a CPU whose timer had stopped (CPU ${dead.join(", ")}), as emulation does now and then: it boots again`,
+    );
+    bootId = after.evidence.bootId;
+  }
+}
+
+function lostTimers(host: string, dead: readonly number[]): HostError {
+  return new HostError({
+    code: "server-timer",
+    problem: `the emulated server ${host} came up with a CPU whose timer had stopped, ${FAULTS_BORNE + 1} times in a row`,
+    observed: `nobody wakes up on CPU ${dead.join(", ")}`,
+    hint: "QEMU's emulation loses one now and then, sooner on a busy machine: run it again",
+  });
 }
 
 /** What came up with everything in force becomes the default. */
