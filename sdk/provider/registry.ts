@@ -9,7 +9,10 @@ import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
+import { inspectHandler } from "./handlers/inspect.ts";
 import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
+import { irqBalanceHandler } from "./handlers/irq-balance.ts";
+import { kernelThreadsHandler } from "./handlers/kernel-threads.ts";
 import { memoryManagementHandler } from "./handlers/memory-management.ts";
 import { moduleParametersHandler } from "./handlers/module-parameters.ts";
 import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
@@ -21,6 +24,7 @@ import { planTuningHandler } from "./handlers/plan-tuning.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
+import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
 import { workqueuesHandler } from "./handlers/workqueues.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
@@ -38,6 +42,9 @@ export const handlers = [
   memoryManagementHandler,
   moduleParametersHandler,
   irqAffinityHandler,
+  irqBalanceHandler,
+  systemdCpusHandler,
+  kernelThreadsHandler,
   ovsDaemonHandler,
   ovsBridgeHandler,
   ovsPortHandler,
@@ -52,4 +59,5 @@ export const functionHandlers = [
   getHostFactsHandler,
   planCpusHandler,
   planTuningHandler,
+  inspectHandler,
 ] as unknown as readonly FunctionHandler[];

@@ -7,11 +7,20 @@ import { cpuIdle } from "../schema/cpu-idle.ts";
 import { type CpuPlan, planCpus as planCpusDefinition } from "../schema/cpu-plan.ts";
 import { facts, getHostFacts as getHostFactsDefinition, type HostFacts } from "../schema/facts.ts";
 import { hugepages } from "../schema/hugepages.ts";
+import {
+  type FirmwareIntent,
+  type InspectedTuning,
+  type Inspection,
+  inspect as inspectDefinition,
+} from "../schema/inspection.ts";
 import { irqAffinity } from "../schema/irq-affinity.ts";
+import { irqBalance } from "../schema/irq-balance.ts";
+import { kernelThreads } from "../schema/kernel-threads.ts";
 import { memoryManagement } from "../schema/memory-management.ts";
 import { moduleParameters } from "../schema/module-parameters.ts";
 import { reboot } from "../schema/reboot.ts";
 import { sysctls } from "../schema/sysctls.ts";
+import { systemdCpus } from "../schema/systemd-cpus.ts";
 import {
   planTuning as planTuningDefinition,
   type TuningOverrides,
@@ -187,6 +196,49 @@ export class ModuleParameters extends resourceClass(moduleParameters) {}
 export class IrqAffinity extends resourceClass(irqAffinity) {}
 
 /**
+ * CPUs that irqbalance moves no interrupt to: lines of our own at the end of its file, which count from its next start. Does nothing, and says so, where
+ * irqbalance is not installed. Delete takes the lines out; the file is then as it was, byte by byte.
+ *
+ * @property bannedCpus take the place of those that irqbalance keeps off by itself, isolcpus= and nohz_full=
+ * @property restart `"allow"` where a running irqbalance may be restarted; default deny, and what is configured is then `pending`
+ * @throws InputError `cpu-unknown`, HostError `irqbalance-file`, VerificationError `irqbalance-not-taken`
+ * @see https://github.com/Irqbalance/irqbalance
+ * @example
+ * const balance = new IrqBalance("dut-irqbalance", { host, bannedCpus: "2-15", restart: "allow" });
+ * export const { presence, effective } = balance;
+ */
+export class IrqBalance extends resourceClass(irqBalance) {}
+
+/**
+ * CPUs of what systemd starts: those that services begin with, and those that its slices are kept to, by drop-ins. In force at once but for services that run:
+ * they are `pending` until they start anew, and nothing is restarted. Delete removes the drop-ins and gives systemd back the CPUs that create found.
+ *
+ * @property cpuAffinity of the service manager, so of every service whose unit names none
+ * @property allowedCpus of `system`, `user` and `machine`; the last has to include the isolated CPUs, or no guest can be pinned to them
+ * @throws InputError `cpu-unknown`, `machine-slice`, HostError `systemd-missing`, `cgroups`, VerificationError `systemd-cpus-not-taken`
+ * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.resource-control.html
+ * @example
+ * const services = new SystemdCpus("dut-services", { host, cpuAffinity: "0-1", allowedCpus: { system: "0-1", machine: "0-15" } });
+ * export const runsElsewhere = services.pending;
+ */
+export class SystemdCpus extends resourceClass(systemdCpus) {}
+
+/**
+ * How the kernel's own threads are scheduled and where they run, now and at every boot by a oneshot service. Delete gives each thread, by its name, what create found, unless
+ * somebody else has changed it since.
+ *
+ * @property threads by name: `ksoftirqd` is that of every CPU, `ksoftirqd/2` that of one; `policy` and `priority` as chrt(1) has them, `cpus` as taskset(1)
+ * @throws InputError `cpu-unknown`, HostError `kernel-thread-missing`, VerificationError `kernel-threads-not-taken`
+ * @see https://man7.org/linux/man-pages/man7/sched.7.html
+ * @example
+ * const threads = new KernelThreads("dut-threads", {
+ *   host, threads: { ksoftirqd: { policy: "fifo", priority: 2 }, rcu_preempt: { cpus: "0-1" } },
+ * });
+ * export const bound = threads.unmovable;
+ */
+export class KernelThreads extends resourceClass(kernelThreads) {}
+
+/**
  * Facts of a machine as they are now, in one round trip; changes nothing.
  *
  * @example
@@ -309,7 +361,7 @@ export function inspectOutput(
     readonly tuning: pulumi.Input<InspectedTuning | TuningPlan>;
     readonly firmware?: FirmwareIntent;
   },
-  options?: pulumi.InvokeOptions,
+  options?: pulumi.InvokeOutputOptions,
 ): pulumi.Output<Inspection> {
   return pulumi.runtime.invokeOutput<Inspection>(inspectDefinition.token, args, options ?? {});
 }

@@ -7,13 +7,17 @@ import type { FunctionDefinition, ResourceDefinition } from "./definition.ts";
 import { emulatedImage, emulatedServer } from "./emulate.ts";
 import { facts, getHostFacts } from "./facts.ts";
 import { hugepages } from "./hugepages.ts";
+import { inspect } from "./inspection.ts";
 import { irqAffinity } from "./irq-affinity.ts";
+import { irqBalance } from "./irq-balance.ts";
+import { kernelThreads } from "./kernel-threads.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
 import { reboot } from "./reboot.ts";
 import { sysctls } from "./sysctls.ts";
+import { systemdCpus } from "./systemd-cpus.ts";
 import { planTuning } from "./tuning-plan.ts";
 import { workqueues } from "./workqueues.ts";
 
@@ -32,6 +36,9 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   memoryManagement,
   moduleParameters,
   irqAffinity,
+  irqBalance,
+  systemdCpus,
+  kernelThreads,
   ovsDaemon,
   ovsBridge,
   ovsPort,
@@ -42,4 +49,9 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   roundTrip,
 ];
 
-export const functionDefinitions: readonly FunctionDefinition[] = [getHostFacts, planCpus, planTuning];
+export const functionDefinitions: readonly FunctionDefinition[] = [
+  getHostFacts,
+  planCpus,
+  planTuning,
+  inspect,
+];

@@ -1,0 +1,248 @@
+import type { ObservedSystemdCpus } from "../observe/systemd-cpus.ts";
+import type { Inputs } from "../schema/definition.ts";
+import type { systemdCpus } from "../schema/systemd-cpus.ts";
+import { CpuSet } from "../units/cpuset.ts";
+import { HostError, InputError, VerificationError } from "../units/errors.ts";
+import { restorable } from "./restorable.ts";
+import type { Step } from "./step.ts";
+import { planFile } from "./tmpfiles.ts";
+
+export type SystemdCpuLists = Pick<Inputs<typeof systemdCpus>, "cpuAffinity" | "allowedCpus">;
+type Texts = Readonly<Record<string, string>>;
+
+const MANAGER = "manager";
+const SLICES = ["system", "user", "machine"] as const;
+const MANAGER_FILE = "/etc/systemd/system.conf.d/90-nfvlab-cpus.conf";
+const FIRST = "# Written by nfvlab; removed when its resource is deleted.\n";
+
+/** @throws InputError `systemd-cpus` where nothing is to be set */
+export function checkSystemdCpus({ cpuAffinity, allowedCpus }: SystemdCpuLists): void {
+  if (cpuAffinity !== undefined || allowedCpus !== undefined) return;
+  throw new InputError({
+    code: "systemd-cpus",
+    problem: "nothing is to be set",
+    expected: "cpuAffinity, allowedCpus or both",
+  });
+}
+
+/** CPU lists by what they are of, in canonical form. */
+export function listsOf({ cpuAffinity, allowedCpus = {} }: SystemdCpuLists): Map<string, string> {
+  const lists = { [MANAGER]: cpuAffinity, ...allowedCpus };
+  return new Map(
+    Object.entries(lists).flatMap(([scope, list]) => (list === undefined ? [] : [[scope, canonical(list)]])),
+  );
+}
+
+function canonical(list: string): string {
+  try {
+    return CpuSet.parse(list).format();
+  } catch {
+    return list;
+  }
+}
+
+/** The drop-ins for lists, by path. */
+export function dropIns(lists: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map(
+    [...lists].map(([scope, list]) =>
+      scope === MANAGER
+        ? [MANAGER_FILE, `${FIRST}[Manager]\nCPUAffinity=\nCPUAffinity=${list}\n`]
+        : [sliceFile(scope), `${FIRST}[Slice]\nAllowedCPUs=\nAllowedCPUs=${list}\n`],
+    ),
+  );
+}
+
+function sliceFile(slice: string): string {
+  return `/etc/systemd/system/${slice}.slice.d/90-nfvlab-cpus.conf`;
+}
+
+/** What our drop-ins ask for, by what it is of. */
+export function configuredLists({ files }: Pick<ObservedSystemdCpus, "files">): Record<string, string> {
+  return Object.fromEntries(
+    [...files].flatMap(([path, text]) => {
+      const scope = path === MANAGER_FILE ? MANAGER : /\/(\w+)\.slice\.d\//.exec(path)?.[1];
+      const list = [...text.matchAll(/^(?:CPUAffinity|AllowedCPUs)=(.+)$/gm)].at(-1)?.[1];
+      return scope === undefined || list === undefined ? [] : [[scope, canonical(list)]];
+    }),
+  );
+}
+
+/** On import: the inputs that our drop-ins mean. */
+export function listsMeant(observed: Pick<ObservedSystemdCpus, "files">): SystemdCpuLists {
+  const { [MANAGER]: cpuAffinity, ...slices } = configuredLists(observed);
+  return {
+    ...(cpuAffinity !== undefined && { cpuAffinity }),
+    ...(Object.keys(slices).length > 0 && { allowedCpus: slices }),
+  } as SystemdCpuLists;
+}
+
+/**
+ * Refuses what the machine can't do, and a machine.slice that would keep guests off the CPUs that are isolated for them.
+ *
+ * @throws HostError `systemd-missing`, `cgroups`, InputError `machine-slice`
+ */
+export function requireSystemdCpus(
+  inputs: SystemdCpuLists,
+  { systemd, unified }: ObservedSystemdCpus,
+  isolated: CpuSet,
+  host: string,
+): void {
+  if (!systemd)
+    throw new HostError({
+      code: "systemd-missing",
+      problem: `${host} is not run by systemd`,
+      observed: "no /run/systemd/system",
+      hint: "leave it out for this machine",
+    });
+  if (inputs.allowedCpus === undefined) return;
+  if (!unified)
+    throw new HostError({
+      code: "cgroups",
+      property: "allowedCpus",
+      problem: `slices on ${host} can't be kept to CPUs`,
+      observed: "control groups of version 1",
+      expected: "version 2: /sys/fs/cgroup/cgroup.controllers",
+      hint: "boot it with systemd.unified_cgroup_hierarchy=1, or leave allowedCpus out",
+    });
+  const machine = inputs.allowedCpus.machine;
+  if (machine === undefined) return;
+  const missing = isolated.minus(CpuSet.parse(machine));
+  if (missing.size > 0)
+    throw new InputError({
+      code: "machine-slice",
+      property: "allowedCpus.machine",
+      problem: `guests on ${host} could not be pinned to CPU ${missing.format()}, which is isolated for them`,
+      observed: machine,
+      expected: `a list with ${isolated.format()} in it`,
+      hint: "add the isolated CPUs: what else runs in machine.slice stays off them by isolcpus",
+    });
+}
+
+/** What brings the machine to the lists; nothing where it has them. */
+export function planSystemdCpus(
+  lists: ReadonlyMap<string, string>,
+  { files, effective }: ObservedSystemdCpus,
+): Step[] {
+  const wanted = dropIns(lists);
+  const steps = [...wanted].flatMap(([path, text]) => planFile(path, text, files.get(path)?.trimEnd()));
+  const [list, now] = [lists.get(MANAGER), effective.get(MANAGER)];
+  const isOff = [...lists].some(([scope, each]) => (effective.get(scope) ?? each) !== each);
+  if (steps.length === 0 && !isOff) return [];
+  return [...steps, reload(), ...(list === undefined || list === now ? [] : [giveManager(list, now)])];
+}
+
+function reload(): Step {
+  return { purpose: "let systemd read its configuration again", argv: ["systemctl", "daemon-reload"] };
+}
+
+/** Process 1 takes a list from its configuration, but none back when the list is gone from there. */
+function giveManager(list: string, now: string | undefined): Step {
+  return {
+    purpose: `give systemd CPU ${list}, from ${now}`,
+    argv: ["taskset", "--cpu-list", "--pid", list, "1"],
+  };
+}
+
+/** What undoes what is no longer asked for, where it is as it was written: drop-ins go, and the manager has its CPUs back. */
+export function planUndo(
+  { found, written }: { readonly found: Texts; readonly written: Texts },
+  kept: ReadonlyMap<string, string>,
+  { files, effective }: ObservedSystemdCpus,
+): { readonly steps: Step[]; readonly changedByOthers: string[] } {
+  const keeps = dropIns(kept);
+  const dropped = Object.entries(written).filter(([key]) => key.startsWith("/") && !keeps.has(key));
+  const ours = dropped.filter(([path, text]) => files.get(path) === text).map(([path]) => path);
+  const theirs = dropped.filter(([path]) => files.has(path) && !ours.includes(path)).map(([path]) => path);
+  const { target, changedByOthers } = restorable(
+    new Map(kept.has(MANAGER) ? [] : Object.entries(found)),
+    new Map(Object.entries(written)),
+    new Map([...effective].filter(([scope]) => scope === MANAGER)),
+  );
+  const list = target.get(MANAGER);
+  const steps = [
+    ...ours.map(removeDropIn),
+    ...(ours.length > 0 ? [reload()] : []),
+    ...(list === undefined ? [] : [giveManager(list, effective.get(MANAGER))]),
+  ];
+  return { steps, changedByOthers: [...theirs, ...changedByOthers.map(() => "the CPUs of process 1")] };
+}
+
+/** Its folder goes too, where nothing else is in it. */
+function removeDropIn(path: string): Step {
+  const script = 'rm -f "$1" && rmdir --ignore-fail-on-non-empty "$(dirname "$1")"';
+  return { purpose: `remove ${path}`, argv: ["sh", "-c", script, "sh", path] };
+}
+
+export function writtenLists(lists: ReadonlyMap<string, string>): Record<string, string> {
+  const manager = lists.get(MANAGER);
+  return { ...(manager !== undefined && { [MANAGER]: manager }), ...Object.fromEntries(dropIns(lists)) };
+}
+
+export function foundManager({ effective }: ObservedSystemdCpus): Record<string, string> {
+  const manager = effective.get(MANAGER);
+  return manager === undefined ? {} : { [MANAGER]: manager };
+}
+
+/** Services that run elsewhere, since they started before. */
+export function pendingServices(
+  { cpuAffinity }: SystemdCpuLists,
+  { services }: ObservedSystemdCpus,
+): string[] {
+  if (cpuAffinity === undefined) return [];
+  const wanted = CpuSet.parse(canonical(cpuAffinity));
+  return services
+    .filter(({ own, cpus }) => own === "" && !CpuSet.parse(cpus).isSubsetOf(wanted))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Services that still have what they were started with under our lists. */
+export function servicesLeftBehind(
+  { written, found }: { readonly written: Texts; readonly found: Texts },
+  { services }: ObservedSystemdCpus,
+): string[] {
+  const [was, list] = [found[MANAGER], written[MANAGER]];
+  if (was === undefined || list === undefined || was === list) return [];
+  return services
+    .filter(({ own, cpus }) => own === "" && cpus === list)
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** The lists in force, in the user's spelling where it means the same. */
+export function observedLists(inputs: SystemdCpuLists, { effective }: ObservedSystemdCpus): SystemdCpuLists {
+  const shown = (scope: string, list: string) => {
+    const now = effective.get(scope);
+    return now === undefined || canonical(now) === canonical(list) ? list : canonical(now);
+  };
+  const { cpuAffinity, allowedCpus } = inputs;
+  return {
+    ...(cpuAffinity !== undefined && { cpuAffinity: shown(MANAGER, cpuAffinity) }),
+    ...(allowedCpus !== undefined && {
+      allowedCpus: Object.fromEntries(
+        SLICES.flatMap((slice) => {
+          const list = allowedCpus[slice];
+          return list === undefined ? [] : [[slice, shown(slice, list)]];
+        }),
+      ),
+    }),
+  } as SystemdCpuLists;
+}
+
+/** @throws VerificationError `systemd-cpus-not-taken` */
+export function verifySystemdCpus(
+  lists: ReadonlyMap<string, string>,
+  { effective }: ObservedSystemdCpus,
+): void {
+  const wrong = [...lists].filter(([scope, list]) => canonical(effective.get(scope) ?? list) !== list);
+  const [first] = wrong;
+  if (first === undefined) return;
+  throw new VerificationError({
+    code: "systemd-cpus-not-taken",
+    ...(wrong.length === 1 && { property: first[0] === MANAGER ? "cpuAffinity" : `allowedCpus.${first[0]}` }),
+    problem: "systemd has read its configuration, and runs by other CPUs",
+    observed: wrong.map(([scope]) => `${scope} ${effective.get(scope)}`).join(", "),
+    expected: wrong.map(([scope, list]) => `${scope} ${list}`).join(", "),
+    hint: "another drop-in comes after ours, or `systemctl set-property` was used: systemctl cat system.slice, systemd-analyze cat-config systemd/system.conf",
+  });
+}
