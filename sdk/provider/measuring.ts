@@ -3,6 +3,8 @@ import { recordOf } from "../measure/record.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { hostFactsOf } from "../observe/host-facts.ts";
 import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
+import { ownerWords } from "../plan/owner.ts";
+import { systemdMissing } from "../plan/systemd.ts";
 import type { HostFacts } from "../schema/facts.ts";
 import type { Metric, ResultRecord } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
@@ -47,8 +49,8 @@ export async function measuring(
 }
 
 async function waitForTurn(operation: Operation, host: Host, seconds: number): Promise<void> {
-  const { tag, resourceName, project, stack, signal } = operation;
-  const turn = { holder: `${resourceName} of stack ${project}/${stack}`, tag };
+  const { tag, resourceName: resource, project, stack, signal } = operation;
+  const turn = { holder: ownerWords({ resource, project, stack }), tag };
   const begun = performance.now();
   for (;;) {
     const { code, stdout, stderr } = await host.transport.execute({ ...takeTurn(turn, seconds), signal });
@@ -76,12 +78,11 @@ async function waitForTurn(operation: Operation, host: Host, seconds: number): P
 
 function notTaken(host: Host, code: number, stderr: string): HostError {
   if (code === NO_SYSTEMD) {
-    return new HostError({
-      code: "systemd-missing",
-      problem: `${host.name} is not run by systemd, whose units keep measurements apart and end them`,
-      observed: "no /run/systemd/system",
-      hint: "measure on a machine that systemd runs",
-    });
+    return systemdMissing(
+      host.name,
+      "keep measurements apart and end them",
+      "measure on a machine that systemd runs",
+    );
   }
   return new HostError({
     code: "measurement-turn",

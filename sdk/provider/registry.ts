@@ -13,6 +13,7 @@ import { inspectHandler } from "./handlers/inspect.ts";
 import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
 import { irqBalanceHandler } from "./handlers/irq-balance.ts";
 import { kernelThreadsHandler } from "./handlers/kernel-threads.ts";
+import { getLeasesHandler, leaseHandler } from "./handlers/lease.ts";
 import { memoryManagementHandler } from "./handlers/memory-management.ts";
 import { moduleParametersHandler } from "./handlers/module-parameters.ts";
 import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
@@ -36,6 +37,7 @@ export const handlers = [
   sysctlsHandler,
   bootArgumentsHandler,
   rebootHandler,
+  leaseHandler,
   cpuFrequencyHandler,
   cpuIdleHandler,
   workqueuesHandler,
@@ -57,6 +59,7 @@ export const handlers = [
 
 export const functionHandlers = [
   getHostFactsHandler,
+  getLeasesHandler,
   planCpusHandler,
   planTuningHandler,
   inspectHandler,

@@ -16,6 +16,7 @@ import {
 import { irqAffinity } from "../schema/irq-affinity.ts";
 import { irqBalance } from "../schema/irq-balance.ts";
 import { kernelThreads } from "../schema/kernel-threads.ts";
+import { getLeases as getLeasesDefinition, type HostLeases, lease } from "../schema/lease.ts";
 import { memoryManagement } from "../schema/memory-management.ts";
 import { moduleParameters } from "../schema/module-parameters.ts";
 import { reboot } from "../schema/reboot.ts";
@@ -239,6 +240,22 @@ export class SystemdCpus extends resourceClass(systemdCpus) {}
 export class KernelThreads extends resourceClass(kernelThreads) {}
 
 /**
+ * Parts of a machine for this stack alone: CPUs, pools of huge pages, virtual functions, ways of a last-level cache. Granted on the machine under a lock, against every other
+ * lease there, whole or not at all, and renewed by a small service of our own, `nfvlab-lease-ID`, with no program running anywhere and over boots too. What is to be touched only
+ * by their owner depends on it. A lease whose service was killed is shown by refresh as `held: false`; once its term is over as well, the first stack that wants a part takes
+ * it over, with a warning that says from whom. Delete removes service and lease, and leaves alone what others have leased since.
+ *
+ * @property parts at least one; a change is granted whole, or the lease stays as it is
+ * @property term how long the lease lives without its service, 3s to 24h, default 10min
+ * @throws HostError `locked` that names all that others have, whose it is, since when and until when; `systemd-missing`, `ledger-unreadable`, InputError `cpu-unknown`
+ * @see https://man7.org/linux/man-pages/man1/flock.1.html
+ * @example
+ * const lease = new Lease("dut-lease", { host, parts: { cpus: "8-15", hugepages: [{ numaNode: 1, size: "1GiB" }] } });
+ * new Hugepages("dut-node1", { host, numaNode: 1, size: "1GiB", count: 8 }, { dependsOn: lease });
+ */
+export class Lease extends resourceClass(lease) {}
+
+/**
  * Facts of a machine as they are now, in one round trip; changes nothing.
  *
  * @example
@@ -257,6 +274,28 @@ export function getHostFactsOutput(
   options?: pulumi.InvokeOptions,
 ): pulumi.Output<HostFacts> {
   return pulumi.runtime.invokeOutput<HostFacts>(getHostFactsDefinition.token, args, options ?? {});
+}
+
+/**
+ * Who has leased what of a machine, as it is now; changes nothing. `text` is for people, a sentence a lease.
+ *
+ * @throws HostError `ledger-unreadable`
+ * @example
+ * const { text } = await getLeases({ host: { name: "here", connection: { kind: "local" } } });
+ */
+export function getLeases(
+  args: { readonly host: HostReference },
+  options?: pulumi.InvokeOptions,
+): Promise<HostLeases> {
+  return pulumi.runtime.invoke(getLeasesDefinition.token, args, options ?? {});
+}
+
+/** Like {@link getLeases}, for a machine whose connection is an output. */
+export function getLeasesOutput(
+  args: { readonly host: Wired<HostReference> },
+  options?: pulumi.InvokeOptions,
+): pulumi.Output<HostLeases> {
+  return pulumi.runtime.invokeOutput<HostLeases>(getLeasesDefinition.token, args, options ?? {});
 }
 
 /**

@@ -11,6 +11,7 @@ import { inspect } from "./inspection.ts";
 import { irqAffinity } from "./irq-affinity.ts";
 import { irqBalance } from "./irq-balance.ts";
 import { kernelThreads } from "./kernel-threads.ts";
+import { getLeases, lease } from "./lease.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
@@ -30,6 +31,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   sysctls,
   bootArguments,
   reboot,
+  lease,
   cpuFrequency,
   cpuIdle,
   workqueues,
@@ -51,6 +53,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
 
 export const functionDefinitions: readonly FunctionDefinition[] = [
   getHostFacts,
+  getLeases,
   planCpus,
   planTuning,
   inspect,

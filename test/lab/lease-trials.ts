@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Shell } from "./shell.ts";
+import { modulePath, TrialProject } from "./trial-project.ts";
+
+const program = `
+import * as pulumi from "@pulumi/pulumi";
+import { host } from ${modulePath("sdk/index.ts")};
+
+const { CONNECTION, PARTS, TERM } = process.env;
+const dut = { name: "dut", connection: pulumi.secret(JSON.parse(CONNECTION)) };
+const share = new host.Lease("share", { host: dut, parts: JSON.parse(PARTS), term: TERM });
+if (process.env.AFTER) new host.Sysctls("after", { host: dut, name: process.env.AFTER, values: { "vm.stat_interval": 7 } }, { dependsOn: share });
+export const { leases, text } = host.getLeasesOutput({ host: share.host });
+`;
+
+const TERM_S = 6;
+
+/** All of ours that a lease leaves on a machine. */
+const SNAPSHOT = `ls /var/lib/nfvlab/leases 2>/dev/null | grep -v '^lock$' || true
+ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants | grep nfvlab-lease || true
+systemctl list-units --all --plain --no-legend 'nfvlab-lease-*'`;
+
+/** Two stacks that share a machine, Ada's and Bob's. */
+export function describeLeases(machine: () => { readonly CONNECTION: string }, shell: () => Shell): void {
+  let ada: TrialProject;
+  let bob: TrialProject;
+
+  beforeAll(() => {
+    ada = new TrialProject("ada", program);
+    bob = new TrialProject("bob", program);
+  });
+  afterAll(() => {
+    ada?.remove();
+    bob?.remove();
+  });
+
+  const run = (project: TrialProject, parts: object, ...args: string[]) => {
+    const AFTER = project === ada || project === bob ? "" : "newcomer";
+    const environment = { ...machine(), PARTS: JSON.stringify(parts), TERM: `${TERM_S}s`, AFTER };
+    const { code, said } = project.pulumi(args, environment);
+    return { code, said, words: said.replaceAll(/\s+/g, " ") };
+  };
+  const up = (project: TrialProject, parts: object) => run(project, parts, "up", "--yes", "--skip-preview");
+  const refresh = (project: TrialProject, parts: object) =>
+    run(project, parts, "refresh", "--yes", "--skip-preview", "--diff");
+  const holderOf = (project: TrialProject) =>
+    /"holder": "([^"]+)"/.exec(project.pulumi(["stack", "export"]).said)?.[1] ?? "none";
+  const kill = (project: TrialProject) =>
+    shell().run(`kill -9 $(systemctl show --property=MainPID --value ${holderOf(project)})`);
+  const leases = () => shell().run("cat /var/lib/nfvlab/leases/*.json");
+
+  const adas = { cpus: "2-3", hugepages: [{ numaNode: 0, size: "2MiB" }] };
+
+  it("stand side by side where their parts are disjoint, longer than their terms", () => {
+    for (const { code, said } of [up(ada, adas), up(bob, { cpus: "1" })]) expect(code, said).toBe(0);
+    shell().run(`sleep ${TERM_S + 2}`);
+    for (const [project, parts] of [
+      [ada, adas],
+      [bob, { cpus: "1" }],
+    ] as const) {
+      const { code, said } = run(
+        project,
+        parts,
+        "up",
+        "--yes",
+        "--skip-preview",
+        "--refresh",
+        "--expect-no-changes",
+      );
+      expect(code, said).toBe(0);
+      expect(
+        shell().run(`systemctl is-active ${holderOf(project)}; systemctl is-enabled ${holderOf(project)}`),
+      ).toBe("active\nenabled");
+    }
+    const { text } = JSON.parse(ada.pulumi(["stack", "output", "--json", "--show-secrets"]).said) as {
+      text: string[];
+    };
+    expect(text.join("\n")).toMatch(
+      /^CPUs 2-3, 2MiB pages of node 0: share of stack ada\/trial \(.+@.+:.+\) since /m,
+    );
+  });
+
+  it("are refused with the owner's name where they overlap, before anything else is touched", () => {
+    const before = leases();
+    const { code, words } = up(bob, { cpus: "1,3", hugepages: [{ numaNode: 0, size: "2MiB" }] });
+    expect(code).not.toBe(0);
+    expect(words).toMatch(
+      /parts: others have leased parts of dut that this stack wants: observed CPU 3, 2MiB pages of node 0 leased to share of stack ada\/trial \(\S+@[^:]+:.+\) since \S+Z, renewed until \S+Z and again by nfvlab-lease-\w+\.service, expected parts that nobody has;/,
+    );
+    expect(leases()).toBe(before);
+
+    const newcomer = new TrialProject("cleo", program);
+    try {
+      const refused = run(newcomer, { cpus: "3" }, "up", "--yes", "--skip-preview");
+      expect(refused.code).not.toBe(0);
+      expect(refused.words).toContain("CPU 3 leased to share of stack ada/trial");
+      expect(shell().run("ls /etc/sysctl.d; cat /proc/sys/vm/stat_interval")).not.toMatch(/newcomer|^7$/m);
+      expect(run(newcomer, { cpus: "3" }, "destroy", "--yes", "--skip-preview").code).toBe(0);
+    } finally {
+      newcomer.remove();
+    }
+    expect(leases()).toBe(before);
+  });
+
+  it("grow and shrink while they stand", () => {
+    const grown = up(ada, { cpus: "0,2-3" });
+    expect(grown.code, grown.said).toBe(0);
+    expect(leases()).toContain('"parts":{"cpus":"0,2-3"}');
+    const shrunk = up(ada, adas);
+    expect(shrunk.code, shrunk.said).toBe(0);
+  });
+
+  it("whose holder was killed are shown so, and held again by up", () => {
+    kill(ada);
+    const shown = refresh(ada, adas);
+    expect(shown.said).toMatch(/~ held\s*: true => false/);
+    expect(shown.words).toMatch(
+      /warning: nfvlab-lease-\w+\.service does not run on dut, so the lease of CPUs 2-3, 2MiB pages of node 0 (ends|expired) at \S+Z; `pulumi up` renews it/,
+    );
+    const { code, said } = up(ada, adas);
+    expect(code, said).toBe(0);
+    expect(shell().run(`systemctl is-active ${holderOf(ada)}`)).toBe("active");
+  });
+
+  it("are taken over when their holder was killed and their term is over, and their owner is told who did", () => {
+    kill(ada);
+    shell().run(`sleep ${TERM_S + 1}`);
+    const taken = up(bob, { cpus: "1,3" });
+    expect(taken.code, taken.said).toBe(0);
+    expect(taken.words).toMatch(
+      /warning: took over CPU 3 from share of stack ada\/trial \(.+\): leased since \S+Z, expired at \S+Z, and nfvlab-lease-\w+\.service was not running/,
+    );
+    const bobs = /CPU 3 leased to share of stack bob\/trial \(.+\) since/;
+    const shown = refresh(ada, adas);
+    expect(shown.said).toMatch(/~ held\s*: true => false/);
+    expect(shown.words).toMatch(
+      /warning: the lease of CPUs 2-3, 2MiB pages of node 0 is gone from dut, and others came: CPU 3 leased to share of stack bob/,
+    );
+    const refused = up(ada, adas);
+    expect(refused.code).not.toBe(0);
+    expect(refused.words).toMatch(bobs);
+    const other = up(ada, { cpus: "2" });
+    expect(other.code, other.said).toBe(0);
+  });
+
+  it("go with their stacks, and leave nothing behind", () => {
+    for (const project of [ada, bob]) {
+      const { code, said } = run(project, {}, "destroy", "--yes", "--skip-preview");
+      expect(code, said).toBe(0);
+      expect(said).not.toContain("warning");
+    }
+    expect(shell().run(SNAPSHOT)).toBe("");
+  });
+}
