@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Cyclictest, RoundTrip } from "../sdk/resources/bench.ts";
+import type { CoLoad } from "../sdk/schema/benchmarks.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
 import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
@@ -19,10 +20,14 @@ export interface CyclictestBenchmarkArgs {
   readonly duration?: Duration;
   /** 1 to 1000, default 3; a confidence interval needs 6. */
   readonly repetitions?: number;
+  /** Load on other CPUs of the host meanwhile. Default none. */
+  readonly coLoad?: CoLoad;
   /** Waits for these before it measures. */
   readonly after?: readonly pulumi.Resource[];
   /** Measures again when one of these changes; the host's bootId always counts. */
   readonly rerunOn?: readonly pulumi.Input<unknown>[];
+  /** The host before something is changed on it: not measured again after a boot, which may have brought the change. Default false. */
+  readonly once?: boolean;
 }
 
 /** A record in short: what a reader asks first. */
@@ -33,6 +38,10 @@ export interface BenchmarkResults {
   readonly functional: boolean;
   /** A sentence for each thing that does; empty where valid. */
   readonly invalidReasons: readonly string[];
+  /** Hash of what was in force: results are comparable where it is the same. */
+  readonly inForce: string;
+  /** What ran beside it, and the least busy share of the CPUs that carried it; absent where nothing did. */
+  readonly coLoad?: { readonly kind: string; readonly cpus: string; readonly leastBusyShare: number };
   /** By the metric's name; a percentile that too few samples support is left out. */
   readonly metrics: Readonly<Record<string, MetricResults>>;
 }
@@ -82,7 +91,8 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
           name,
           subject,
           ...timing(args),
-          triggers: [host.bootId, ...(args.rerunOn ?? [])],
+          ...(args.coLoad !== undefined && { coLoad: args.coLoad }),
+          triggers: [...(args.once === true ? [] : [host.bootId]), ...(args.rerunOn ?? [])],
         },
         {
           dependsOn: [
@@ -185,11 +195,20 @@ function measured(record: pulumi.Output<ResultRecord>): Measured {
   return { record, results: results as pulumi.Output<BenchmarkResults> };
 }
 
-function inShort({ valid, functional, invalidReasons, metrics }: ResultRecord): BenchmarkResults {
+function inShort(record: ResultRecord): BenchmarkResults {
+  const { valid, functional, invalidReasons, metrics, fingerprint, coLoad } = record;
   return {
     valid,
     functional,
     invalidReasons,
+    inForce: fingerprint.hash,
+    ...(coLoad !== undefined && {
+      coLoad: {
+        kind: coLoad.kind,
+        cpus: coLoad.cpus,
+        leastBusyShare: Math.min(...Object.values(coLoad.busy)),
+      },
+    }),
     metrics: Object.fromEntries(
       metrics.map(({ name, unit, samples, percentiles, max }) => [
         name,

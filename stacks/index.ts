@@ -4,6 +4,8 @@ import { InputError } from "../sdk/units/errors.ts";
 /** One program an experiment. `pulumi config set experiment NAME` chooses; without it the embedded testbed stands up. */
 const experiments = {
   embedded: () => import("./embedded.ts"),
+  inspect: () => import("./inspect.ts"),
+  "interrupt-latency": () => import("./interrupt-latency.ts"),
 } as const satisfies Record<string, () => Promise<object>>;
 
 const wanted = new pulumi.Config().get("experiment") ?? "embedded";

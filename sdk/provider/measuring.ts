@@ -6,13 +6,15 @@ import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-tur
 import { ownerWords } from "../plan/owner.ts";
 import { systemdMissing } from "../plan/systemd.ts";
 import type { HostFacts } from "../schema/facts.ts";
-import type { Metric, ResultRecord } from "../schema/record.ts";
+import type { Metric, RecordedCoLoad, ResultRecord } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 
 export interface Measured {
   readonly metrics: readonly Metric[];
   readonly tool: { readonly command: readonly string[]; readonly version: string };
+  /** What ran beside it. */
+  readonly coLoad?: RecordedCoLoad;
 }
 
 /** How long a measurement waits for its turn, and how much longer than planned one may keep it, s. */
@@ -101,13 +103,14 @@ async function record(
   const hostFacts = hostFactsOf(before);
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { metrics, tool } = await measure();
+  const { metrics, tool, coLoad } = await measure();
   const durationMs = Math.round(performance.now() - begun);
   const after = await host.observeNow(fingerprintProbes);
   return recordOf({
     ...subject,
     metrics,
     tool,
+    coLoad,
     before: fingerprintOf(before),
     after: fingerprintOf(after),
     startedAt,

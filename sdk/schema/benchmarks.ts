@@ -14,6 +14,27 @@ export const BenchmarkSubject = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** Load on other CPUs of the machine while something is measured, by stress-ng. */
+export const CoLoad = z.strictObject({
+  kind: z.enum(["cpu", "memory", "stream", "cache", "io"]).meta({
+    description:
+      "`cpu`: all methods of its CPU stressor. `memory`: pages are written and checked again and again. `stream`: the memory's bandwidth. `cache`: lines of the last-level cache. " +
+      "`io`: a file of 64 MiB for each CPU, under /var/tmp, is written over again, and removed with the load.",
+  }),
+  cpus: cpuList(
+    "CPUs of the machine that carry the load, one instance pinned to each: more on one CPU would only wait for each other.",
+  ),
+  memoryPercent: wholeNumber(
+    "Of `memory`: share in percent of the node's free memory that its instances take together. Default 50.",
+    { min: 1, max: 80 },
+  ).optional(),
+  overlap: z.enum(["allow", "deny"]).optional().meta({
+    description:
+      "Whether the load may lie on measured CPUs, or on other threads of their cores. Default deny: both are refused.",
+  }),
+});
+export type CoLoad = z.infer<typeof CoLoad>;
+
 const repetitions = wholeNumber(
   "How often the measurement is repeated. Default 3; an interval needs 6.",
   { min: 1, max: 1000 },
@@ -44,6 +65,12 @@ export const cyclictest = defineResource({
       change: "recreate",
     }).optional(),
     repetitions,
+    coLoad: CoLoad.optional().meta({
+      description:
+        "Load beside the measurement: started and seen in /proc/stat before it, stopped after it, and gone by itself where the engine is lost. How busy it kept its CPUs is in the record; " +
+        "a record whose load was not there is not valid. Default none.",
+      change: "recreate",
+    }),
     triggers,
   }),
   outputs: z.object({ record: ResultRecord }),

@@ -80,6 +80,26 @@ export const Fingerprint = z.object({
 });
 export type Fingerprint = z.infer<typeof Fingerprint>;
 
+/** Load that ran on other CPUs while it was measured. */
+export const RecordedCoLoad = z.object({
+  kind: z.string().meta({ description: "What the load was of: cpu, memory, io." }),
+  cpus: z.string().meta({ description: "CPUs that carried it, one instance each." }),
+  busy: z.record(z.string(), z.number()).meta({
+    description: "Share of the time that each of them was busy, by CPU, as /proc/stat counted it.",
+  }),
+  leastBusy: z
+    .number()
+    .meta({ description: "Share below which the load was not there; 0 of input and output, which waits." }),
+  ended: z.string().meta({ description: "CPUs whose load ended before the measurement did; empty of most." }),
+  operations: z
+    .number()
+    .nullable()
+    .meta({ description: "Operations of all instances as stress-ng counts them; null where it told none." }),
+  command: z.array(z.string()).meta({ description: "Of the first instance." }),
+  version: z.string(),
+});
+export type RecordedCoLoad = z.infer<typeof RecordedCoLoad>;
+
 export const RecordVersion = "nfvlab/record/1" as const;
 
 /** The record of one measurement: what was measured, on what, by what, and whether it is valid. */
@@ -90,6 +110,7 @@ export const ResultRecord = z.object({
   metrics: z.array(Metric).min(1),
   fingerprint: Fingerprint,
   tool: z.object({ command: z.array(z.string()), version: z.string() }),
+  coLoad: RecordedCoLoad.optional().meta({ description: "Absent where nothing was to run beside it." }),
   startedAt: z.string().meta({ description: "UTC, ISO 8601." }),
   durationMs: z.number(),
   functional: z

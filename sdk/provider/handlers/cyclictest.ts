@@ -1,5 +1,6 @@
 import { metricOf } from "../../measure/metric.ts";
 import { type CyclictestRun, parseCyclictest } from "../../observe/cyclictest.ts";
+import type { ObservedDomain } from "../../observe/domains.ts";
 import {
   type CyclictestPlan,
   cyclictestSeconds,
@@ -8,6 +9,7 @@ import {
   stopUnit,
   unitOf,
 } from "../../plan/benchmarks.ts";
+import { planCoLoad } from "../../plan/co-load.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { cyclictest } from "../../schema/benchmarks.ts";
 import type { Inputs } from "../../schema/definition.ts";
@@ -17,7 +19,8 @@ import { formatNanoseconds } from "../../units/duration.ts";
 import { HostError } from "../../units/errors.ts";
 import { runInGuest } from "../guest-agent.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
-import { measuring } from "../measuring.ts";
+import { coLoadProbes, loaded } from "../loading.ts";
+import { type Measured, measuring } from "../measuring.ts";
 
 /** Beyond the run itself: start, locking memory, writing the report, s. */
 const SLACK_S = 60;
@@ -30,19 +33,30 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
-    const { subject } = inputs;
+    const { subject, coLoad } = inputs;
     const where = subject.kind === "host" ? host.name : `guest ${subject.domain}`;
+    const seconds = cyclictestSeconds(inputs) + SLACK_S;
+    const beside = coLoad === undefined ? "" : `, ${coLoad.kind} load on CPU ${coLoad.cpus}`;
+    const asked = coLoad && (await host.observeNow(coLoadProbes));
     const record = await measuring(
       operation,
       host,
-      {
-        kind: "cyclictest",
-        subject: `${where}, CPUs ${subject.cpus}`,
-        seconds: cyclictestSeconds(inputs) + SLACK_S,
-      },
+      { kind: "cyclictest", subject: `${where}, CPUs ${subject.cpus}${beside}`, seconds },
       (facts) => {
         const plan = planCyclictest(inputs, housekeepingFor(inputs, facts));
-        return async () => {
+        const load =
+          coLoad &&
+          asked &&
+          planCoLoad(
+            coLoad,
+            { name: host.name, facts, ...asked },
+            {
+              unit: unitOf(operation.tag, inputs.name),
+              measured: measuredCpus(inputs, asked.domains),
+              seconds: seconds + plan.repetitions * SLACK_S,
+            },
+          );
+        const measure = async (): Promise<Measured> => {
           const runs: CyclictestRun[] = [];
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
             const slowest = Math.max(0, ...runs.flatMap(({ threads }) => threads.map(({ maxNs }) => maxNs)));
@@ -64,6 +78,11 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
             tool: { command: plan.argv.slice(4), version: `cyclictest ${runs[0]?.version}` },
           };
         };
+        if (load === undefined) return measure;
+        return async () => {
+          const { result, coLoad: seen } = await loaded(operation, host, load, measure);
+          return { ...result, coLoad: seen };
+        };
       },
     );
     return { record };
@@ -74,6 +93,14 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
   update: async (_, __, prior) => ({ record: prior.record }),
   delete: async () => undefined,
 };
+
+/** CPUs of the machine that the measured threads run on. */
+function measuredCpus({ subject }: Inputs<typeof cyclictest>, guests: readonly ObservedDomain[]): CpuSet {
+  const cpus = CpuSet.parse(subject.cpus);
+  if (subject.kind === "host") return cpus;
+  const pins = guests.find(({ name }) => name === subject.domain)?.vcpuPins ?? [];
+  return CpuSet.of([...cpus].flatMap((vcpu) => [...CpuSet.parse(pins[vcpu] ?? "")]));
+}
 
 function housekeepingFor({ subject, host }: Inputs<typeof cyclictest>, facts: HostFacts): CpuSet {
   const cpus = CpuSet.parse(subject.cpus);
