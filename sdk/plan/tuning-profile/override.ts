@@ -72,7 +72,7 @@ export function override(
   if (problems.length > 0) {
     throw new InputError({
       code: "tuning-override",
-      property: "changes",
+      property: "overrides",
       problem: `the profile ${profile.name} cannot be changed so${problems.map((problem) => `\n  - ${problem}`).join("")}`,
       observed: `${problems.length} of ${wanted.length + unknownSections(changes).length} changes`,
       expected: "settings of the profile by section and name",
@@ -144,6 +144,7 @@ function issueOf(section: Section, key: string, value: unknown): string | undefi
         schemaIssue(sysctls.inputs.shape.values.safeParse({ [key]: value })) ?? refusal(key, value as string)
       );
     case "memory":
+      if (key === "ksm") return booleanIssue(value);
       return schemaIssue(
         memoryManagement.inputs.shape[key as keyof TuningSettings["memory"]].safeParse(value),
       );
@@ -154,9 +155,7 @@ function issueOf(section: Section, key: string, value: unknown): string | undefi
       return schemaIssue(cpuList("").safeParse(value));
     case "kernel":
       if (key === "workqueueCpus") return schemaIssue(cpuList("").safeParse(value));
-      return typeof value === "boolean"
-        ? undefined
-        : `observed ${JSON.stringify(value)}, expected true or false`;
+      return booleanIssue(value);
     case "kernelThreads":
       return isScheduling(value)
         ? undefined
@@ -170,6 +169,8 @@ function issueOf(section: Section, key: string, value: unknown): string | undefi
 
 function processorIssue(key: keyof TuningSettings["processor"], value: unknown): string | undefined {
   switch (key) {
+    case "turbo":
+      return booleanIssue(value);
     case "resumeLatency":
       return schemaIssue(cpuIdle.inputs.shape.resumeLatency.safeParse(value));
     case "minimumPerformance":
@@ -182,6 +183,10 @@ function processorIssue(key: keyof TuningSettings["processor"], value: unknown):
     default:
       return schemaIssue(cpuFrequency.inputs.shape[key].safeParse(value));
   }
+}
+
+function booleanIssue(value: unknown): string | undefined {
+  return typeof value === "boolean" ? undefined : `observed ${JSON.stringify(value)}, expected true or false`;
 }
 
 function isIdleBound(value: unknown): value is IdleBound {

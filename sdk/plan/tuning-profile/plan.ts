@@ -261,7 +261,7 @@ function refuse(found: readonly InputError[]): void {
   if (found.length === 1) throw first;
   throw new InputError({
     code: "tuning-plan",
-    problem: `no machine can be tuned so${found.map(({ message }) => `\n  - ${message.replaceAll("\n", "\n  ")}`).join("")}`,
+    problem: `no machine can be tuned like this${found.map(({ message }) => `\n  - ${message.replaceAll("\n", "\n  ")}`).join("")}`,
     cause: new AggregateError(found),
   });
 }
