@@ -12,14 +12,15 @@ export interface ObservedVersions {
   readonly rtTests?: string;
 }
 
-// Daemons live in sbin, which is not on everybody's path. Only their programs are asked, so none needs to run.
+// Daemons live in sbin, which is not on everybody's path. Only their programs are asked, so none needs to run. tuned-adm would take as long as all
+// others together to start, so its version is read.
 const SCRIPT = `PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 grep -m1 '^model name' /proc/cpuinfo || lscpu | grep -m1 '^Model name'
 grep -m1 '^microcode' /proc/cpuinfo
 ovs-vswitchd --version
 for qemu in qemu-system-x86_64 qemu-system-aarch64 /usr/libexec/qemu-kvm; do $qemu --version && break; done
 libvirtd --version || virtqemud --version
-tuned-adm --version
+cat /usr/lib/python3*/dist-packages/tuned/version.py /usr/lib/python3*/site-packages/tuned/version.py
 cyclictest --help | head -n 1`;
 
 /** Versions of what a testbed is made of, each from the program itself; what is absent is left out. */
@@ -38,7 +39,7 @@ export const softwareVersions: Probe<ObservedVersions> = {
       ...find("dpdk", /^DPDK (\S+)/m),
       ...find("qemu", /^QEMU emulator version ([^\s(]+)/m),
       ...find("libvirt", /\(libvirt\) (\S+)/),
-      ...find("tuned", /^tuned-adm (\S+)/m),
+      ...tunedIn(answer.stdout),
       ...find("rtTests", /^cyclictest V (\S+)/m),
     };
     if (Object.keys(versions).length === 0)
@@ -46,3 +47,10 @@ export const softwareVersions: Probe<ObservedVersions> = {
     return { cpuModel: "", ...versions };
   },
 };
+
+function tunedIn(text: string): { readonly tuned?: string } {
+  const parts = ["MAJOR", "MINOR", "PATCH"].map(
+    (part) => new RegExp(`^TUNED_VERSION_${part} = (\\d+)\\s*$`, "m").exec(text)?.[1],
+  );
+  return parts.some((part) => part === undefined) ? {} : { tuned: parts.join(".") };
+}

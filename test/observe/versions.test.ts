@@ -23,7 +23,7 @@ describe("one program alone", () => {
     ["QEMU emulator version 6.2.0 (qemu-kvm-6.2.0-22.el9)", { qemu: "6.2.0" }], // RHEL 9
     ["QEMU emulator version 2.12.0(qemu-kvm-ev-2.12.0-44)", { qemu: "2.12.0" }], // CentOS 7, no blank
     ["virtqemud (libvirt) 9.0.0", { libvirt: "9.0.0" }], // libvirt of modular daemons
-    ["tuned-adm 2.20.0", { tuned: "2.20.0" }], // Debian 12
+    ["TUNED_VERSION_MAJOR = 2\nTUNED_VERSION_MINOR = 20\nTUNED_VERSION_PATCH = 0", { tuned: "2.20.0" }], // Debian 12, tuned/version.py
     ["cyclictest V 2.40", { rtTests: "2.40" }], // Debian 12, rt-tests 2.4
     ["Model name:                         Neoverse-N1", { cpuModel: "Neoverse-N1" }], // lscpu where /proc/cpuinfo has no name
   ])("%s", (text, expected) => {
