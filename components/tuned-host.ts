@@ -1,21 +1,37 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type BootArguments, Facts, Hugepages, type Reboot, type Sysctls } from "../sdk/resources/host.ts";
+import {
+  type BootArguments,
+  Facts,
+  Hugepages,
+  Lease,
+  type Reboot,
+  type Sysctls,
+} from "../sdk/resources/host.ts";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Connection, HostReference } from "../sdk/schema/connection.ts";
 import type { HostFacts } from "../sdk/schema/facts.ts";
 import { CpuSet } from "../sdk/units/cpuset.ts";
+import type { Duration } from "../sdk/units/duration.ts";
 import type { EmulatedServer } from "./emulated-server.ts";
 import { checkTuning, type HostCpus, type HostTuningArgs, tuneBoot, tuneRunning } from "./host-tuning.ts";
 import { InputCheck } from "./input-check.ts";
-import { LabComponent } from "./lab-component.ts";
+import { LabComponent, type Scope } from "./lab-component.ts";
 
 export interface TunedHostArgs extends HostTuningArgs {
   /** How to reach it, or the emulated server that it is. */
   readonly connection: Wired<Connection> | EmulatedServer;
+  /** Leases its isolated CPUs and its pools of huge pages, so that no other stack gets them; everything on the machine waits for that. Default false. */
+  readonly lease?: boolean | HostLease;
+}
+
+export interface HostLease {
+  /** How long the lease lives where its holder on the machine has ended, 3s to 24h. Default 10min. */
+  readonly term?: Duration;
 }
 
 interface Built {
   readonly reference: pulumi.Output<HostReference>;
+  readonly lease: Lease | undefined;
   readonly cpus: HostCpus;
   readonly bootId: pulumi.Output<string>;
   readonly facts: Facts;
@@ -31,16 +47,18 @@ interface Built {
  * to it. Boot arguments come first, then the reboot where one is allowed, then what a boot would undo, and whatever uses or measures the machine after all of it.
  *
  * @property cpus `housekeeping` and `isolated` lists, disjoint, or a plan of `planCpus`; policies hold every other role against them
- * @property tuning a plan of `planTuning`: boot arguments, kernel parameters, frequencies, idle states, memory, interrupts, deferred work, KVM; delete puts back
+ * @property tuning a plan of `planTuning`: boot arguments, kernel parameters, frequencies, idle states, memory, interrupts, deferred work, services, KVM; delete puts back
  *   what was there
  * @property reboot `{ allow: true }` where boot arguments may reboot the machine, at delete too
  * @property hugepages pools, each on one node
  * @property sysctls kernel parameters; delete puts back what was there
+ * @property lease whether isolated CPUs and pools are leased for this stack alone, before anything else is done there
  * @example
  * const dut = new TunedHost("dut", {
  *   connection: { kind: "ssh", host: "10.0.0.7", hostKey: "ssh-ed25519 AAAA…", agentSocketPath: process.env.SSH_AUTH_SOCK ?? "" },
  *   cpus: { housekeeping: "0-1", isolated: "2-15" },
  *   hugepages: [{ size: "1GiB", count: 16, numaNode: 0 }],
+ *   lease: true,
  * });
  * @example
  * const hostKey = "ssh-ed25519 AAAA…";
@@ -52,6 +70,7 @@ interface Built {
 export class TunedHost extends LabComponent<Built> {
   /** The machine as resources refer to it. */
   declare readonly reference: pulumi.Output<HostReference>;
+  declare readonly lease: Lease | undefined;
   declare readonly cpus: HostCpus;
   /** Changes with every boot; what must be measured again after one takes it as a trigger. */
   declare readonly bootId: pulumi.Output<string>;
@@ -70,15 +89,19 @@ export class TunedHost extends LabComponent<Built> {
     const { housekeeping, isolated } = args.cpus;
     const optionsHere = emulated === undefined ? options : { deletedWith: emulated.server, ...options };
     super("TunedHost", name, optionsHere, (scope) => {
-      const reference = guarded(pulumi.output({ name, connection }) as pulumi.Output<HostReference>);
-      const { bootArguments, modules, reboot } = tuneBoot(scope, reference, name, args.tuning, args.reboot);
+      const machine = guarded(pulumi.output({ name, connection }) as pulumi.Output<HostReference>);
+      const lease = leaseFor(scope, machine, args);
+      // Whatever refers to the machine waits for the lease, and knows the machine in preview all the same.
+      const reference =
+        lease === undefined ? machine : pulumi.all([machine, lease.urn]).apply(([known]) => known);
+      const { bootArguments, files, reboot } = tuneBoot(scope, reference, name, args.tuning, args.reboot);
       // Facts are those of the boot that is measured, and a boot takes pools away: both follow it.
       const boots = reboot === undefined ? {} : { triggers: [reboot.bootId] };
       const facts = scope.child(
         Facts,
         "facts",
         { host: reference, ...boots },
-        { dependsOn: [bootArguments, ...modules, reboot].filter((each) => each !== undefined) },
+        { dependsOn: [bootArguments, ...files, reboot].filter((each) => each !== undefined) },
       );
       const pools = (args.hugepages ?? []).map((pool) =>
         scope.child(
@@ -96,8 +119,17 @@ export class TunedHost extends LabComponent<Built> {
           (identity: HostFacts["identity"] | undefined) => identity?.bootId,
         ) as pulumi.Output<string>);
       return {
-        ...{ reference, cpus: { housekeeping, isolated }, bootId, facts, pools, bootArguments, reboot },
-        ...{ sysctls: running.sysctls, knobs: [...modules, ...running.knobs] },
+        ...{
+          reference,
+          lease,
+          cpus: { housekeeping, isolated },
+          bootId,
+          facts,
+          pools,
+          bootArguments,
+          reboot,
+        },
+        ...{ sysctls: running.sysctls, knobs: [...files, ...running.knobs] },
       };
     });
   }
@@ -123,8 +155,25 @@ function hasCredential(connection: Connection | undefined): boolean {
   );
 }
 
+/** What nobody else is to use: CPUs that are isolated, and the pools. */
+function leaseFor(
+  scope: Scope,
+  host: pulumi.Output<HostReference>,
+  { lease, cpus, hugepages = [] }: TunedHostArgs,
+): Lease | undefined {
+  if (lease === undefined || lease === false) return undefined;
+  const { isolated } = cpus;
+  const parts = {
+    ...(CpuSet.parse(isolated).size > 0 && { cpus: isolated }),
+    ...(hugepages.length > 0 && {
+      hugepages: hugepages.map(({ numaNode, size }) => ({ numaNode, size })),
+    }),
+  };
+  return scope.child(Lease, "lease", { host, parts, ...(lease !== true && lease) });
+}
+
 function checkInputs(name: string, args: TunedHostArgs): void {
-  const { cpus, hugepages = [] } = args;
+  const { cpus, hugepages = [], lease = false } = args;
   const check = new InputCheck("TunedHost", name);
   const housekeeping = check.someCpus("cpus.housekeeping", cpus.housekeeping);
   const isolated = check.cpus("cpus.isolated", cpus.isolated);
@@ -159,6 +208,15 @@ function checkInputs(name: string, args: TunedHostArgs): void {
       hint: "add up their counts",
     });
   });
+  if (lease !== false && isolated?.size === 0 && hugepages.length === 0) {
+    check.wrong({
+      code: "lease-of-nothing",
+      property: "lease",
+      problem: "the host has nothing that one stack alone would use",
+      observed: "no isolated CPU, no huge pages",
+      hint: "leave lease out",
+    });
+  }
   checkTuning(check, args);
   check.done();
 }

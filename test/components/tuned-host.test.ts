@@ -58,7 +58,47 @@ describe("TunedHost", () => {
       cpus: { housekeeping: "0-1", isolated: "2-7" },
       bootId: "boot-1",
       pools: [{ resource: "dut-hugepages-node1-2MiB" }],
+      knobs: [],
     });
+  });
+
+  it("leases what it has for itself before anything refers to the machine", async () => {
+    const parts = { cpus: "2-7", hugepages: [{ numaNode: 1, size: "2MiB" }] };
+    for (const preview of [false, true]) {
+      const registered = await register(
+        () => {
+          const dut = aHost({ lease: true, sysctls: { "kernel.numa_balancing": 0 } });
+          new CyclictestBenchmark("timers", { on: dut });
+        },
+        { answers, preview },
+      );
+      expect(named(registered, "dut-lease")).toMatchObject({ inputs: { host, parts }, waitsFor: [] });
+      const others = registered.filter(
+        ({ name, types }) => name !== "dut-lease" && !types.at(-1)?.includes(":components:"),
+      );
+      expect(others.map(({ name }) => name)).toContain("timers-run");
+      for (const { inputs, waitsFor } of others) {
+        expect(waitsFor).toContain("dut-lease");
+        expect(inputs["host"]).toEqual(host);
+      }
+    }
+  });
+
+  it("leases for as long as it is told, with a connection that stays a secret", async () => {
+    const registered = await register(() => aHost({ lease: { term: "1h" }, connection: withKey }), {
+      answers,
+    });
+    expect(named(registered, "dut-lease").inputs).toMatchObject({ term: "1h" });
+    expect(named(registered, "dut-facts").inputs).toEqual({
+      host: secret({ name: "dut", connection: withKey }),
+    });
+  });
+
+  it("has nothing to lease where nothing is its own", async () => {
+    const nothing = { cpus: { housekeeping: "0-7", isolated: "" }, hugepages: [] };
+    const text = await evaluated(() => thrown(() => aHost({ ...nothing, lease: true })));
+    await expect(text).toMatchFileSnapshot(golden("tuned-host-lease"));
+    expect(await register(() => aHost({ ...nothing, lease: false }), { answers })).toHaveLength(2);
   });
 
   it("knows its CPUs already in a preview, where the machine is not there yet", async () => {
