@@ -93,14 +93,12 @@ export function planCoLoad(load: CoLoad, machine: LoadedMachine, measurement: Lo
 const RUNNING = 'for unit; do systemctl is-active --quiet "$unit" && echo "$unit"; done; true';
 
 // The metrics come by the journal, which has them after the unit is gone.
-const STOP = `matches=
-for unit; do
-  id=$(systemctl show --property=InvocationID --value "$unit")
-  [ -z "$id" ] || matches="$matches _SYSTEMD_INVOCATION_ID=$id"
-done
+const STOP = `ids=
+for unit; do ids="$ids $(systemctl show --property=InvocationID --value "$unit")"; done
 systemctl stop "$@" 2>/dev/null
 systemctl reset-failed "$@" 2>/dev/null
-[ -z "$matches" ] || { journalctl --sync; journalctl --quiet --no-pager --output=cat $matches; } 2>/dev/null
+[ -z "$(echo $ids)" ] || journalctl --sync 2>/dev/null
+for id in $ids; do journalctl --quiet --no-pager --output=cat "_SYSTEMD_INVOCATION_ID=$id" 2>/dev/null; done
 true`;
 
 function instance(
