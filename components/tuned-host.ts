@@ -20,7 +20,10 @@ import { LabComponent, type Scope } from "./lab-component.ts";
 export interface TunedHostArgs extends HostTuningArgs {
   /** How to reach it, or the emulated server that it is. */
   readonly connection: Wired<Connection> | EmulatedServer;
-  /** Leases its isolated CPUs and its pools of huge pages, so that no other stack gets them; everything on the machine waits for that. Default false. */
+  /**
+   * Whether its isolated CPUs and its pools of huge pages are leased, so that no other stack gets them; everything on the machine waits for that. Default true, but
+   * false for an emulated server, which is this stack's alone.
+   */
   readonly lease?: boolean | HostLease;
 }
 
@@ -52,13 +55,12 @@ interface Built {
  * @property reboot `{ allow: true }` where boot arguments may reboot the machine, at delete too
  * @property hugepages pools, each on one node
  * @property sysctls kernel parameters; delete puts back what was there
- * @property lease whether isolated CPUs and pools are leased for this stack alone, before anything else is done there
+ * @property lease whether isolated CPUs and pools are leased for this stack alone, before anything else is done there; false for what is shared by agreement
  * @example
  * const dut = new TunedHost("dut", {
  *   connection: { kind: "ssh", host: "10.0.0.7", hostKey: "ssh-ed25519 AAAA…", agentSocketPath: process.env.SSH_AUTH_SOCK ?? "" },
  *   cpus: { housekeeping: "0-1", isolated: "2-15" },
  *   hugepages: [{ size: "1GiB", count: 16, numaNode: 0 }],
- *   lease: true,
  * });
  * @example
  * const hostKey = "ssh-ed25519 AAAA…";
@@ -90,7 +92,7 @@ export class TunedHost extends LabComponent<Built> {
     const optionsHere = emulated === undefined ? options : { deletedWith: emulated.server, ...options };
     super("TunedHost", name, optionsHere, (scope) => {
       const machine = guarded(pulumi.output({ name, connection }) as pulumi.Output<HostReference>);
-      const lease = leaseFor(scope, machine, args);
+      const lease = leaseFor(scope, machine, args, args.lease ?? emulated === undefined);
       // Whatever refers to the machine waits for the lease, and knows the machine in preview all the same.
       const reference =
         lease === undefined ? machine : pulumi.all([machine, lease.urn]).apply(([known]) => known);
@@ -159,9 +161,10 @@ function hasCredential(connection: Connection | undefined): boolean {
 function leaseFor(
   scope: Scope,
   host: pulumi.Output<HostReference>,
-  { lease, cpus, hugepages = [] }: TunedHostArgs,
+  { cpus, hugepages = [] }: TunedHostArgs,
+  lease: boolean | HostLease,
 ): Lease | undefined {
-  if (lease === undefined || lease === false) return undefined;
+  if (lease === false) return undefined;
   const { isolated } = cpus;
   const parts = {
     ...(CpuSet.parse(isolated).size > 0 && { cpus: isolated }),
@@ -169,6 +172,7 @@ function leaseFor(
       hugepages: hugepages.map(({ numaNode, size }) => ({ numaNode, size })),
     }),
   };
+  if (Object.keys(parts).length === 0) return undefined;
   return scope.child(Lease, "lease", { host, parts, ...(lease !== true && lease) });
 }
 

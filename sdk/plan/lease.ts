@@ -47,7 +47,7 @@ export function leaseId(urn: string, origin: string): string {
 
 type Recorded = ObservedLease & { readonly record: LeaseRecord };
 
-/** Somebody else's lease, and what of a claim it holds. */
+/** Another stack's lease, and what of a claim it holds. */
 export interface Overlap {
   readonly lease: Recorded;
   readonly parts: LeaseParts;
@@ -59,16 +59,24 @@ export interface Judgement {
   readonly stale: readonly Overlap[];
 }
 
-/** What stands against a claim. Two leases that were ever granted share nothing, so a claim against which nothing stands keeps that so. */
-export function judge({ id, parts }: Pick<Claim, "id" | "parts">, ledger: Ledger): Judgement {
+/**
+ * What stands against a claim. Leases of two stacks share nothing, and a claim against which nothing stands keeps that so; what the resources of one stack share among
+ * them is that stack's own affair.
+ */
+export function judge({ id, owner, parts }: Omit<Claim, "term">, ledger: Ledger): Judgement {
   const overlaps = recordedLeases(ledger).flatMap((lease) => {
-    const shared = lease.id === id ? undefined : sharedParts(parts, lease.record.parts);
+    const isOwn = lease.id === id || isSameStack(lease.record.owner, owner);
+    const shared = isOwn ? undefined : sharedParts(parts, lease.record.parts);
     return shared === undefined ? [] : [{ lease, parts: shared }];
   });
   return {
     standing: overlaps.filter((overlap) => !isStale(overlap.lease, ledger)),
     stale: overlaps.filter((overlap) => isStale(overlap.lease, ledger)),
   };
+}
+
+function isSameStack(a: LeaseOwner, b: LeaseOwner): boolean {
+  return a.project === b.project && a.stack === b.stack && a.origin === b.origin;
 }
 
 export function recordedLeases({ leases }: Ledger): Recorded[] {
@@ -160,11 +168,11 @@ export interface Seen {
   readonly complaint?: string;
 }
 
-export function seenLease(state: State<typeof lease>, ledger: Ledger, host: string): Seen {
+export function seenLease(state: State<typeof lease>, owner: LeaseOwner, ledger: Ledger, host: string): Seen {
   const { lease: id, parts, term, since } = state;
   const found = recordedLeases(ledger).find((lease) => lease.id === id);
   if (found === undefined) {
-    const { standing, stale } = judge({ id, parts }, ledger);
+    const { standing, stale } = judge({ id, owner, parts }, ledger);
     const others = [...standing, ...stale].map((overlap) => overlapWords(overlap, ledger));
     const complaint =
       others.length > 0
@@ -191,8 +199,12 @@ export function seenLease(state: State<typeof lease>, ledger: Ledger, host: stri
 }
 
 /** At delete: who has had the parts since, where ours was not there any more. */
-export function takenSince({ lease: id, parts }: State<typeof lease>, ledger: Ledger): readonly string[] {
+export function takenSince(
+  { lease: id, parts }: State<typeof lease>,
+  owner: LeaseOwner,
+  ledger: Ledger,
+): readonly string[] {
   if (ledger.leases.some((lease) => lease.id === id)) return [];
-  const { standing, stale } = judge({ id, parts }, ledger);
+  const { standing, stale } = judge({ id, owner, parts }, ledger);
   return [...standing, ...stale].map((overlap) => overlapWords(overlap, ledger));
 }

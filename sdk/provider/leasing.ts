@@ -29,7 +29,11 @@ export async function grant(host: Host, claim: Claim, signal: AbortSignal): Prom
   for (let round = 1; ; round += 1) {
     const { ledger, topology } = await host.observeNow({ ledger: leaseLedger, topology: cpuTopology });
     if (!ledger.systemd)
-      throw systemdMissing(host.name, "keep a lease alive", "lease parts of a machine that systemd runs");
+      throw systemdMissing(
+        host.name,
+        "keep a lease alive",
+        "lease parts of a machine that systemd runs, or go without: lease: false",
+      );
     requireOnline({ "parts.cpus": claim.parts.cpus }, topology.online, host.name);
     requireReadable(ledger, host.name);
     const judgement = judge(claim, ledger);

@@ -22,6 +22,7 @@ export const aHost = (args: Partial<TunedHostArgs> = {}, name = "dut") =>
     connection: { kind: "local" },
     cpus: { housekeeping: "0-1", isolated: "2-7" },
     hugepages: [{ size: "2MiB", count: 512, numaNode: 1 }],
+    lease: false,
     ...args,
   });
 

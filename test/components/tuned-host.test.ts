@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { CyclictestBenchmark } from "../../components/benchmarks.ts";
 import { EmulatedServer } from "../../components/emulated-server.ts";
+import { TunedHost, type TunedHostArgs } from "../../components/tuned-host.ts";
 import type { Connection } from "../../sdk/schema/connection.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { evaluated, named, outline, register, secret } from "./program.ts";
@@ -9,6 +10,15 @@ import { aHost, answers, golden, host, thrown } from "./testbed.ts";
 
 const ssh = { kind: "ssh", host: "10.0.0.7", hostKey: "ssh-ed25519 AAAA" } as const;
 const withKey = { ...ssh, privateKey: "the private key" } as const;
+const numaNodes = [
+  { cpus: "0-1", memory: "2GiB" },
+  { cpus: "2-3", memory: "3GiB" },
+] as const;
+const emulated = {
+  ...answers,
+  "nfvlab:emulate:Image": { folder: "/cache/image" },
+  "nfvlab:emulate:Server": { connection: { ...ssh, privateKey: pulumi.secret("the private key") } },
+};
 
 describe("TunedHost", () => {
   it("takes facts, then makes its pools", async () => {
@@ -94,11 +104,25 @@ describe("TunedHost", () => {
     });
   });
 
+  it("leases where nobody says otherwise, but no emulated server, which is the stack's own", async () => {
+    const plain = { cpus: { housekeeping: "0-1", isolated: "2-3" } };
+    const made = (connection: TunedHostArgs["connection"], cpus = plain.cpus) =>
+      register(() => void new TunedHost("dut", { connection, cpus }), { answers: emulated });
+    expect(outline(await made(ssh))).toContain("dut > dut-lease (nfvlab:host:Lease)");
+    expect(outline(await made(ssh, { housekeeping: "0-3", isolated: "" }))).not.toContain(
+      "dut > dut-lease (nfvlab:host:Lease)",
+    );
+    const registered = await register(
+      () => void new TunedHost("dut", { ...plain, connection: new EmulatedServer("m", { numaNodes }) }),
+      { answers: emulated },
+    );
+    expect(registered.map(({ name }) => name)).not.toContain("dut-lease");
+  });
+
   it("has nothing to lease where nothing is its own", async () => {
     const nothing = { cpus: { housekeeping: "0-7", isolated: "" }, hugepages: [] };
     const text = await evaluated(() => thrown(() => aHost({ ...nothing, lease: true })));
     await expect(text).toMatchFileSnapshot(golden("tuned-host-lease"));
-    expect(await register(() => aHost({ ...nothing, lease: false }), { answers })).toHaveLength(2);
   });
 
   it("knows its CPUs already in a preview, where the machine is not there yet", async () => {
@@ -196,16 +220,6 @@ describe("TunedHost", () => {
 });
 
 describe("EmulatedServer", () => {
-  const numaNodes = [
-    { cpus: "0-1", memory: "2GiB" },
-    { cpus: "2-3", memory: "3GiB" },
-  ] as const;
-  const emulated = {
-    ...answers,
-    "nfvlab:emulate:Image": { folder: "/cache/image" },
-    "nfvlab:emulate:Server": { connection: { ...ssh, privateKey: pulumi.secret("the private key") } },
-  };
-
   it("makes an image, then a server on it", async () => {
     const registered = await register(
       () =>

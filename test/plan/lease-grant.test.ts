@@ -37,9 +37,10 @@ describe("the leases of a machine", () => {
 
   /** One try, as the provider makes them. */
   const attempt = async (id: string, parts: LeaseParts, ledger: Ledger) => {
-    const { standing, stale } = judge({ id, parts }, ledger);
+    const { owner } = recordOfLease(id, parts);
+    const { standing, stale } = judge({ id, owner, parts }, ledger);
     if (standing.length > 0) return "refused";
-    const record = recordOf({ id, owner: recordOfLease(id, parts).owner, parts, term: "10min" }, ledger);
+    const record = recordOf({ id, owner, parts, term: "10min" }, ledger);
     const step = grantStep(
       id,
       record,

@@ -130,7 +130,8 @@ describe("parts of a machine", () => {
 });
 
 describe("any sequence of claims, releases, renewals and deaths", () => {
-  const ids = ["a", "b", "c", "d", "e"];
+  const ids = ["a", "a-too", "b", "c", "d"];
+  const stackOf = (id: string) => id.slice(0, 1);
   const event = fc.oneof(
     {
       weight: 4,
@@ -160,7 +161,7 @@ describe("any sequence of claims, releases, renewals and deaths", () => {
           const standing = recordedLeases(ledger);
           for (const one of standing)
             for (const other of standing)
-              if (one.id !== other.id)
+              if (stackOf(one.id) !== stackOf(other.id))
                 expect(sharedParts(one.record.parts, other.record.parts)).toBeUndefined();
         }
       }),
@@ -168,7 +169,7 @@ describe("any sequence of claims, releases, renewals and deaths", () => {
   });
 
   function claimed(ledger: Ledger, id: string, parts: LeaseParts): Ledger {
-    const { owner } = recordOfLease(id, parts);
+    const { owner } = recordOfLease(stackOf(id), parts);
     const claim = { id, owner, parts, term: "10min" as const };
     const judgement = judge(claim, ledger);
     for (const { lease } of judgement.stale) {
@@ -203,6 +204,16 @@ describe("any sequence of claims, releases, renewals and deaths", () => {
 });
 
 describe("a lease", () => {
+  it("stands against every other stack, one of the same name elsewhere too, and not against its own", () => {
+    const mine = recordOfLease("ada", { cpus: "2-3" });
+    const ledger = ledgerOf({ a: { record: mine, renewed: 1, running: true } });
+    const standing = (change: object) =>
+      judge({ id: "b", owner: { ...mine.owner, ...change }, parts: { cpus: "3" } }, ledger).standing.length;
+    expect(standing({ resource: "another" })).toBe(0);
+    for (const change of [{ stack: "bob" }, { project: "other" }, { origin: "ada@desk:/elsewhere" }])
+      expect(standing(change)).toBe(1);
+  });
+
   const record = recordOfLease("ada", { cpus: "2-3" });
   it.each([
     [599, false, false],
@@ -271,6 +282,7 @@ describe("what is said", () => {
     },
     "0c0c0c0c0c0c": { record: recordOfLease("cleo", { cpus: "12" }), renewed: 4000, running: false },
   });
+  const { owner } = recordOfLease("dora", {});
   const wanted = { cpus: "4-12", hugepages: [{ numaNode: 0, size: "1GiB" as const }], vfs: ["0000:5e:02.0"] };
   const state = {
     host: { name: "dut", connection: { kind: "local" as const } },
@@ -279,35 +291,36 @@ describe("what is said", () => {
   };
 
   it("of a claim that others stand against: all at once", async () => {
-    const judgement = judge({ id: "0d0d0d0d0d0d", parts: wanted }, ledger);
+    const judgement = judge({ id: "0d0d0d0d0d0d", owner, parts: wanted }, ledger);
     await expect(messageOf(() => requireFree(judgement, ledger, "dut"))).toMatchFileSnapshot(
       golden("locked"),
     );
   });
 
   it("of a claim that takes over", async () => {
-    const { standing, stale } = judge({ id: "0d0d0d0d0d0d", parts: { cpus: "11-13" } }, ledger);
+    const { standing, stale } = judge({ id: "0d0d0d0d0d0d", owner, parts: { cpus: "11-13" } }, ledger);
     expect(standing).toEqual([]);
     await expect(`${stale.map(takeOverWords).join("\n")}\n`).toMatchFileSnapshot(golden("taken-over"));
   });
 
   it("of a lease that is gone", async () => {
-    const nobody = seenLease({ ...state, parts: { cpus: "14" } }, ledger, "dut");
-    const others = seenLease(state, ledger, "dut");
+    const nobody = seenLease({ ...state, parts: { cpus: "14" } }, owner, ledger, "dut");
+    const others = seenLease(state, owner, ledger, "dut");
     expect([nobody.state.held, others.state.held]).toEqual([false, false]);
     expect(others.state.parts).toBe(wanted);
     await expect(`${nobody.complaint}\n${others.complaint}\n`).toMatchFileSnapshot(golden("gone"));
-    expect(takenSince(state, ledger)).toHaveLength(3);
-    expect(takenSince({ ...state, lease: "0a0a0a0a0a0a" }, ledger)).toEqual([]);
+    expect(takenSince(state, owner, ledger)).toHaveLength(3);
+    expect(takenSince({ ...state, lease: "0a0a0a0a0a0a" }, owner, ledger)).toEqual([]);
   });
 
   it("of a lease whose holder died", async () => {
     const bobs = seenLease(
       { ...state, lease: "0b0b0b0b0b0b", parts: { cpus: "9,8", vfs: ["0000:5e:02.0"] } },
+      owner,
       ledger,
       "dut",
     );
-    const cleos = seenLease({ ...state, lease: "0c0c0c0c0c0c", parts: { cpus: "12" } }, ledger, "dut");
+    const cleos = seenLease({ ...state, lease: "0c0c0c0c0c0c", parts: { cpus: "12" } }, owner, ledger, "dut");
     expect(bobs.state).toMatchObject({ held: false, parts: { cpus: "9,8" }, since: "2025-11-21T16:00:00Z" });
     await expect(`${bobs.complaint}\n${cleos.complaint}\n`).toMatchFileSnapshot(golden("unheld"));
   });
@@ -315,6 +328,7 @@ describe("what is said", () => {
   it("of a lease that stands: nothing, and what somebody made of its file", () => {
     const adas = seenLease(
       { ...state, lease: "0a0a0a0a0a0a", parts: { cpus: "2" }, term: "600s" },
+      owner,
       ledger,
       "dut",
     );
@@ -334,7 +348,11 @@ describe("what is said", () => {
     const sentences = [
       messageOf(() => requireReadable(broken, "dut")),
       messageOf(() => {
-        throw systemdMissing("dut", "keep a lease alive", "lease parts of a machine that systemd runs");
+        throw systemdMissing(
+          "dut",
+          "keep a lease alive",
+          "lease parts of a machine that systemd runs, or go without: lease: false",
+        );
       }),
       messageOf(() => verifyHolder("0a0a0a0a0a0a", unheld, "dut")),
       messageOf(() => verifyHolder("0e0e0e0e0e0e", unheld, "dut")),

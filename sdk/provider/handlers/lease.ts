@@ -23,7 +23,7 @@ import {
 } from "../../plan/lease-holder.ts";
 import { partsWords } from "../../plan/lease-parts.ts";
 import type { Inputs, Outputs } from "../../schema/definition.ts";
-import { getLeases, lease } from "../../schema/lease.ts";
+import { getLeases, type LeaseOwner, lease } from "../../schema/lease.ts";
 import { type FunctionHandler, type Handler, Incomplete, type Operation } from "../handler.ts";
 import { grant, originOfProgram } from "../leasing.ts";
 
@@ -41,7 +41,7 @@ export const leaseHandler: Handler<typeof lease> = {
 
   read: async (operation, state) => {
     const { ledger } = await operation.host(state.host).observe(probes);
-    const seen = seenLease(state, ledger, state.host.name);
+    const seen = seenLease(state, ownerOf(operation), ledger, state.host.name);
     if (seen.complaint !== undefined) operation.warn(seen.complaint);
     return { ...state, ...seen.state };
   },
@@ -49,7 +49,7 @@ export const leaseHandler: Handler<typeof lease> = {
   delete: async (operation, state) => {
     const host = operation.host(state.host);
     const { ledger } = await host.observeNow(probes);
-    const others = takenSince(state, ledger);
+    const others = takenSince(state, ownerOf(operation), ledger);
     if (others.length > 0) operation.warn(`left alone what others have had since: ${others.join("; ")}`);
     await host.execute(planRelease(state.lease, ledger));
   },
@@ -60,10 +60,9 @@ async function take(
   { host: reference, parts, term = DEFAULT_TERM }: Inputs<typeof lease>,
   id: string,
 ): Promise<Outputs<typeof lease>> {
-  const { project, stack, resourceName: resource, signal } = operation;
   const host = operation.host(reference);
-  const owner = { project, stack, resource, origin: originOfProgram() };
-  const { record, ledger, takenOver } = await grant(host, { id, owner, parts, term }, signal);
+  const claim = { id, owner: ownerOf(operation), parts, term };
+  const { record, ledger, takenOver } = await grant(host, claim, operation.signal);
   for (const overlap of takenOver) operation.warn(takeOverWords(overlap));
   const outputs = { lease: id, holder: leaseService(id), since: record.since };
   try {
@@ -76,6 +75,10 @@ async function take(
     throw new Incomplete(error as Error, { ...outputs, held: false });
   }
   return { ...outputs, held: true };
+}
+
+function ownerOf({ project, stack, resourceName: resource }: Operation): LeaseOwner {
+  return { project, stack, resource, origin: originOfProgram() };
 }
 
 export const getLeasesHandler: FunctionHandler<typeof getLeases> = {
