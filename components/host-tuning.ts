@@ -4,10 +4,13 @@ import {
   CpuFrequency,
   CpuIdle,
   IrqAffinity,
+  IrqBalance,
+  KernelThreads,
   MemoryManagement,
   ModuleParameters,
   Reboot,
   Sysctls,
+  SystemdCpus,
   Workqueues,
 } from "../sdk/resources/host.ts";
 import type { HostReference } from "../sdk/schema/connection.ts";
@@ -61,7 +64,8 @@ type Resources = readonly pulumi.CustomResource[];
 /** What counts from a boot on, in the order of its coming about. */
 export interface BootTuning {
   readonly bootArguments: BootArguments | undefined;
-  readonly modules: readonly ModuleParameters[];
+  /** What a module or a service reads at its next start. */
+  readonly files: Resources;
   readonly reboot: Reboot | undefined;
 }
 
@@ -142,8 +146,8 @@ function parsed(list: string): CpuSet | undefined {
 }
 
 /**
- * Boot arguments and parameters of modules, then the reboot that brings both into force: a module reads its file while it is loaded. Deleted the other way
- * round, so that the reboot of the arguments' delete finds the files gone.
+ * Boot arguments, then what modules and services read when they start, then the reboot that brings all of it into force. Deleted the other way round, so that
+ * the reboot of the arguments' delete finds the files gone.
  */
 export function tuneBoot(
   scope: Scope,
@@ -152,7 +156,7 @@ export function tuneBoot(
   tuning: TuningPlan | undefined,
   permission: RebootPermission | undefined,
 ): BootTuning {
-  const { bootArguments: boot, moduleParameters = [] } = tuning?.resources ?? {};
+  const { bootArguments: boot, moduleParameters = [], irqBalance, systemdCpus } = tuning?.resources ?? {};
   const mayAtDelete = permission !== undefined && permission.onDelete !== "deny";
   const bootArguments =
     boot &&
@@ -162,17 +166,17 @@ export function tuneBoot(
       name,
       ...(mayAtDelete && { rebootOnDelete: "allow" }),
     });
-  const modules = moduleParameters.map((each) =>
-    scope.child(
-      ModuleParameters,
-      `module-${each.module}`,
-      { ...each, host },
-      { dependsOn: bootArguments ?? [] },
+  const after = { dependsOn: bootArguments ?? [] };
+  const files = [
+    ...moduleParameters.map((each) =>
+      scope.child(ModuleParameters, `module-${each.module}`, { ...each, host }, after),
     ),
-  );
+    irqBalance && scope.child(IrqBalance, "irq-balance", { ...irqBalance, host }, after),
+    systemdCpus && scope.child(SystemdCpus, "systemd-cpus", { ...systemdCpus, host }, after),
+  ].filter((each) => each !== undefined);
   if (bootArguments === undefined || permission === undefined) {
     if (bootArguments !== undefined) sayWhatWaits(bootArguments, name);
-    return { bootArguments, modules, reboot: undefined };
+    return { bootArguments, files, reboot: undefined };
   }
   const { bootTimeout, reason = `profile ${tuning?.profile}` } = permission;
   const reboot = scope.child(
@@ -185,9 +189,9 @@ export function tuneBoot(
       reason,
       ...(bootTimeout !== undefined && { bootTimeout }),
     },
-    { dependsOn: [bootArguments, ...modules] },
+    { dependsOn: [bootArguments, ...files] },
   );
-  return { bootArguments, modules, reboot };
+  return { bootArguments, files, reboot };
 }
 
 /** Nobody allowed a reboot, so nothing is done but to say so. */
@@ -212,13 +216,14 @@ export function tuneRunning(
   const { resources } = tuning ?? {};
   const options = { dependsOn };
   const values = { ...resources?.sysctls?.values, ...sysctls };
-  const { memoryManagement, cpuFrequency, cpuIdle, workqueues, irqAffinity } = resources ?? {};
+  const { memoryManagement, cpuFrequency, cpuIdle, workqueues, irqAffinity, kernelThreads } = resources ?? {};
   const knobs = [
     memoryManagement &&
       scope.child(MemoryManagement, "memory-management", { ...memoryManagement, host }, options),
     cpuFrequency && scope.child(CpuFrequency, "cpu-frequency", { ...cpuFrequency, host, name }, options),
     cpuIdle && scope.child(CpuIdle, "cpu-idle", { ...cpuIdle, host, name }, options),
     workqueues && scope.child(Workqueues, "workqueues", { ...workqueues, host }, options),
+    kernelThreads && scope.child(KernelThreads, "kernel-threads", { ...kernelThreads, host }, options),
     irqAffinity && scope.child(IrqAffinity, "irq-affinity", { ...irqAffinity, host }, options),
   ];
   return {

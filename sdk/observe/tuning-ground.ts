@@ -1,4 +1,6 @@
+import { irqBalanceNow } from "./irq-balance.ts";
 import { kernelFiles, tuningServices } from "./kernel-files.ts";
+import { kernelThreadsNow } from "./kernel-threads.ts";
 import { kernelModule } from "./module-parameters.ts";
 import { filesOf, type Observed, type Probe } from "./probe.ts";
 import { idleLatencyLimit } from "./settings.ts";
@@ -44,8 +46,9 @@ export const tunedProfile: Probe<string> = {
   parse: (answer) => filesOf(answer).get("/etc/tuned/active_profile")?.join(" ").trim() ?? "",
 };
 
-/** Files that tell which boot arguments a kernel has. */
-const BOOT_FILES = [
+/** Files that tell which boot arguments a kernel has, and what the first process is. */
+const OTHER_FILES = [
+  "/proc/1/comm",
   "/sys/devices/system/cpu/nohz_full",
   "/proc/sys/kernel/soft_watchdog",
   "/sys/kernel/rcu_normal",
@@ -57,13 +60,15 @@ const BOOT_FILES = [
 
 /** What a profile needs to know of a machine beyond its facts: which of its settings there is a place for, and who else tunes. `patterns` are those of knobs. */
 export const tuningGroundProbes = (patterns: readonly string[]) => ({
-  files: kernelFiles("tuning", [...patterns, ...BOOT_FILES]),
+  files: kernelFiles("tuning", [...patterns, ...OTHER_FILES]),
   idleStates,
   sysctlPaths,
   kvm: kernelModule("kvm"),
   kvmIntel: kernelModule("kvm_intel"),
   kvmAmd: kernelModule("kvm_amd"),
   idleLatency: idleLatencyLimit,
+  irqBalance: irqBalanceNow,
+  kernelThreads: kernelThreadsNow,
   running: tuningServices,
   tunedProfile,
 });

@@ -19,6 +19,10 @@ export const hugepages = defineResource({
     count: wholeNumber("Pages in the pool. The kernel grants what it can: fewer is an error.", {
       max: 2 ** 31,
     }),
+    triggers: z.array(z.unknown()).optional().meta({
+      description:
+        "Values that have the count written again when one of them changes: the `bootId` of a Reboot, since a boot takes the pages away.",
+    }),
   }),
   outputs: z.object({
     found: wholeNumber("Pages that were there before, which delete restores.", {}),

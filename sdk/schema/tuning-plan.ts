@@ -8,9 +8,12 @@ import { cpuIdle } from "./cpu-idle.ts";
 import { defineFunction, type Inputs } from "./definition.ts";
 import { cpuList } from "./fields.ts";
 import { irqAffinity } from "./irq-affinity.ts";
+import { irqBalance } from "./irq-balance.ts";
+import { kernelThreads } from "./kernel-threads.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { sysctls } from "./sysctls.ts";
+import { systemdCpus } from "./systemd-cpus.ts";
 import { workqueues } from "./workqueues.ts";
 
 type CpuFrequency = Inputs<typeof cpuFrequency>;
@@ -142,6 +145,9 @@ export const TuningResources = z.object({
   cpuIdle: cpuIdle.inputs.omit(named).optional(),
   workqueues: workqueues.inputs.omit(onlyHost).optional(),
   irqAffinity: irqAffinity.inputs.omit(onlyHost).optional(),
+  irqBalance: irqBalance.inputs.omit({ ...onlyHost, restart: true }).optional(),
+  systemdCpus: systemdCpus.inputs.omit(onlyHost).optional(),
+  kernelThreads: kernelThreads.inputs.omit(onlyHost).optional(),
   moduleParameters: z
     .array(moduleParameters.inputs.omit(onlyHost))
     .meta({ description: "One for each module." }),

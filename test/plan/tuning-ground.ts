@@ -25,6 +25,7 @@ export function workedHost(change: Partial<TuningGround> = {}): TuningMachine {
     facts: { ...made, cpuModel: "Intel(R) Xeon(R) Gold 6338N CPU @ 2.20GHz" },
     ground: {
       files: new Map([
+        ["/proc/1/comm", "systemd"],
         [`${CPUS}/online`, "0-39"],
         ...perCpu,
         [`${CPUS}/intel_pstate/no_turbo`, "0"],
@@ -58,6 +59,16 @@ export function workedHost(change: Partial<TuningGround> = {}): TuningMachine {
       kvmIntel: module("ple_gap"),
       kvmAmd: { ...module(), presence: "installed" },
       idleLatency: 2_000_000_000,
+      irqBalance: {
+        ...{ presence: "stopped", path: "/etc/default/irqbalance", text: "", environment: new Map() },
+        knowsLists: true,
+      },
+      kernelThreads: {
+        threads: ["ksoftirqd/0", "ksoftirqd/1", "rcu_preempt"].map((name, index) => ({
+          ...{ pid: 20 + index, name, policy: "other", priority: 0, cpus: "0", bound: true },
+        })),
+        service: undefined,
+      },
       running: [],
       tunedProfile: "",
       ...change,

@@ -96,6 +96,9 @@ describe("a tuning plan", () => {
       kvm: fc.constantFrom("loaded", "built-in", "unknown").map((presence) => ({ ...ground.kvm, presence })),
       idleLatency: fc.constantFrom(undefined, 2_000_000_000),
       idleStates: fc.constantFrom([], ground.idleStates),
+      irqBalance: fc
+        .constantFrom("running", "missing")
+        .map((presence) => ({ ...ground.irqBalance, presence })),
     }) as fc.Arbitrary<Partial<TuningGround>>;
     fc.assert(
       fc.property(fc.constantFrom("nfv", "realtime", "realtimeGuest"), lacking, (profile, change) => {
@@ -113,6 +116,9 @@ describe("a tuning plan", () => {
           ...Object.keys({ ...rest.cpuFrequency, ...rest.cpuIdle }).map((field) => `processor.${field}`),
           ...(rest.cpuIdle?.dmaLatency === undefined ? [] : ["processor.idleBound"]),
           ...(rest.workqueues === undefined ? [] : ["kernel.workqueueCpus"]),
+          ...(rest.irqBalance === undefined ? [] : ["interrupts.unbalancedCpus"]),
+          ...(rest.systemdCpus === undefined ? [] : ["systemd.cpuAffinity"]),
+          ...Object.keys(rest.kernelThreads?.threads ?? {}).map((thread) => `kernelThreads.${thread}`),
           ...(rest.irqAffinity === undefined ? [] : ["interrupts.defaultCpus"]),
         ]);
         const lost = plan.settings.filter(({ setting }) => !given.has(setting) && !named.has(setting));
@@ -208,7 +214,6 @@ describe("a tuning plan", () => {
     ]);
     expect(explanation).toContain(`to end first\n  ${conflicts[0]}`);
     expect(plan({ running: ["irqbalance", "thermald", "ksmtuned"] }).advice).toEqual([
-      "irqbalance runs on dut and moves interrupts back to isolated CPUs: stop it",
       "ksmtuned runs on dut and switches same-page merging on again: stop it",
       "thermald runs on dut and bounds frequencies: stop it",
     ]);

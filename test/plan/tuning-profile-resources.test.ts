@@ -12,9 +12,12 @@ import { bootArguments } from "../../sdk/schema/boot-arguments.ts";
 import { cpuFrequency } from "../../sdk/schema/cpu-frequency.ts";
 import { cpuIdle } from "../../sdk/schema/cpu-idle.ts";
 import { irqAffinity } from "../../sdk/schema/irq-affinity.ts";
+import { irqBalance } from "../../sdk/schema/irq-balance.ts";
+import { kernelThreads } from "../../sdk/schema/kernel-threads.ts";
 import { memoryManagement } from "../../sdk/schema/memory-management.ts";
 import { moduleParameters } from "../../sdk/schema/module-parameters.ts";
 import { sysctls } from "../../sdk/schema/sysctls.ts";
+import { systemdCpus } from "../../sdk/schema/systemd-cpus.ts";
 import { workqueues } from "../../sdk/schema/workqueues.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { factsOf, twoSockets } from "./cpu-planner-machines.ts";
@@ -61,6 +64,9 @@ describe("the resources of a profile", () => {
           cpuIdle,
           workqueues,
           irqAffinity,
+          irqBalance,
+          systemdCpus,
+          kernelThreads,
         };
         for (const [name, given] of Object.entries(single)) {
           const { shape } = definitions[name as keyof typeof definitions].inputs;
@@ -94,13 +100,13 @@ describe("the resources of a profile", () => {
         { module: "kvm", parameters: { kvmclock_periodic_sync: 0 } },
         { module: "kvm_intel", parameters: { ple_gap: 0 } },
       ],
+      irqBalance: { bannedCpus: "2-7" },
+      systemdCpus: { cpuAffinity: "0-1" },
       unapplied: [
-        { setting: "interrupts.unbalancedCpus", reason: "no resource configures irqbalance" },
         {
           setting: "kernel.ignoreCorrectedErrors",
           reason: "no resource sets machine checks; the boot argument mce does",
         },
-        { setting: "systemd.cpuAffinity", reason: "no resource configures systemd" },
       ],
     });
   });
@@ -144,7 +150,12 @@ describe("the resources of a profile", () => {
     const { unapplied, ...given } = resourceArguments(profile, "0-7");
     const text = JSON.stringify(given);
     const named = unapplied.map(({ setting }) => setting);
-    const elsewhere = ["processor.idleBound", "interrupts.defaultCpus", "kernel.workqueueCpus"];
+    const elsewhere = [
+      "processor.idleBound",
+      "interrupts.defaultCpus",
+      "interrupts.unbalancedCpus",
+      "kernel.workqueueCpus",
+    ];
     for (const { section, key } of placedSettings(profile.settings)) {
       const place = `${section}.${key}`;
       const isGiven = text.includes(`"${section === "kvm" ? key.split(".")[1] : key}":`);

@@ -45,9 +45,13 @@ export function fittingArguments(
   facts: FittingFacts,
   ground: TuningGround,
 ): ResourceArguments {
-  const { bootArguments, sysctls, moduleParameters, ...files } = wanted;
+  const { bootArguments, sysctls, moduleParameters, irqBalance, systemdCpus, kernelThreads, ...files } =
+    wanted;
   const boot = fittingBoot(bootArguments?.arguments ?? {}, facts, ground);
   const values = fittingSysctls(sysctls?.values ?? {}, ground);
+  const threads = fittingThreads(kernelThreads?.threads ?? {}, ground);
+  const hasIrqBalance = ground.irqBalance.presence !== "missing";
+  const hasSystemd = ground.files.get("/proc/1/comm")?.trim() === "systemd";
   const modules = moduleParameters.map((module) => fittingModule(module, ground));
   const parts = (Object.keys(SETTINGS) as ByKnobs[]).map((part) => {
     const { fits, unapplied: left } = fittingFiles(part, files[part] ?? {}, ground);
@@ -57,8 +61,21 @@ export function fittingArguments(
     ...(isAny(boot.fits) && { bootArguments: { arguments: boot.fits } }),
     ...(isAny(values.fits) && { sysctls: { values: values.fits } }),
     ...Object.fromEntries(parts.flatMap(({ part, fits }) => (isAny(fits) ? [[part, fits]] : []))),
+    ...(irqBalance !== undefined && hasIrqBalance && { irqBalance }),
+    ...(systemdCpus !== undefined && hasSystemd && { systemdCpus }),
+    ...(isAny(threads.fits) && { kernelThreads: { threads: threads.fits } }),
     moduleParameters: modules.flatMap(({ fits }) => (isAny(fits.parameters) ? [fits] : [])),
-    unapplied: [...unapplied, ...[boot, values, ...parts, ...modules].flatMap((each) => each.unapplied)],
+    unapplied: [
+      ...unapplied,
+      ...[boot, values, ...parts].flatMap((each) => each.unapplied),
+      ...(irqBalance === undefined || hasIrqBalance
+        ? []
+        : [{ setting: "interrupts.unbalancedCpus", reason: "irqbalance is not installed" }]),
+      ...(systemdCpus === undefined || hasSystemd
+        ? []
+        : [{ setting: "systemd.cpuAffinity", reason: "systemd does not run it" }]),
+      ...[threads, ...modules].flatMap((each) => each.unapplied),
+    ],
   };
 }
 
@@ -142,6 +159,20 @@ function fittingFiles(part: ByKnobs, given: object, ground: TuningGround): Fitte
   const ofCpus = rows.filter(({ per }) => per === "cpu").map(({ field }) => field);
   const isWithoutCpus = ofCpus.length > 0 && ofCpus.every((field) => rest[field] === undefined);
   return { fits: isWithoutCpus ? leavingOut(rest, ["cpus"]) : rest, unapplied };
+}
+
+type Threads = NonNullable<TuningResources["kernelThreads"]>["threads"];
+
+function fittingThreads(wanted: Threads, { kernelThreads }: TuningGround): Fitted<Threads> {
+  const there = new Set(kernelThreads.threads.flatMap(({ name }) => [name, name.replace(/\/\d+$/, "")]));
+  const left = Object.keys(wanted).filter((name) => !there.has(name));
+  return {
+    fits: leavingOut(wanted, left),
+    unapplied: left.map((name) => ({
+      setting: `kernelThreads.${name}`,
+      reason: "the kernel runs no such thread",
+    })),
+  };
 }
 
 type ModuleArguments = TuningResources["moduleParameters"][number];

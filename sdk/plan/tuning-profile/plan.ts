@@ -222,14 +222,15 @@ function conflictsOn({ name, ground: { running, tunedProfile } }: TuningMachine)
 
 function adviceFor(
   profile: TuningSource,
-  { cpuFrequency, irqAffinity, memoryManagement }: TuningPlan["resources"],
+  { cpuFrequency, irqAffinity, irqBalance, memoryManagement }: TuningPlan["resources"],
   wantsRealTime: boolean,
   { housekeeping, isolated }: Isolation,
   { name, facts, ground: { running } }: TuningMachine,
 ): string[] {
   const rest = CpuSet.parse(facts.onlineCpus).minus(housekeeping.union(isolated));
   const rivals = [
-    ["irqbalance", irqAffinity, "moves interrupts back to isolated CPUs"],
+    // Where it heeds a list of CPUs, it is no rival.
+    ["irqbalance", irqBalance === undefined ? irqAffinity : undefined, "moves interrupts to isolated CPUs"],
     ["ksmtuned", memoryManagement?.ksm, "switches same-page merging on again"],
     ["thermald", cpuFrequency, "bounds frequencies"],
     ["power-profiles-daemon", cpuFrequency, "sets governors and preferences"],

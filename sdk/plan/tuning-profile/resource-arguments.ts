@@ -1,5 +1,5 @@
 import type { IdleState } from "../../observe/tuning-ground.ts";
-import type { IdleBound, TuningResources } from "../../schema/tuning-plan.ts";
+import type { IdleBound, TuningResources, TuningSettings } from "../../schema/tuning-plan.ts";
 import { bootArgumentsOf, settingsOf, type TuningProfile } from "./profile.ts";
 
 /** The arguments of the resources that bring a profile about; of a resource that has nothing to do there are none. */
@@ -58,16 +58,11 @@ export function resourceArguments(
       processor.maximumPerformance !== undefined,
       "CpuFrequency bounds frequencies in kHz",
     ],
-    ["interrupts.unbalancedCpus", unbalancedCpus !== undefined, "no resource configures irqbalance"],
     [
       "kernel.ignoreCorrectedErrors",
       ignoreCorrectedErrors !== undefined,
       "no resource sets machine checks; the boot argument mce does",
     ],
-    ["systemd.cpuAffinity", systemd.cpuAffinity !== undefined, "no resource configures systemd"],
-    ...Object.keys(kernelThreads).map(
-      (thread) => [`kernelThreads.${thread}`, true, "no resource schedules the kernel's threads"] as const,
-    ),
   ];
   return {
     ...(any(boot) && { bootArguments: { arguments: boot } }),
@@ -77,6 +72,9 @@ export function resourceArguments(
     ...(any(idle) && { cpuIdle: idle }),
     ...(workqueueCpus !== undefined && { workqueues: { cpus: workqueueCpus, writebackCpus: workqueueCpus } }),
     ...(defaultCpus !== undefined && { irqAffinity: { defaultCpus, cpus: defaultCpus } }),
+    ...(unbalancedCpus !== undefined && { irqBalance: { bannedCpus: unbalancedCpus } }),
+    ...(any(systemd) && { systemdCpus: systemd }),
+    ...(any(kernelThreads) && { kernelThreads: { threads: scheduled(kernelThreads) } }),
     moduleParameters: byModule(kvm),
     unapplied: reasons.filter(([, isThere]) => isThere).map(([setting, , reason]) => ({ setting, reason })),
   };
@@ -91,6 +89,18 @@ function latencyOf(bounds: readonly IdleBound[], states: readonly IdleState[]): 
     if (state !== undefined && !(bound.unlessZero === true && state.latency === 0)) return state.latency;
   }
   return undefined;
+}
+
+/** A priority is real-time threads' alone. */
+function scheduled(
+  threads: TuningSettings["kernelThreads"],
+): NonNullable<TuningResources["kernelThreads"]>["threads"] {
+  return Object.fromEntries(
+    Object.entries(threads).map(([name, { policy, priority }]) => [
+      name,
+      policy === "fifo" || policy === "rr" ? { policy, priority } : { policy },
+    ]),
+  );
 }
 
 function byModule(kvm: ReturnType<typeof settingsOf>["kvm"]): TuningResources["moduleParameters"] {
