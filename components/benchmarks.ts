@@ -41,7 +41,14 @@ export interface BenchmarkResults {
   /** Hash of what was in force: results are comparable where it is the same. */
   readonly inForce: string;
   /** What ran beside it, and the least busy share of the CPUs that carried it; absent where nothing did. */
-  readonly coLoad?: { readonly kind: string; readonly cpus: string; readonly leastBusyShare: number };
+  readonly coLoad?: {
+    /** What the load was of: `cpu`, `memory`, `io`. */
+    readonly kind: string;
+    /** CPUs that carried it. */
+    readonly cpus: string;
+    /** Share of the time that the least busy of them was busy, 0 to 1. */
+    readonly leastBusyShare: number;
+  };
   /** By the metric's name; a percentile that too few samples support is left out. */
   readonly metrics: Readonly<Record<string, MetricResults>>;
 }

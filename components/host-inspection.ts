@@ -18,7 +18,12 @@ export interface HostInspectionArgs {
    * Who may use which CPU: two lists, a whole plan of `planCpus`, or demands from which such a plan is made for this machine. A plan of `planTuning` has them
    * already.
    */
-  readonly cpus?: HostCpus | { readonly demand: CpuDemand };
+  readonly cpus?:
+    | HostCpus
+    | {
+        /** What is to be placed on the machine, as `planCpus` takes it. */
+        readonly demand: CpuDemand;
+      };
   /** How the firmware is meant to be set up. Default: nothing is asked of it. */
   readonly firmware?: FirmwareIntent;
   /** Waits for these before it looks. */

@@ -9,15 +9,20 @@ type Shown = (typeof SHOWN)[number];
 export interface Sides {
   /** Name of the row: `idle`, `cpu`. */
   readonly load: string;
+  /** The machine as it was found. */
   readonly untuned: BenchmarkResults;
+  /** The same measurement after it was tuned. */
   readonly tuned: BenchmarkResults;
 }
 
 export interface SideBySide {
+  /** A row for each load, in their order. */
   readonly rows: readonly {
+    /** Its name. */
     readonly load: string;
     /** By percentile, and `max`; null where too few samples support it. */
     readonly untunedNs: Readonly<Record<Shown, number | null>>;
+    /** Likewise, tuned. */
     readonly tunedNs: Readonly<Record<Shown, number | null>>;
     /** Untuned by tuned: above 1 the tuning helped. */
     readonly ratio: Readonly<Record<Shown, number | null>>;
@@ -32,7 +37,12 @@ export interface SideBySide {
  * The latencies of an untuned and a tuned machine, a row for each load: percentiles, maxima, and how many times smaller the tuned ones are.
  *
  * @param metric name of the metric that is compared
- * @example sideBySide("host.timer.latency", [{ load: "idle", untuned: before.results, tuned: after.results }]).text
+ * @example
+ * const on = new TunedHost("dut", { connection: { kind: "local" }, cpus: { housekeeping: "0", isolated: "1" } });
+ * const untuned = new CyclictestBenchmark("before", { on, once: true }).results;
+ * const tuned = new CyclictestBenchmark("after", { on }).results;
+ * const sides = pulumi.all([untuned, tuned]).apply(([one, other]) => [{ load: "idle", untuned: one, tuned: other }]);
+ * export const table = sides.apply((all) => sideBySide("host.timer.latency", all).text);
  */
 export function sideBySide(metric: string, sides: readonly Sides[]): SideBySide {
   const rows = sides.map(({ load, untuned, tuned }) => {

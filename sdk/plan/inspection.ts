@@ -1,9 +1,12 @@
 import type { BootArgument } from "../observe/boot-arguments.ts";
-import type { BootConfiguration, Configured } from "../observe/boot-configuration.ts";
+import type { BootConfiguration } from "../observe/boot-configuration.ts";
 import type { ObservedBootLoader } from "../observe/boot-loader.ts";
 import type { ObservedPool } from "../observe/hugepages.ts";
+import type { ObservedIrqBalance } from "../observe/irq-balance.ts";
+import type { ObservedThreads } from "../observe/kernel-threads.ts";
 import type { ObservedHolder } from "../observe/latency-holders.ts";
 import type { ObservedModule } from "../observe/module-parameters.ts";
+import type { ObservedSystemdCpus } from "../observe/systemd-cpus.ts";
 import type { BootArgumentSet } from "../schema/boot-arguments.ts";
 import type { InspectedKnob, InspectedTuning } from "../schema/inspection.ts";
 import type { TuningResources } from "../schema/tuning-plan.ts";
@@ -12,6 +15,8 @@ import { oneLine } from "../units/sysctl.ts";
 import { fieldNames, formatArgument, type Shown, table } from "./boot-argument-table.ts";
 import { judge, readBootArguments, renderBootArguments } from "./boot-arguments.ts";
 import { defaultEntry, ownEntry, stagedLine } from "./boot-loader.ts";
+import { type Compared, fileWord, textOf, wordOf } from "./inspection-row.ts";
+import { irqBalance, kernelThreads, systemdCpus } from "./inspection-services.ts";
 import { inForce, type Machine, observedFields, type Setting, settingsOf } from "./kernel-files.ts";
 import { type KnobValue, moduleParameter } from "./kernel-text.ts";
 import { type Knob, knobs } from "./knobs.ts";
@@ -32,22 +37,9 @@ export interface TunedState extends Machine {
   /** What all holders of /dev/cpu_dma_latency ask for; undefined where it can't be read. */
   readonly latencyLimit: number | undefined;
   readonly latencyHolders: ReadonlyMap<string, ObservedHolder>;
-}
-
-/** A knob before its verdict. */
-interface Compared {
-  readonly knob: string;
-  readonly wanted: string;
-  readonly effective: string;
-  /** Undefined where nobody can say whether it is in force. */
-  readonly isEffective: boolean | undefined;
-  /** The files' word for the next boot; undefined where they have none. */
-  readonly configured?:
-    | { readonly text: string; readonly isWanted: boolean; readonly file?: string }
-    | undefined;
-  /** Why the machine has no such setting. */
-  readonly absent?: string;
-  readonly note?: string;
+  readonly irqBalance: ObservedIrqBalance;
+  readonly systemdCpus: ObservedSystemdCpus;
+  readonly kernelThreads: ObservedThreads;
 }
 
 /**
@@ -65,6 +57,9 @@ export function inspectTuning(tuning: InspectedTuning, state: TunedState): Inspe
       kernelFiles(part, rows, resources[part as keyof typeof knobs], state),
     ),
     ...dmaLatency(resources.cpuIdle?.dmaLatency, state),
+    ...irqBalance(resources.irqBalance?.bannedCpus, state.irqBalance),
+    ...systemdCpus(resources.systemdCpus ?? {}, state.systemdCpus),
+    ...kernelThreads(resources.kernelThreads?.threads ?? {}, state.kernelThreads),
     ...(resources.moduleParameters ?? []).flatMap((module) => moduleParameters(module, state)),
     ...hugepages.map((pool) => hugepagePool(pool, state)),
     ...Object.entries(resources).flatMap(([part, inputs]) => (isRead(part) ? [] : notRead(part, inputs))),
@@ -350,8 +345,10 @@ function hugepagePool(
   };
 }
 
+const OTHERS = ["bootArguments", "sysctls", "moduleParameters", "irqBalance", "systemdCpus", "kernelThreads"];
+
 function isRead(part: string): boolean {
-  return part in knobs || ["bootArguments", "sysctls", "moduleParameters"].includes(part);
+  return part in knobs || OTHERS.includes(part);
 }
 
 /** A resource that no comparison is written for is listed: left out, it would look as if it were as wanted. */
@@ -371,6 +368,8 @@ const SECTIONS: readonly (readonly [knob: RegExp, setting: string])[] = [
   [/^cpuFrequency\.(.*)$/, "processor.$1"],
   [/^cpuIdle\.dmaLatency$/, "processor.idleBound"],
   [/^cpuIdle\.(.*)$/, "processor.$1"],
+  [/^irqBalance\..*$/, "interrupts.unbalancedCpus"],
+  [/^systemdCpus\.(.*)$/, "systemd.$1"],
   [/^irqAffinity\..*$/, "interrupts.defaultCpus"],
   [/^workqueues\..*$/, "kernel.workqueueCpus"],
   [/^moduleParameters\.(.*)$/, "kvm.$1"],
@@ -390,18 +389,4 @@ function absentHere(setting: string, { files }: TunedState): boolean {
       return ![...files.keys()].some((path) => patterns.some((pattern) => pattern.test(path)));
     }
   return false;
-}
-
-function fileWord(word: Configured | undefined, isWanted: (text: string) => boolean): Compared["configured"] {
-  return word && { text: word.text, isWanted: isWanted(word.text), file: word.file };
-}
-
-function wordOf(text: string | undefined, isWanted: (text: string) => boolean): Compared["configured"] {
-  return text === undefined || text === "" ? undefined : { text, isWanted: isWanted(text) };
-}
-
-function textOf(value: unknown): string {
-  if (value === undefined) return "";
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(", ");
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -13,9 +13,11 @@ import { inspectTuning, type TunedState } from "../../sdk/plan/inspection.ts";
 import { inspectFirmware } from "../../sdk/plan/inspection-firmware.ts";
 import { countVerdicts, explainInspection, summarize } from "../../sdk/plan/inspection-text.ts";
 import { planSettings, settingsOf } from "../../sdk/plan/kernel-files.ts";
+import { threadsService } from "../../sdk/plan/kernel-threads.ts";
 import { holderText } from "../../sdk/plan/latency-holder.ts";
 import { modprobePath, modprobeText } from "../../sdk/plan/module-parameters.ts";
 import { sysctlFile, sysctlFilePath } from "../../sdk/plan/sysctls.ts";
+import { dropIns, listsOf } from "../../sdk/plan/systemd-cpus.ts";
 import { tmpfilesPath, tmpfilesText } from "../../sdk/plan/tmpfiles.ts";
 import type { BootArgumentSet } from "../../sdk/schema/boot-arguments.ts";
 import type { InspectedTuning } from "../../sdk/schema/inspection.ts";
@@ -40,6 +42,12 @@ function machine(
     pools: [],
     latencyLimit: 2_000_000_000,
     latencyHolders: new Map(),
+    irqBalance: {
+      ...{ presence: "missing", path: undefined, text: undefined },
+      ...{ environment: new Map(), knowsLists: true },
+    },
+    systemdCpus: { systemd: true, unified: true, effective: new Map(), files: new Map(), services: [] },
+    kernelThreads: { threads: [], service: undefined },
     ...rest,
   };
 }
@@ -250,6 +258,44 @@ it("tells held latencies, module parameters and huge pages in their three states
     ...["not verifiable here", "differs", "as wanted", "not on this machine"],
     ...["not on this machine", "not on this machine"],
   ]);
+});
+
+it("tells what services and kernel threads do", () => {
+  const tuning: InspectedTuning = {
+    resources: {
+      irqBalance: { bannedCpus: "2-3" },
+      systemdCpus: { cpuAffinity: "0-1", allowedCpus: { user: "0-1" } },
+      kernelThreads: {
+        threads: { ksoftirqd: { policy: "fifo", priority: 2 }, rcuc: { policy: "fifo", priority: 4 } },
+      },
+    },
+  };
+  const threads = { ksoftirqd: { policy: "fifo", priority: 2 } } as const;
+  const softirqd = (policy: string, priority: number) => ({
+    threads: [{ pid: 15, name: "ksoftirqd/0", policy, priority, cpus: "0", bound: true }],
+    service: { text: threadsService(threads), enabled: true },
+  });
+  const effective = new Map([["manager", "0-1"]]);
+  const files = dropIns(listsOf(tuning.resources.systemdCpus ?? {}));
+  const irqBalance = (presence: "running" | "stopped", environment: Record<string, string>) => ({
+    ...{ presence, path: "/etc/default/irqbalance", knowsLists: true },
+    ...{ text: "IRQBALANCE_BANNED_CPULIST=2-3\n", environment: new Map(Object.entries(environment)) },
+  });
+  const systemdCpus = { systemd: true, unified: true, effective, files, services: [] };
+  const of = (state: Partial<TunedState>) => verdicts(tuning, machine(state));
+  const banned = { IRQBALANCE_BANNED_CPULIST: "2-3" };
+  expect(
+    of({ irqBalance: irqBalance("running", banned), systemdCpus, kernelThreads: softirqd("fifo", 2) }),
+  ).toEqual([...["as wanted", "as wanted", "not verifiable here", "as wanted", "not on this machine"]]);
+  expect(
+    of({
+      irqBalance: irqBalance("running", {}),
+      systemdCpus: { ...systemdCpus, effective: new Map([["manager", "0-3"]]) },
+      kernelThreads: softirqd("other", 0),
+    }),
+  ).toEqual(["pending", "pending", "not verifiable here", "pending", "not on this machine"]);
+  expect(of({ irqBalance: irqBalance("stopped", {}) })[0]).toBe("as wanted");
+  expect(of({})[0]).toBe("not on this machine");
 });
 
 describe("an inspection of firmware", () => {

@@ -1,12 +1,15 @@
 import { bootConfigurationOf, configurationFiles, maskedFiles } from "../../observe/boot-configuration.ts";
 import { firmwareFiles, firmwareOf, firmwareTables } from "../../observe/firmware.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
+import { irqBalanceNow } from "../../observe/irq-balance.ts";
 import { interruptsIn, kernelFiles, tuningServices } from "../../observe/kernel-files.ts";
+import { kernelThreadsNow } from "../../observe/kernel-threads.ts";
 import { latencyHolders } from "../../observe/latency-holders.ts";
 import { kernelModule, type ObservedModule } from "../../observe/module-parameters.ts";
 import type { Probe } from "../../observe/probe.ts";
 import { idleLatencyLimit } from "../../observe/settings.ts";
 import { sysctlValues } from "../../observe/sysctls.ts";
+import { systemdCpusNow } from "../../observe/systemd-cpus.ts";
 import { inspectTuning } from "../../plan/inspection.ts";
 import { inspectFirmware } from "../../plan/inspection-firmware.ts";
 import { countVerdicts, explainInspection, summarize } from "../../plan/inspection-text.ts";
@@ -25,6 +28,9 @@ const probes = {
   pools: hugepagePools,
   latencyLimit: idleLatencyLimit,
   latencyHolders,
+  irqBalance: irqBalanceNow,
+  systemdCpus: systemdCpusNow,
+  kernelThreads: kernelThreadsNow,
   rivals: tuningServices,
   firmwareFiles,
   firmwareTables,
