@@ -16,14 +16,16 @@ export interface ObservedSystemdCpus {
 const DROP_INS =
   "/etc/systemd/system.conf.d/90-nfvlab-cpus.conf /etc/systemd/system/*.slice.d/90-nfvlab-cpus.conf";
 
-const SCRIPT = `[ ! -d /run/systemd/system ] || echo @systemd
-[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo @unified
-sed -n 's/^Cpus_allowed_list:[[:space:]]*/@effective manager /p' /proc/1/status
+const IN_FORCE = `sed -n 's/^Cpus_allowed_list:[[:space:]]*/@effective manager /p' /proc/1/status
 for slice in system user machine; do
   folder=/sys/fs/cgroup/$slice.slice
   [ ! -d $folder ] || printf '@effective %s %s\\n' $slice "$(cat $folder/cpuset.cpus.effective 2>/dev/null || cat /sys/fs/cgroup/cpuset.cpus.effective)"
 done
-for file in ${DROP_INS}; do
+`;
+
+const SCRIPT = `[ ! -d /run/systemd/system ] || echo @systemd
+[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo @unified
+${IN_FORCE}for file in ${DROP_INS}; do
   [ ! -e "$file" ] || { printf '@file %s\\n' "$file"; sed 's/^/@text /' "$file"; }
 done
 services=$(systemctl show '*.service' --property=Id --property=MainPID --property=CPUAffinity)
@@ -47,6 +49,13 @@ export const systemdCpusNow: Probe<ObservedSystemdCpus> = {
   name: "systemd-cpus",
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
   parse: ({ stdout }) => systemdCpusIn(stdout),
+};
+
+/** CPUs in force alone: systemd gives slices theirs a moment after it has answered. */
+export const systemdCpusInForce: Probe<ObservedSystemdCpus["effective"]> = {
+  name: "systemd-cpus-in-force",
+  ask: { kind: "command", argv: ["sh", "-c", IN_FORCE] },
+  parse: ({ stdout }) => systemdCpusIn(stdout).effective,
 };
 
 function systemdCpusIn(stdout: string): ObservedSystemdCpus {

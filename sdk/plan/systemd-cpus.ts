@@ -60,7 +60,7 @@ function sliceFile(slice: string): string {
 export function configuredLists({ files }: Pick<ObservedSystemdCpus, "files">): Record<string, string> {
   return Object.fromEntries(
     [...files].flatMap(([path, text]) => {
-      const scope = path === MANAGER_FILE ? MANAGER : /\/(\w+)\.slice\.d\//.exec(path)?.[1];
+      const scope = path === MANAGER_FILE ? MANAGER : sliceOf(path);
       const list = [...text.matchAll(/^(?:CPUAffinity|AllowedCPUs)=(.+)$/gm)].at(-1)?.[1];
       return scope === undefined || list === undefined ? [] : [[scope, canonical(list)]];
     }),
@@ -126,8 +126,7 @@ export function planSystemdCpus(
   const wanted = dropIns(lists);
   const steps = [...wanted].flatMap(([path, text]) => planFile(path, text, files.get(path)?.trimEnd()));
   const [list, now] = [lists.get(MANAGER), effective.get(MANAGER)];
-  const isOff = [...lists].some(([scope, each]) => (effective.get(scope) ?? each) !== each);
-  if (steps.length === 0 && !isOff) return [];
+  if (steps.length === 0 && areInForce(lists, effective)) return [];
   return [...steps, reload(), ...(list === undefined || list === now ? [] : [giveManager(list, now)])];
 }
 
@@ -143,28 +142,64 @@ function giveManager(list: string, now: string | undefined): Step {
   };
 }
 
-/** What undoes what is no longer asked for, where it is as it was written: drop-ins go, and the manager has its CPUs back. */
+/** What undoes what is no longer asked for, in this order. */
+export interface SystemdUndo {
+  /** Gives slices the CPUs that were found: what runs there keeps to the old ones where the drop-in just goes. */
+  readonly widen: readonly Step[];
+  /** The CPUs that slices have after that, before anything else is done. */
+  readonly until: ReadonlyMap<string, string>;
+  readonly steps: readonly Step[];
+  readonly changedByOthers: readonly string[];
+}
+
+/** Drop-ins that are as they were written go, and the manager has its CPUs back where it runs by what it was given. */
 export function planUndo(
   { found, written }: { readonly found: Texts; readonly written: Texts },
   kept: ReadonlyMap<string, string>,
   { files, effective }: ObservedSystemdCpus,
-): { readonly steps: Step[]; readonly changedByOthers: string[] } {
+): SystemdUndo {
   const keeps = dropIns(kept);
   const dropped = Object.entries(written).filter(([key]) => key.startsWith("/") && !keeps.has(key));
   const ours = dropped.filter(([path, text]) => files.get(path) === text).map(([path]) => path);
   const theirs = dropped.filter(([path]) => files.has(path) && !ours.includes(path)).map(([path]) => path);
+  const wider = ours.flatMap((path) => {
+    const slice = sliceOf(path);
+    const [was, now] = slice === undefined ? [] : [found[slice], effective.get(slice)];
+    return slice === undefined || was === undefined || now === undefined || now === was
+      ? []
+      : [[slice, was] as const];
+  });
   const { target, changedByOthers } = restorable(
-    new Map(kept.has(MANAGER) ? [] : Object.entries(found)),
+    new Map(Object.entries(kept.has(MANAGER) ? {} : found).filter(([scope]) => scope === MANAGER)),
     new Map(Object.entries(written)),
-    new Map([...effective].filter(([scope]) => scope === MANAGER)),
+    effective,
   );
   const list = target.get(MANAGER);
-  const steps = [
-    ...ours.map(removeDropIn),
-    ...(ours.length > 0 ? [reload()] : []),
-    ...(list === undefined ? [] : [giveManager(list, effective.get(MANAGER))]),
-  ];
-  return { steps, changedByOthers: [...theirs, ...changedByOthers.map(() => "the CPUs of process 1")] };
+  const widening = [...dropIns(new Map(wider))].flatMap(([path, text]) => planFile(path, text, undefined));
+  // Before systemd reads it once more, and takes what somebody else gave the manager for a slip.
+  const early = widening.length > 0 && ours.includes(MANAGER_FILE) ? [MANAGER_FILE] : [];
+  return {
+    widen: widening.length > 0 ? [...early.map(removeDropIn), ...widening, reload()] : [],
+    until: new Map(wider),
+    steps: [
+      ...ours.filter((path) => !early.includes(path)).map(removeDropIn),
+      ...(ours.length > 0 ? [reload()] : []),
+      ...(list === undefined ? [] : [giveManager(list, effective.get(MANAGER))]),
+    ],
+    changedByOthers: [...theirs, ...changedByOthers.map(() => "the CPUs of process 1")],
+  };
+}
+
+function sliceOf(path: string): string | undefined {
+  return /\/(\w+)\.slice\.d\//.exec(path)?.[1];
+}
+
+/** Whether the lists are in force, but for slices that have nothing in them. */
+export function areInForce(
+  lists: ReadonlyMap<string, string>,
+  effective: ObservedSystemdCpus["effective"],
+): boolean {
+  return [...lists].every(([scope, list]) => canonical(effective.get(scope) ?? list) === list);
 }
 
 /** Its folder goes too, where nothing else is in it. */
@@ -178,9 +213,12 @@ export function writtenLists(lists: ReadonlyMap<string, string>): Record<string,
   return { ...(manager !== undefined && { [MANAGER]: manager }), ...Object.fromEntries(dropIns(lists)) };
 }
 
-export function foundManager({ effective }: ObservedSystemdCpus): Record<string, string> {
-  const manager = effective.get(MANAGER);
-  return manager === undefined ? {} : { [MANAGER]: manager };
+/** The CPUs of what is to be set, as they are now. */
+export function foundLists(
+  lists: ReadonlyMap<string, string>,
+  { effective }: ObservedSystemdCpus,
+): Record<string, string> {
+  return Object.fromEntries([...effective].filter(([scope]) => lists.has(scope)));
 }
 
 /** Services that run elsewhere, since they started before. */

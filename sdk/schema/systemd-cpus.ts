@@ -35,7 +35,7 @@ export const systemdCpus = defineResource({
   }),
   outputs: z.object({
     found: byScope.meta({
-      description: "CPUs that the manager had before, under `manager`, which delete gives back.",
+      description: "CPUs in force before, `manager`, `system`, `user`, `machine`, which delete gives back.",
     }),
     written: byScope.meta({
       description:

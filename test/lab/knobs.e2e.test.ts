@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { buildImage } from "../../sdk/emulate/image.ts";
 import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
 import { removeServer, startServer } from "../../sdk/emulate/server.ts";
-import { knobs } from "../../sdk/plan/knobs.ts";
 import type { SshConnection } from "../../sdk/remote/connection.ts";
+import { fieldFacts } from "../../sdk/schema/definition.ts";
+import { resourceDefinitions } from "../../sdk/schema/registry.ts";
 import { Shell } from "./shell.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
 
@@ -27,6 +30,38 @@ new host.MemoryManagement("memory", {
 }, adopt("dut/memory-management"));
 new host.ModuleParameters("kvm", { host: dut, module: "kvm", parameters: { halt_poll_ns: 0, tdp_mmu: false } }, adopt("dut/modules/kvm"));
 new host.IrqAffinity("interrupts", { host: dut, defaultCpus: "0-1", cpus: "0-1" }, adopt("dut/irq-affinity"));
+new host.Sysctls("quiet", { host: dut, name: "quiet", values: { "vm.stat_interval": 10, "kernel.timer_migration": 0 } }, adopt("dut/sysctls/quiet"));
+new host.Hugepages("pages", { host: dut, numaNode: 0, size: "2MiB", count: 8 }, adopt("dut/node0/2MiB"));
+new host.SystemdCpus("services", {
+  host: dut, cpuAffinity: "0-1", allowedCpus: { system: "0-1", user: "0-2", machine: "0-3" },
+}, adopt("dut/systemd-cpus"));
+new host.KernelThreads("threads", {
+  host: dut, threads: { ksoftirqd: { policy: "fifo", priority: 2 }, rcu_preempt: { cpus: "0-1" } },
+}, adopt("dut/kernel-threads"));
+`);
+
+/** One of each kind of undoing, for what somebody else changes and a refresh sees. */
+const some = program(`
+new host.Workqueues("work", { host: dut, cpus: "0-1" });
+new host.Sysctls("quiet", { host: dut, name: "quiet", values: { "vm.stat_interval": 10, "kernel.timer_migration": 0 } });
+new host.Hugepages("pages", { host: dut, numaNode: 0, size: "2MiB", count: 8 });
+new host.SystemdCpus("services", { host: dut, cpuAffinity: "0-1", allowedCpus: { system: "0-1" } });
+new host.KernelThreads("threads", { host: dut, threads: { ksoftirqd: { policy: "fifo", priority: 2 } } });
+new host.IrqBalance("balance", { host: dut, bannedCpus: "2-3" });
+`);
+
+const balance = program(`
+new host.IrqBalance("balance", { host: dut, bannedCpus: "2,3", ...JSON.parse(process.env.RESTART ?? "{}") }, adopt("dut/irqbalance"));
+`);
+
+/** What two resources of one program can't both have, and a machine.slice that shuts guests out. */
+const twice = program(`
+new host.Sysctls("quiet", { host: dut, name: "quiet", values: { "vm.stat_interval": 10 } });
+new host.Sysctls("loud", { host: dut, name: "loud", values: { "vm.stat_interval": 20 } });
+new host.Hugepages("pages", { host: dut, numaNode: 0, size: "2MiB", count: 8 });
+new host.Hugepages("more", { host: dut, numaNode: 0, size: "2MiB", count: 9 });
+new host.CpuIdle("isolated", { host: dut, name: "isolated", cpus: "2-3", resumeLatency: "0us" });
+new host.CpuIdle("one", { host: dut, name: "one", cpus: "1-2", resumeLatency: "5us" });
 `);
 
 /** What such a server does not have, and what its kernel does not take. */
@@ -36,6 +71,8 @@ new host.CpuIdle("awake", { host: dut, name: "awake", cpus: "2", disabledStates:
 new host.Workqueues("nowhere", { host: dut, cpus: "7" });
 new host.ModuleParameters("typo", { host: dut, module: "kvm", parameters: { halt_pol_ns: 0 } });
 new host.ModuleParameters("never", { host: dut, module: "vfio_iommu_type1", parameters: { dma_entry_limit: "many" } });
+new host.KernelThreads("rt", { host: dut, threads: { rcuc: { policy: "fifo", priority: 4 } } });
+new host.SystemdCpus("far", { host: dut, cpuAffinity: "0-9" });
 `);
 
 const CPU = "/sys/devices/system/cpu";
@@ -52,6 +89,11 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "MemoryManagement.khugepagedDefrag": `echo 1 > ${MEMORY}/transparent_hugepage/khugepaged/defrag`,
     "ModuleParameters.persisted": "rm /etc/modprobe.d/90-nfvlab-kvm.conf",
     "IrqAffinity.defaultCpus": "echo f > /proc/irq/default_smp_affinity",
+    "Sysctls.vm.stat_interval": "sysctl -qw vm.stat_interval=7",
+    "SystemdCpus.cpuAffinity": "taskset --cpu-list --pid 0-2 1 > /dev/null",
+    "SystemdCpus.user": "systemctl set-property --runtime user.slice AllowedCPUs=0-3",
+    "KernelThreads.priority": "chrt --fifo --pid 3 $(pgrep -x ksoftirqd/1)",
+    "KernelThreads.persisted": "systemctl -q disable nfvlab-kernel-threads",
   },
   {
     "CpuIdle.dmaLatency": "systemctl stop nfvlab-dma-latency-isolated",
@@ -61,6 +103,13 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "MemoryManagement.ksm": `echo 0 > ${MEMORY}/ksm/run`,
     "ModuleParameters.halt_poll_ns": "echo 77 > /sys/module/kvm/parameters/halt_poll_ns",
     "IrqAffinity.cpus": `echo 0-3 > /proc/irq/${movable}/smp_affinity_list`,
+    "Sysctls.persisted": "sed -i s/10/11/ /etc/sysctl.d/90-nfvlab-quiet.conf",
+    "Hugepages.count": "echo 12 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
+    "SystemdCpus.persisted": "rm /etc/systemd/system.conf.d/90-nfvlab-cpus.conf",
+    "SystemdCpus.system": "systemctl set-property --runtime system.slice AllowedCPUs=0-2",
+    "SystemdCpus.machine": "systemctl set-property --runtime machine.slice AllowedCPUs=0-2",
+    "KernelThreads.policy": "for pid in $(pgrep -x 'ksoftirqd/[0-3]'); do chrt --rr --pid 2 $pid; done",
+    "KernelThreads.cpus": "taskset --cpu-list --pid 0-3 $(pgrep -x rcu_preempt) > /dev/null",
   },
 ];
 
@@ -71,8 +120,19 @@ grep -H . ${MEMORY}/transparent_hugepage/enabled ${MEMORY}/transparent_hugepage/
 grep -sH . /sys/module/kvm/parameters/* /sys/module/kvm_amd/parameters/* /sys/module/vhost_net/parameters/* /sys/module/vfio_iommu_type1/parameters/*
 grep -H . /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list
 od -A n -t d4 -N 4 /dev/cpu_dma_latency
+sysctl vm.stat_interval kernel.timer_migration
+cat /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+grep Cpus_allowed_list /proc/1/status
+for slice in system user machine; do cat /sys/fs/cgroup/$slice.slice/cpuset.cpus.effective 2>/dev/null || cat /sys/fs/cgroup/cpuset.cpus.effective; done
+for pid in $(pgrep -x 'ksoftirqd/[0-3]|rcu_preempt'); do
+  echo "$(cat /proc/$pid/comm) $(chrt --pid $pid | cut -d: -f2 | tr -d '\\n') $(grep Cpus_allowed_list /proc/$pid/status)"
+done
+grep Cpus_allowed_list /proc/$(pgrep -x systemd-journal)/status
+ls -d /etc/sysctl.d/* /etc/systemd/system.conf.d /etc/systemd/system/*.slice.d 2>/dev/null
 ls /etc/tmpfiles.d /etc/modprobe.d /etc/systemd/system /etc/systemd/system/multi-user.target.wants
 ls -A /var/lib/nfvlab/undo 2>/dev/null || true`;
+
+const debian = downloaded("irqbalance");
 
 describe("the run-time knobs of a host", () => {
   const folder = mkdtempSync(join(tmpdir(), "nfvlab-knobs-"));
@@ -88,6 +148,7 @@ describe("the run-time knobs of a host", () => {
     const { connection } = await emulated(server);
     environment = { CONNECTION: JSON.stringify(connection) };
     shell = new Shell(connection);
+    shell.run("systemctl start machine.slice");
     before = shell.run(SNAPSHOT);
   });
 
@@ -102,11 +163,18 @@ describe("the run-time knobs of a host", () => {
 
   it("are changed by hand below, all that the server has", () => {
     const properties = byHand.flatMap((changes) => Object.keys(changes));
-    const fields = Object.entries(knobs).flatMap(([part, rows]) =>
-      rows.map(({ field }) => `${part.slice(0, 1).toUpperCase()}${part.slice(1)}.${field}`),
-    );
-    const untried = fields.filter((field) => !properties.includes(field));
-    expect(untried.filter((field) => !field.startsWith("CpuFrequency."))).toEqual(["CpuIdle.disabledStates"]);
+    const untried = resourceDefinitions
+      .filter(({ outputs }) => "written" in outputs.shape)
+      .flatMap(propertiesOf)
+      .filter((property) => !properties.some((tried) => property.test(tried)))
+      .map(({ source }) => source.slice(1, -1).replace("\\.", "."));
+    const absent = /^(CpuFrequency|CacheAllocation)\./;
+    // CPUs are what the other fields of CpuIdle are of; irqbalance has tests of its own.
+    expect(untried.filter((property) => !absent.test(property))).toEqual([
+      "CpuIdle.cpus",
+      "CpuIdle.disabledStates",
+      "IrqBalance.bannedCpus",
+    ]);
   });
 
   it("are set, and stay as they are", () => {
@@ -121,6 +189,10 @@ describe("the run-time knobs of a host", () => {
     expect(during).toContain("/sys/module/kvm/parameters/halt_poll_ns:0\n");
     expect(during).toContain("/proc/irq/default_smp_affinity:3\n");
     expect(during).toMatch(/^\s*20$/m);
+    expect(during).toMatch(/^vm\.stat_interval = 10\nkernel\.timer_migration = 0\n8$/m);
+    expect(during).toMatch(
+      /^Cpus_allowed_list:\t0-1\n0-1\n0-2\n0-3\n(ksoftirqd\/\d SCHED_FIFO 2 .*\n|rcu_preempt .*\t0-1\n){5}/m,
+    );
     const again = pulumi(project, "up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes");
     expect(again.code, again.said).toBe(0);
   });
@@ -128,6 +200,11 @@ describe("the run-time knobs of a host", () => {
   it("move every interrupt that can be moved, and record the others", () => {
     const exported = pulumi(project, "stack", "export").said;
     expect(resourceIn(exported, "ModuleParameters")["pending"]).toEqual(["tdp_mmu"]);
+    // All others are kept to their slice's CPUs already.
+    expect(["user@0.service"]).toEqual(
+      expect.arrayContaining(resourceIn(exported, "SystemdCpus")["pending"] as string[]),
+    );
+    expect(resourceIn(exported, "KernelThreads")["unmovable"]).toEqual([]);
     const unmovable = resourceIn(exported, "IrqAffinity")["unmovable"] as string[];
     const elsewhere = shell
       .run("cd /proc/irq && grep -H . */smp_affinity_list")
@@ -157,6 +234,10 @@ describe("the run-time knobs of a host", () => {
       `echo always > ${MEMORY}/transparent_hugepage/enabled; echo 0 > ${CPU}/cpu2/power/pm_qos_resume_latency_us; echo f > /proc/irq/default_smp_affinity`,
     );
     shell.run("systemd-tmpfiles --create --boot /etc/tmpfiles.d/90-nfvlab-*.conf");
+    shell.run(
+      `sysctl -qw vm.stat_interval=1; for pid in $(pgrep -x 'ksoftirqd/[0-3]|rcu_preempt'); do chrt --other --pid 0 $pid; taskset -cp 0-3 $pid; done`,
+    );
+    shell.run("/usr/lib/systemd/systemd-sysctl; systemctl start nfvlab-kernel-threads");
     expect(shell.run(SNAPSHOT)).toBe(during);
     expect(shell.run("modprobe --showconfig | grep '^options kvm '")).toBe(
       "options kvm halt_poll_ns=0 tdp_mmu=N",
@@ -170,7 +251,7 @@ describe("the run-time knobs of a host", () => {
       const adopting = { ...environment, ADOPT: "1" };
       const up = other.pulumi(["up", "--yes", "--skip-preview"], adopting);
       expect(up.code, up.said).toBe(0);
-      expect(up.said).toMatch(/= 5 imported/);
+      expect(up.said).toMatch(/= 9 imported/);
       const destroy = other.pulumi(["destroy", "--yes", "--skip-preview"], adopting);
       expect(destroy.code, destroy.said).toBe(0);
     } finally {
@@ -186,6 +267,62 @@ describe("the run-time knobs of a host", () => {
     expect(shell.run(SNAPSHOT)).toBe(before);
   });
 
+  it("that somebody else changes, and a refresh sees, are left alone at delete, with a warning", () => {
+    const trial = new TrialProject("knobs-others", some);
+    try {
+      const up = pulumi(trial, "up", "--yes", "--skip-preview");
+      expect(up.code, up.said).toBe(0);
+      expect(up.said).toContain("irqbalance is not installed on dut, or masked: nothing is to be banned");
+      shell.run(`echo c > ${WORKQUEUE}/cpumask; sysctl -qw vm.stat_interval=7; chrt --fifo --pid 3 $(pgrep -x ksoftirqd/1)
+        echo 12 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+        sed -i 's/=0-1/=0-2/' /etc/systemd/system/system.slice.d/90-nfvlab-cpus.conf; systemctl daemon-reload; taskset --cpu-list --pid 0-2 1`);
+      const refresh = pulumi(trial, "refresh", "--yes", "--skip-preview");
+      expect(refresh.code, refresh.said).toBe(0);
+      const destroy = pulumi(trial, "destroy", "--yes", "--skip-preview");
+      expect(destroy.code, destroy.said).toBe(0);
+      for (const sentence of [
+        `left alone, since somebody else has changed them: ${WORKQUEUE}/cpumask`,
+        "left alone, since somebody else has changed them: vm.stat_interval",
+        "left at 12 pages: somebody else has changed them since 8 were set",
+        "left alone, since somebody else has changed them: /etc/systemd/system/system.slice.d/90-nfvlab-cpus.conf, the CPUs of process 1",
+        "left alone, since somebody else has changed them: scheduling:ksoftirqd/1",
+      ])
+        expect(destroy.said).toContain(sentence);
+    } finally {
+      trial.remove();
+    }
+    const after = shell.run(SNAPSHOT);
+    expect(after).toContain(`${WORKQUEUE}/cpumask:c`);
+    expect(after).toMatch(/^vm\.stat_interval = 7\nkernel\.timer_migration = 1\n12$/m);
+    expect(after.match(/SCHED_FIFO 3/g)).toHaveLength(1);
+    expect(after).not.toContain("SCHED_FIFO 2");
+    shell.run(`echo f > ${WORKQUEUE}/cpumask; sysctl -qw vm.stat_interval=1; chrt --other --pid 0 $(pgrep -x ksoftirqd/1)
+      echo 0 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+      cd /etc/systemd/system; sed -i 's/=0-2/=0-3/' system.slice.d/90-nfvlab-cpus.conf; systemctl daemon-reload; sleep 5
+      rm -r system.slice.d; systemctl daemon-reload; taskset --cpu-list --pid 0-3 1; sleep 5`);
+    expect(shell.run(SNAPSHOT)).toBe(before);
+  });
+
+  it("that two resources of one program set are refused, with both of them named", () => {
+    const trial = new TrialProject("knobs-twice", twice);
+    try {
+      const { code, said } = pulumi(trial, "up", "--yes", "--skip-preview", "--continue-on-error");
+      expect(code).not.toBe(0);
+      for (const sentence of [
+        /another resource sets the same on dut: observed vm\.stat_interval in \/etc\/sysctl\.d\/90-nfvlab-(quiet|loud)\.conf/,
+        /another resource has hugepages\/node0\/2MiB on dut, and would undo what this one sets: observed urn:\S+::(pages|more), expected urn:\S+::(pages|more) alone/,
+        /resumeLatency: another resource sets the same on dut: observed resumeLatency of CPU 2 in \/etc\/tmpfiles\.d\/90-nfvlab-cpu-idle-(isolated|one)\.conf/,
+      ])
+        expect(said.replaceAll(/\s+/g, " ")).toMatch(sentence);
+      const destroy = pulumi(trial, "destroy", "--yes", "--skip-preview");
+      expect(destroy.code, destroy.said).toBe(0);
+      expect(destroy.said).not.toMatch(/warning/);
+    } finally {
+      trial.remove();
+    }
+    expect(shell.run(SNAPSHOT)).toBe(before);
+  });
+
   it("that are not there, or not taken, are told by name, and nothing stays behind", () => {
     const trial = new TrialProject("knobs-refused", refused);
     try {
@@ -197,6 +334,8 @@ describe("the run-time knobs of a host", () => {
         "cpus: CPU 7 is not online on dut: observed cpus 7, expected CPUs among 0-3",
         "parameters: module kvm on dut has no parameter halt_pol_ns",
         "parameters: the kernel reads back otherwise than written: observed dma_entry_limit = 65535, expected dma_entry_limit = many; it refused with Invalid argument",
+        "threads: the kernel of dut has no thread rcuc: observed ",
+        "cpuAffinity: CPU 4-9 is not online on dut: observed cpuAffinity 0-9, expected CPUs among 0-3",
       ])
         expect(said.replaceAll(/\s+/g, " ")).toContain(sentence);
       expect(shell.run("ls /etc/tmpfiles.d | grep -c nfvlab || true")).toBe("0");
@@ -207,7 +346,139 @@ describe("the run-time knobs of a host", () => {
     }
     expect(shell.run(SNAPSHOT)).toBe(before);
   });
+
+  // Last, since it moves interrupts.
+  describe("of irqbalance", () => {
+    const FILE = "/etc/default/irqbalance";
+    const RUNS_BY = `tr '\\0' '\\n' < /proc/$(systemctl show irqbalance --property=MainPID --value)/environ | grep IRQBALANCE_BANNED || echo nothing`;
+    const allowed = { RESTART: '{"restart":"allow"}' };
+    let trial: TrialProject;
+    let found = "";
+
+    beforeAll(() => {
+      if (debian === undefined) return;
+      // Of another release than the server: what it needs is there under other names.
+      shell.run(
+        `echo ${debian} | base64 -d > /tmp/irqbalance.deb && dpkg --force-depends -i /tmp/irqbalance.deb 2>&1`,
+      );
+      shell.run(
+        `printf '# a line without an end' >> ${FILE}; systemctl start irqbalance; systemctl is-active irqbalance`,
+      );
+      found = shell.run(`base64 -w 0 ${FILE}`);
+      trial = new TrialProject("knobs-balance", balance);
+    });
+    afterAll(() => trial?.remove());
+
+    const balanceIn = (change: Record<string, string> = {}, ...args: string[]) =>
+      trial.pulumi(args, { ...environment, ...change });
+    const state = () => resourceIn(balanceIn({}, "stack", "export").said, "IrqBalance");
+
+    it.skipIf(debian === undefined)(
+      "wait for a restart that is not allowed, and count after one that is [needs its package from apt]",
+      () => {
+        const up = balanceIn({}, "up", "--yes", "--skip-preview");
+        expect(up.code, up.said).toBe(0);
+        expect(up.said).toContain(
+          "irqbalance on dut keeps off CPU none until it is restarted, which was not allowed",
+        );
+        expect(state()).toMatchObject({
+          presence: "running",
+          configured: "2-3",
+          effective: null,
+          pending: true,
+        });
+        expect(shell.run(RUNS_BY)).toBe("nothing");
+        const again = balanceIn({}, "up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes");
+        expect(again.code, again.said).toBe(0);
+
+        const restarted = balanceIn(allowed, "up", "--yes", "--skip-preview");
+        expect(restarted.code, restarted.said).toBe(0);
+        expect(state()).toMatchObject({
+          configured: "2-3",
+          effective: "2-3",
+          pending: false,
+          persisted: true,
+        });
+        expect(shell.run(RUNS_BY)).toBe("IRQBALANCE_BANNED_CPULIST=2-3");
+      },
+    );
+
+    it.skipIf(debian === undefined)(
+      "that drifted are shown, and put back; an import finds them [needs its package from apt]",
+      () => {
+        shell.run(`sed -i s/LIST=2-3/LIST=1/ ${FILE}`);
+        const refresh = balanceIn(allowed, "refresh", "--yes", "--skip-preview", "--diff");
+        expect(changesIn(refresh.said), refresh.said).toEqual([
+          "IrqBalance.bannedCpus",
+          "IrqBalance.persisted",
+        ]);
+        const up = balanceIn(allowed, "up", "--yes", "--skip-preview");
+        expect(up.code, up.said).toBe(0);
+        expect(shell.run(RUNS_BY)).toBe("IRQBALANCE_BANNED_CPULIST=2-3");
+
+        const other = new TrialProject("balance-import", balance);
+        try {
+          other.pulumi(["config", "set", "--secret", "nfvlab:hosts", `{"dut":${environment.CONNECTION}}`]);
+          const imported = other.pulumi(["up", "--yes", "--skip-preview"], { ...environment, ADOPT: "1" });
+          expect(imported.code, imported.said).toBe(0);
+          expect(imported.said).toMatch(/= 1 imported/);
+        } finally {
+          other.remove();
+        }
+      },
+    );
+
+    it.skipIf(debian === undefined)(
+      "leave its file as it was, byte by byte, but for lines that somebody else has changed [needs its package from apt]",
+      () => {
+        const destroy = balanceIn(allowed, "destroy", "--yes", "--skip-preview");
+        expect(destroy.code, destroy.said).toBe(0);
+        expect(destroy.said).not.toMatch(/warning/);
+        expect(shell.run(`base64 -w 0 ${FILE}`)).toBe(found);
+        expect(shell.run(RUNS_BY)).toBe("nothing");
+
+        expect(balanceIn(allowed, "up", "--yes", "--skip-preview").code).toBe(0);
+        shell.run(`sed -i s/LIST=2-3/LIST=1/ ${FILE}`);
+        expect(balanceIn(allowed, "refresh", "--yes", "--skip-preview").code).toBe(0);
+        const again = balanceIn(allowed, "destroy", "--yes", "--skip-preview");
+        expect(again.said).toContain(
+          "left alone, since somebody else has changed them: lines by nfvlab in irqbalance's file",
+        );
+        expect(shell.run(`cat ${FILE}`)).toContain("IRQBALANCE_BANNED_CPULIST=1");
+        shell.run("dpkg --purge irqbalance 2>&1");
+      },
+    );
+  });
 });
+
+/** A package of the release that this machine has, as base64; undefined where apt has none. */
+function downloaded(name: string): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "nfvlab-package-"));
+  try {
+    spawnSync("apt-get", ["download", "-q", name], { cwd: folder });
+    const [file] = readdirSync(folder);
+    return file === undefined ? undefined : readFileSync(join(folder, file)).toString("base64");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What of a resource may drift, `Type.property`, of whatever depth; of a field with keys of its own any key. */
+function propertiesOf({ token, inputs }: (typeof resourceDefinitions)[number]): RegExp[] {
+  const type = token.split(":").at(-1) ?? "";
+  return Object.keys(inputs.shape)
+    .filter(
+      (field) => field !== "host" && field !== "restart" && fieldFacts(inputs, [field]).change !== "recreate",
+    )
+    .flatMap((field) => {
+      let schema = inputs.shape[field] as z.ZodType;
+      while (schema instanceof z.ZodOptional) schema = schema.unwrap() as z.ZodType;
+      const inner = schema instanceof z.ZodRecord ? (schema.valueType as z.ZodType) : schema;
+      if (inner instanceof z.ZodObject) return Object.keys(inner.shape);
+      return [schema instanceof z.ZodRecord ? "(?!persisted$).*" : field];
+    })
+    .map((property) => new RegExp(`^${type}\\.${property}$`));
+}
 
 async function emulated(server: string): Promise<{ connection: SshConnection }> {
   const { folder: image } = await buildImage({ suite: "trixie", packages: TESTBED_PACKAGES, diskMib: 6144 });
@@ -231,7 +502,7 @@ function changesIn(said: string): string[] {
     .slice(1)
     .flatMap((section) => {
       const type = section.slice(0, section.indexOf(":"));
-      return [...section.matchAll(/^\s+[~+-] (\w+)\s*: (?![{[])/gm)].map(([, name]) => `${type}.${name}`);
+      return [...section.matchAll(/^\s+[~+-] ([\w.]+)\s*: (?![{[])/gm)].map(([, name]) => `${type}.${name}`);
     })
     .sort();
 }

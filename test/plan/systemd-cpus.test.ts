@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { ObservedSystemdCpus } from "../../sdk/observe/systemd-cpus.ts";
 import type { Step } from "../../sdk/plan/step.ts";
 import {
+  areInForce,
   checkSystemdCpus,
   configuredLists,
   dropIns,
-  foundManager,
+  foundLists,
   listsMeant,
   listsOf,
   observedLists,
@@ -15,6 +16,7 @@ import {
   planUndo,
   requireSystemdCpus,
   type SystemdCpuLists,
+  type SystemdUndo,
   servicesLeftBehind,
   verifySystemdCpus,
   writtenLists,
@@ -55,6 +57,9 @@ function afterwards(steps: readonly Step[], before: ObservedSystemdCpus): Observ
   return { ...before, files, effective };
 }
 
+const undone = ({ widen, steps }: SystemdUndo, before: ObservedSystemdCpus) =>
+  afterwards(steps, afterwards(widen, before));
+
 const facts = ({ files, effective }: ObservedSystemdCpus) => [[...files].sort(), [...effective].sort()];
 
 describe("the CPUs of what systemd starts", () => {
@@ -64,20 +69,21 @@ describe("the CPUs of what systemd starts", () => {
         const before = machine({
           effective: new Map([...machine().effective, ["manager", CpuSet.parse(manager).format()]]),
         });
-        const found = foundManager(before);
+        const found = foundLists(listsOf(first), before);
         const one = afterwards(planSystemdCpus(listsOf(first), before), before);
         expect(() => verifySystemdCpus(listsOf(first), one)).not.toThrow();
         expect(observedLists(first, one)).toEqual(first);
         expect(listsOf(listsMeant(one))).toEqual(listsOf(first));
         expect(planSystemdCpus(listsOf(first), one)).toEqual([]);
         const undo = planUndo({ found, written: writtenLists(listsOf(first)) }, listsOf(second), one);
-        const between = afterwards(undo.steps, one);
+        const between = undone(undo, one);
         const two = afterwards(planSystemdCpus(listsOf(second), between), between);
         expect(() => verifySystemdCpus(listsOf(second), two)).not.toThrow();
         const written = writtenLists(listsOf(second));
-        const { steps, changedByOthers } = planUndo({ found, written }, new Map(), two);
-        expect(facts(afterwards(steps, two))).toEqual(facts(before));
-        expect([...undo.changedByOthers, ...changedByOthers]).toEqual([]);
+        const all = { ...foundLists(listsOf(second), between), ...found };
+        const last = planUndo({ found: all, written }, new Map(), two);
+        expect(facts(undone(last, two))).toEqual(facts(before));
+        expect([...undo.changedByOthers, ...last.changedByOthers]).toEqual([]);
       }),
     );
   });
@@ -91,15 +97,43 @@ describe("the CPUs of what systemd starts", () => {
       files: new Map([...during.files, [MANAGER, "[Manager]\nCPUAffinity=5\n"]]),
       effective: new Map([...during.effective, ["manager", "5"]]),
     };
-    const { steps, changedByOthers } = planUndo(
-      { found: foundManager(before), written: writtenLists(lists) },
+    const plan = planUndo(
+      { found: foundLists(lists, before), written: writtenLists(lists) },
       new Map(),
       theirs,
     );
-    const after = afterwards(steps, theirs);
+    const after = undone(plan, theirs);
     expect([...after.files.keys()]).toEqual([MANAGER]);
     expect([after.effective.get("manager"), after.effective.get("system")]).toEqual(["5", ALL]);
-    expect(changedByOthers).toEqual([MANAGER, "the CPUs of process 1"]);
+    expect(plan.changedByOthers).toEqual([MANAGER, "the CPUs of process 1"]);
+  });
+
+  it("of the manager are left alone by delete where process 1 was given others, under our drop-in", () => {
+    const lists = listsOf({ cpuAffinity: "0-1", allowedCpus: { system: "0-1" } });
+    const before = machine();
+    const during = afterwards(planSystemdCpus(lists, before), before);
+    const theirs = { ...during, effective: new Map([...during.effective, ["manager", "5"]]) };
+    const plan = planUndo(
+      { found: foundLists(lists, before), written: writtenLists(lists) },
+      new Map(),
+      theirs,
+    );
+    const after = undone(plan, theirs);
+    expect([after.files.size, after.effective.get("manager"), after.effective.get("system")]).toEqual([
+      0,
+      "5",
+      ALL,
+    ]);
+    expect(plan.changedByOthers).toEqual(["the CPUs of process 1"]);
+  });
+
+  it("of a slice are wide again before its drop-in goes: what runs there keeps to the old ones else", () => {
+    const lists = listsOf({ allowedCpus: { user: "0-1" } });
+    const during = afterwards(planSystemdCpus(lists, machine()), machine());
+    const plan = planUndo({ found: { user: ALL }, written: writtenLists(lists) }, new Map(), during);
+    const widened = afterwards(plan.widen, during);
+    expect([widened.files.size, areInForce(plan.until, widened.effective)]).toEqual([1, true]);
+    expect([...plan.until]).toEqual([["user", ALL]]);
   });
 
   it("show what drifted, and that alone", () => {

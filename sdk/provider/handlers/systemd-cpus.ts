@@ -1,12 +1,18 @@
 import { cpuTopology } from "../../observe/cpus.ts";
-import { type ObservedSystemdCpus, ownSystemdCpus, systemdCpusNow } from "../../observe/systemd-cpus.ts";
+import {
+  type ObservedSystemdCpus,
+  ownSystemdCpus,
+  systemdCpusInForce,
+  systemdCpusNow,
+} from "../../observe/systemd-cpus.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { leftAlone } from "../../plan/restorable.ts";
 import {
+  areInForce,
   checkSystemdCpus,
   configuredLists,
   dropIns,
-  foundManager,
+  foundLists,
   listsMeant,
   listsOf,
   observedLists,
@@ -15,6 +21,7 @@ import {
   planUndo,
   requireSystemdCpus,
   type SystemdCpuLists,
+  type SystemdUndo,
   servicesLeftBehind,
   verifySystemdCpus,
   writtenLists,
@@ -25,8 +32,10 @@ import { type Handler, type Host, Incomplete, type Operation } from "../handler.
 
 type Cpus = Inputs<typeof systemdCpus>;
 type Texts = Readonly<Record<string, string>>;
+type Lists = ReadonlyMap<string, string>;
 
 const JOURNAL = "systemd-cpus";
+const SETTLE_MS = 15_000;
 const probes = { own: ownSystemdCpus };
 
 export const systemdCpusHandler: Handler<typeof systemdCpus> = {
@@ -40,8 +49,9 @@ export const systemdCpusHandler: Handler<typeof systemdCpus> = {
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
     const before = await prepare(host, inputs);
-    const found = await host.remember(JOURNAL, foundManager(before), operation.urn);
-    return bring(host, inputs, before, found);
+    const now = foundLists(listsOf(inputs), before);
+    const earlier = await host.remember(JOURNAL, now, operation.urn);
+    return bring(host, inputs, before, { ...now, ...earlier });
   },
 
   read: async (operation, state) => {
@@ -59,18 +69,14 @@ export const systemdCpusHandler: Handler<typeof systemdCpus> = {
     const host = operation.host(inputs.host);
     const before = await prepare(host, inputs);
     // What is no longer asked for goes back to what it was.
-    const { steps, changedByOthers } = planUndo(prior, listsOf(inputs), before);
-    if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
-    await host.execute(steps);
-    const found = { ...foundManager(before), ...prior.found };
-    return bring(host, inputs, steps.length > 0 ? await look(host) : before, found);
+    const isChanged = await undo(operation, host, planUndo(prior, listsOf(inputs), before));
+    const found = { ...foundLists(listsOf(inputs), before), ...prior.found };
+    return bring(host, inputs, isChanged ? await look(host) : before, found);
   },
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
-    const { steps, changedByOthers } = planUndo(state, new Map(), await look(host));
-    if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
-    await host.execute(steps);
+    await undo(operation, host, planUndo(state, new Map(), await look(host)));
     warnOfServices(operation, host, state, await look(host));
     await host.forget(JOURNAL);
   },
@@ -93,9 +99,10 @@ async function bring(host: Host, inputs: Cpus, before: ObservedSystemdCpus, foun
   const lists = listsOf(inputs);
   const steps = planSystemdCpus(lists, before);
   await host.execute(steps);
+  if (steps.length > 0) await settled(host, lists);
   const after = steps.length > 0 ? await look(host) : before;
   const outputs = {
-    found: lists.has("manager") ? found : {},
+    found: Object.fromEntries(Object.entries(found).filter(([scope]) => lists.has(scope))),
     written: writtenLists(lists),
     ...statesOf(inputs, after),
   };
@@ -105,6 +112,22 @@ async function bring(host: Host, inputs: Cpus, before: ObservedSystemdCpus, foun
     throw new Incomplete(error as Error, outputs, observedLists(inputs, after) as Partial<Cpus>);
   }
   return outputs;
+}
+
+/** Waits for slices: systemd gives them their CPUs a moment after it has answered. */
+async function settled(host: Host, lists: Lists): Promise<void> {
+  await host.waitFor({ cpus: systemdCpusInForce }, ({ cpus }) => areInForce(lists, cpus), {
+    timeoutMs: SETTLE_MS,
+    everyMs: 200,
+  });
+}
+
+async function undo(operation: Operation, host: Host, plan: SystemdUndo): Promise<boolean> {
+  if (plan.changedByOthers.length > 0) operation.warn(leftAlone(plan.changedByOthers));
+  await host.execute(plan.widen);
+  if (plan.widen.length > 0) await settled(host, plan.until);
+  await host.execute(plan.steps);
+  return plan.widen.length + plan.steps.length > 0;
 }
 
 function shown(
