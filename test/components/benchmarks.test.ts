@@ -12,7 +12,7 @@ const record = {
   valid: false,
   functional: true,
   invalidReasons: ["3 wake-ups are missing"],
-  fingerprint: { bootId: "boot-1" },
+  fingerprint: { bootId: "boot-1", hash: "cafe" },
   metrics: [
     {
       name: "host.timer.latency",
@@ -78,6 +78,26 @@ describe("CyclictestBenchmark", () => {
     ]);
   });
 
+  it("measures beside load, and tells how much of it was there", async () => {
+    const coLoad = { kind: "cpu", cpus: "0-1", busy: { 0: 0.999, 1: 0.97 }, operations: 12 };
+    const registered = await register(
+      () => new CyclictestBenchmark("timers", { on: aHost(), coLoad: { kind: "cpu", cpus: "0-1" } }),
+      { answers: { ...answers, "nfvlab:bench:Cyclictest": { record: { ...record, coLoad } } } },
+    );
+    expect(named(registered, "timers-run").inputs["coLoad"]).toEqual({ kind: "cpu", cpus: "0-1" });
+    expect(named(registered, "timers").outputs?.["results"]).toMatchObject({
+      coLoad: { kind: "cpu", cpus: "0-1", leastBusyShare: 0.97 },
+    });
+  });
+
+  it("measures a host as it was found once, whatever it boots later", async () => {
+    const registered = await register(
+      () => new CyclictestBenchmark("timers", { on: aHost(), once: true, rerunOn: [7] }),
+      { answers },
+    );
+    expect(named(registered, "timers-run").inputs["triggers"]).toEqual([7]);
+  });
+
   it("measures CPU 0 of a guest, once the guest is there", async () => {
     const registered = await register(
       () => new CyclictestBenchmark("timers", { on: aGuest(aBridge(aHost())) }),
@@ -100,6 +120,7 @@ describe("CyclictestBenchmark", () => {
         valid: false,
         functional: true,
         invalidReasons: ["3 wake-ups are missing"],
+        inForce: "cafe",
         metrics: {
           "host.timer.latency": {
             unit: "ns",

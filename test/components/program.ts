@@ -22,6 +22,9 @@ export const secret = (value: unknown) => ({ secret: value });
 /** What the provider would answer: inputs, and what state holds beside them. */
 export type Answers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** What functions of the provider would answer, by token. */
+export type Functions = Readonly<Record<string, (inputs: Readonly<Record<string, unknown>>) => object>>;
+
 /** The parts of the runtime's protocol that say what was asked for; its own types are internal. */
 interface Registration {
   getType(): string;
@@ -46,18 +49,20 @@ interface Monitor {
  * dependencies and outputs, so the requests themselves are recorded.
  */
 export async function register(
-  program: () => void,
-  options: { readonly answers?: Answers; readonly preview?: boolean } = {},
+  program: () => unknown,
+  options: { readonly answers?: Answers; readonly preview?: boolean; readonly functions?: Functions } = {},
 ): Promise<Registered[]> {
-  const { answers = {}, preview = false } = options;
+  const { answers = {}, preview = false, functions = {} } = options;
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs, custom }) => ({
         id: custom === false || preview ? undefined : `${name}-id`,
         state: { ...inputs, ...(preview ? {} : answers[type]) },
       }),
-      call: () => {
-        throw new Error("no function is called by a component");
+      call: ({ token, inputs }) => {
+        const result = functions[token]?.(inputs);
+        if (result === undefined) throw new Error(`nothing answers ${token}`);
+        return result;
       },
     },
     "lab",
@@ -88,7 +93,7 @@ export async function register(
       of.outputs = recorded(request.getOutputs().toJavaScript()) as Record<string, unknown>;
     return registerResourceOutputs.call(monitor, request, ...rest);
   };
-  program();
+  await program();
   await pulumi.runtime.disconnect();
   return registered;
 }
