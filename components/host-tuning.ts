@@ -62,7 +62,7 @@ export interface RebootPermission {
 type Resources = readonly pulumi.CustomResource[];
 
 /** What counts from a boot on, in the order of its coming about. */
-export interface BootTuning {
+interface BootTuning {
   readonly bootArguments: BootArguments | undefined;
   /** What a module or a service reads at its next start. */
   readonly files: Resources;

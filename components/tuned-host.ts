@@ -66,7 +66,7 @@ interface Built {
  * const hostKey = "ssh-ed25519 AAAA…";
  * const connection = { kind: "ssh", host: "10.0.0.7", hostKey, agentSocketPath: process.env.SSH_AUTH_SOCK ?? "" } as const;
  * const cpus = { housekeeping: "0-1", isolated: "2-15" };
- * const tuning = await host.planTuning({ host: { name: "dut", connection }, profile: "realtime", cpus });
+ * const tuning = await planTuning({ host: { name: "dut", connection }, profile: "realtime", cpus });
  * const dut = new TunedHost("dut", { connection, cpus, tuning, reboot: { allow: true } });
  */
 export class TunedHost extends LabComponent<Built> {

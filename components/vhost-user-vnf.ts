@@ -1,4 +1,5 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
+import type { Wired } from "../sdk/resources/lab-resource.ts";
 import { BootImage, Domain } from "../sdk/resources/libvirt.ts";
 import type { PageSize } from "../sdk/schema/hugepages.ts";
 import type { GuestBoot } from "../sdk/schema/libvirt.ts";
@@ -32,6 +33,8 @@ export interface VhostUserVnfArgs {
   readonly host: TunedHost;
   /** What it boots. Default: a boot image made on the host from its own packages. */
   readonly boot?: pulumi.Input<KernelBoot>;
+  /** Boot arguments of its kernel as they stand on a line, for instance the `bootLine` of a plan for `realtimeGuest`; beside those of `boot`. */
+  readonly bootLine?: string;
   /** CPUs of its vCPUs: a list, with vCPU 0 on the lowest, or one CPU for each vCPU in their order. */
   readonly vcpus: CpuList | readonly CpuList[];
   /** CPUs of QEMU's other threads, outside the isolated set. */
@@ -56,6 +59,7 @@ interface Built {
  * A network function in a KVM guest with vhost-user interfaces: memory in shared huge pages, vCPUs pinned one to one, emulator threads apart.
  *
  * @property nics by name; each on a port of a bridge
+ * @property bootLine what its kernel boots with, for instance to isolate its own CPUs
  * @example
  * const vnf = new VhostUserVnf("vnf", {
  *   host: dut, vcpus: "3", emulatorCpus: "0", memory: "256MiB", pageSize: "2MiB", numaNode: 1,
@@ -82,6 +86,7 @@ export class VhostUserVnf extends LabComponent<Built> {
         image === undefined
           ? (args.boot as pulumi.Input<KernelBoot>)
           : { kind: "kernel" as const, kernel: image.kernel, initramfs: image.initramfs };
+      const words = (args.bootLine ?? "").split(/\s+/).filter((word) => word !== "");
       const nics = Object.entries(args.nics);
       const domain = scope.child(
         Domain,
@@ -94,7 +99,7 @@ export class VhostUserVnf extends LabComponent<Built> {
           numaNode: args.numaNode,
           vcpuPins: vcpuPins.map(String),
           emulatorCpus: args.emulatorCpus,
-          boot,
+          boot: words.length === 0 ? boot : withArguments(boot, words),
           nics: Object.fromEntries(nics.map(([nic, nicArgs]) => [nic, guestNic(name, nic, nicArgs)])),
         },
         {
@@ -110,6 +115,11 @@ export class VhostUserVnf extends LabComponent<Built> {
     this.vcpuPins = vcpuPins;
     this.bridges = [...new Set(Object.values(args.nics).map(({ bridge }) => bridge))];
   }
+}
+
+function withArguments(boot: Wired<KernelBoot>, words: readonly string[]): pulumi.Output<KernelBoot> {
+  const known = pulumi.output(boot) as pulumi.Output<KernelBoot>;
+  return known.apply((given) => ({ ...given, arguments: [...(given.arguments ?? []), ...words] }));
 }
 
 function pinsOf(vcpus: VhostUserVnfArgs["vcpus"]): number[] {

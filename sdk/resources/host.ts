@@ -51,6 +51,7 @@ export class Facts extends resourceClass(facts) {}
  * @property numaNode 0 up; a change makes another pool
  * @property size `"2MiB"` or `"1GiB"`; a change makes another pool
  * @property count pages, 0 up; the kernel grants what it can
+ * @property triggers a change of which has the count written again: the `bootId` of a {@link Reboot}
  * @throws VerificationError `partial-allocation` where the kernel granted fewer; state then holds what it granted
  * @see https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
  * @example
@@ -333,7 +334,12 @@ export interface PlanTuningArgs {
    */
   readonly profile: TuningSource;
   /** Two lists or a whole plan of {@link planCpus}; a guest's own CPUs for `realtimeGuest`. May be left out where the profile comes from a file. */
-  readonly cpus?: { readonly housekeeping: CpuList; readonly isolated: CpuList };
+  readonly cpus?: {
+    /** CPUs of the system, CPU 0 among them. */
+    readonly housekeeping: CpuList;
+    /** CPUs that nothing but measured threads run on. */
+    readonly isolated: CpuList;
+  };
   /** Other values than the profile's, by section and name; null takes a setting out. */
   readonly overrides?: TuningOverrides;
 }

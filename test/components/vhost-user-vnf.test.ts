@@ -53,6 +53,19 @@ describe("VhostUserVnf", () => {
     expect(named(registered, "vnf").outputs).toEqual({ domainName: "vnf" });
   });
 
+  it("boots with a line of arguments, whatever it boots", async () => {
+    const bootLine = "isolcpus=domain,managed_irq,1 nohz_full=1";
+    const words = ["isolcpus=domain,managed_irq,1", "nohz_full=1"];
+    const made = await register(() => aGuest(aBridge(aHost()), { bootLine }), { answers });
+    expect(named(made, "vnf-domain").inputs["boot"]).toEqual({ ...boot, arguments: words });
+    const given = { kind: "kernel", kernel: "/boot/vmlinuz", initramfs: "/boot/initrd" } as const;
+    const taken = await register(
+      () => aGuest(aBridge(aHost()), { bootLine, boot: { ...given, arguments: ["quiet"] } }),
+      { answers },
+    );
+    expect(named(taken, "vnf-domain").inputs["boot"]).toEqual({ ...given, arguments: ["quiet", ...words] });
+  });
+
   it("boots what it is given, and then makes no image", async () => {
     const given = { kind: "kernel", kernel: "/boot/vmlinuz", initramfs: "/boot/initrd" } as const;
     const registered = await register(() => aGuest(aBridge(aHost()), { boot: given }), { answers });
