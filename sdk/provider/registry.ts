@@ -1,6 +1,7 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
 import { bootArgumentsHandler } from "./handlers/boot-arguments.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
+import { cacheAllocationHandler } from "./handlers/cache-allocation.ts";
 import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
 import { cyclictestHandler } from "./handlers/cyclictest.ts";
@@ -26,6 +27,7 @@ import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
+import { tunedProfileHandler } from "./handlers/tuned-profile.ts";
 import { workqueuesHandler } from "./handlers/workqueues.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
@@ -47,6 +49,8 @@ export const handlers = [
   irqBalanceHandler,
   systemdCpusHandler,
   kernelThreadsHandler,
+  cacheAllocationHandler,
+  tunedProfileHandler,
   ovsDaemonHandler,
   ovsBridgeHandler,
   ovsPortHandler,

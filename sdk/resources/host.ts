@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { bootArguments } from "../schema/boot-arguments.ts";
+import { cacheAllocation } from "../schema/cache-allocation.ts";
 import type { HostReference } from "../schema/connection.ts";
 import type { CpuDemand } from "../schema/cpu-demand.ts";
 import { cpuFrequency } from "../schema/cpu-frequency.ts";
@@ -22,6 +23,7 @@ import { moduleParameters } from "../schema/module-parameters.ts";
 import { reboot } from "../schema/reboot.ts";
 import { sysctls } from "../schema/sysctls.ts";
 import { systemdCpus } from "../schema/systemd-cpus.ts";
+import { tunedProfile } from "../schema/tuned-profile.ts";
 import {
   planTuning as planTuningDefinition,
   type TuningOverrides,
@@ -239,6 +241,36 @@ export class SystemdCpus extends resourceClass(systemdCpus) {}
  * export const bound = threads.unmovable;
  */
 export class KernelThreads extends resourceClass(kernelThreads) {}
+
+/**
+ * A share of the caches and of memory bandwidth for some CPUs: a group of resctrl (Intel RDT, AMD QoS). Lost at a reboot, and made again by the next update that sees it gone. Delete removes the
+ * group and gives its CPUs back to where they were, unless somebody else has changed it since.
+ *
+ * @property name of the group: its folder is `/sys/fs/resctrl/nfvlab-NAME`; a change makes another group
+ * @property cpus not those of guests that libvirt's cachetune is for
+ * @property schemata `L3` and `L2`: masks of ways by cache, hexadecimal; `MB`: percent of memory bandwidth by cache
+ * @throws InputError `cache-share` that names everything that is wrong, HostError `resctrl-missing`, `cache-groups`, `cache-group`, VerificationError `cache-share-not-taken`
+ * @see https://docs.kernel.org/filesystems/resctrl.html
+ * @example
+ * new CacheAllocation("dut-l3", { host, name: "vnf", cpus: "2-7", schemata: { L3: { 0: "ff0" }, MB: { 0: 80 } } });
+ */
+export class CacheAllocation extends resourceClass(cacheAllocation) {}
+
+/**
+ * A profile of the TuneD daemon in force, with its variables: the machine is tuned by TuneD then, and not by resources of single knobs or by a plan of
+ * `planTuning`, which would undo each other's work. Starts and enables tuned.service; refresh asks TuneD whether the machine is as the profile says. Delete
+ * selects what was active before, and puts tuned.service and the files that TuneD changes back, unless somebody else has changed them since.
+ *
+ * @property profile as `tuned-adm list` names it
+ * @property variables by name, in `/etc/tuned/PROFILE-variables.conf`; others stay as that file has them
+ * @property definition text of tuned.conf, for a profile of the program's own
+ * @throws HostError `tuned-missing`, `tuned-profile-unknown`, `tuned-variables`, VerificationError `tuned-not-taken`
+ * @see https://tuned-project.org/docs/manual
+ * @example
+ * const profile = new TunedProfile("dut-tuned", { host, profile: "cpu-partitioning", variables: { isolated_cores: "2-15" } });
+ * export const nextBoot = profile.pendingArguments;
+ */
+export class TunedProfile extends resourceClass(tunedProfile) {}
 
 /**
  * Parts of a machine for this stack alone: CPUs, pools of huge pages, virtual functions, ways of a last-level cache. Granted on the machine under a lock, against every other

@@ -1,5 +1,6 @@
 import { cyclictest, roundTrip } from "./benchmarks.ts";
 import { bootArguments } from "./boot-arguments.ts";
+import { cacheAllocation } from "./cache-allocation.ts";
 import { cpuFrequency } from "./cpu-frequency.ts";
 import { cpuIdle } from "./cpu-idle.ts";
 import { planCpus } from "./cpu-plan.ts";
@@ -19,6 +20,7 @@ import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
 import { reboot } from "./reboot.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
+import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
 import { workqueues } from "./workqueues.ts";
 
@@ -41,6 +43,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   irqBalance,
   systemdCpus,
   kernelThreads,
+  cacheAllocation,
+  tunedProfile,
   ovsDaemon,
   ovsBridge,
   ovsPort,

@@ -73,6 +73,7 @@ new host.ModuleParameters("typo", { host: dut, module: "kvm", parameters: { halt
 new host.ModuleParameters("never", { host: dut, module: "vfio_iommu_type1", parameters: { dma_entry_limit: "many" } });
 new host.KernelThreads("rt", { host: dut, threads: { rcuc: { policy: "fifo", priority: 4 } } });
 new host.SystemdCpus("far", { host: dut, cpuAffinity: "0-9" });
+new host.CacheAllocation("ways", { host: dut, name: "ways", cpus: "2-3", schemata: { L3: { 0: "f" } } });
 `);
 
 const CPU = "/sys/devices/system/cpu";
@@ -335,6 +336,7 @@ describe("the run-time knobs of a host", () => {
         "parameters: module kvm on dut has no parameter halt_pol_ns",
         "parameters: the kernel reads back otherwise than written: observed dma_entry_limit = 65535, expected dma_entry_limit = many; it refused with Invalid argument",
         "threads: the kernel of dut has no thread rcuc: observed ",
+        "dut can't give CPUs a share of a cache: observed a processor without the flags cat_l3, cat_l2 and mba, expected both",
         "cpuAffinity: CPU 4-9 is not online on dut: observed cpuAffinity 0-9, expected CPUs among 0-3",
       ])
         expect(said.replaceAll(/\s+/g, " ")).toContain(sentence);
