@@ -1,5 +1,5 @@
 import type { ObservedFirmware } from "../observe/firmware.ts";
-import type { FirmwareIntent, InspectedKnob } from "../schema/inspection.ts";
+import { FirmwareIntent, type InspectedKnob } from "../schema/inspection.ts";
 
 /** What a machine shows of one item. */
 interface Shown {
@@ -62,7 +62,9 @@ export function inspectFirmware(
   firmware: ObservedFirmware,
   iommus: readonly string[],
 ): InspectedKnob[] {
-  return (Object.entries(intent) as [Item, boolean | undefined][]).flatMap(([item, wanted]) => {
+  // In the order of the schema, whatever order they arrive in.
+  return (Object.keys(FirmwareIntent.shape) as Item[]).flatMap((item) => {
+    const wanted = intent[item];
     if (wanted === undefined) return [];
     const {
       isOn,
