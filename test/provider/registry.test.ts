@@ -12,6 +12,30 @@ describe("the registry", () => {
     expect(tokens(functionHandlers.map(({ definition }) => definition))).toEqual(tokens(functionDefinitions));
   });
 
+  it("keeps what was written wherever delete puts back what was found, but for what has a rule of its own", () => {
+    const without = resourceDefinitions
+      .filter(({ outputs }) => "found" in outputs.shape && !("written" in outputs.shape))
+      .map(({ token }) => token);
+    // GRUB's files go by their hashes, a profile of tuned's by its name, OVSDB's keys by the options asked for.
+    const others = ["nfvlab:host:BootArguments", "nfvlab:host:TunedProfile", "nfvlab:ovs:Daemon"];
+    expect(without.filter((token) => !others.includes(token))).toEqual([]);
+  });
+
+  it("finds by its id whatever keeps what was written", () => {
+    const imported = handlers.filter(({ definition }) => "written" in definition.outputs.shape);
+    expect(imported.length).toBeGreaterThan(10);
+    const operation = { project: "", stack: "", resourceName: "" };
+    for (const handler of imported) {
+      const all = { host: { name: "dut" }, name: "set", module: "kvm", numaNode: 1, size: "2MiB" };
+      const fields = Object.entries(all).filter(([field]) => field in handler.definition.inputs.shape);
+      const inputs = Object.fromEntries(fields);
+      const id = handler.id(inputs as never, operation);
+      const located = handler.locate?.(id.slice("dut/".length));
+      expect([id, handler.id({ ...located, host: all.host } as never, operation)]).toEqual([id, id]);
+      expect(handler.locate?.("no/such/thing")).toBeUndefined();
+    }
+  });
+
   it("asks each question under one name", () => {
     const asks = new Map<string, string>();
     for (const probe of handlers.flatMap((handler) => Object.values(handler.probes))) {
