@@ -6,12 +6,14 @@ import type {
   ReportedCpu,
   ReportedGuest,
   ReportedHost,
+  ReportedInspection,
   ReportedMetric,
   ReportedPort,
   ReportedRecord,
   Verdict,
 } from "../report/experiment.ts";
 import type { HostFacts } from "../schema/facts.ts";
+import { inspect } from "../schema/inspection.ts";
 import { type Metric, ResultRecord } from "../schema/record.ts";
 import { CpuSet } from "../units/cpuset.ts";
 
@@ -51,7 +53,20 @@ export function experimentOf(
     ),
   );
   const records = current.flatMap((resource) => recordsOf(resource));
-  return { project, stack, madeAt, hosts, records, verdicts };
+  const inspections = current.flatMap(inspectionOf);
+  return { project, stack, madeAt, hosts, inspections, records, verdicts };
+}
+
+/** What a look at a host found, those of its firmware last. One that another version wrote is left out: the next `up` looks again. */
+function inspectionOf({ type, urn, outputs }: StateResource): ReportedInspection[] {
+  if (type !== "nfvlab:components:HostInspection") return [];
+  const parsed = inspect.outputs.safeParse(outputs?.["inspection"]);
+  if (!parsed.success) return [];
+  const { knobs, firmware, summary } = parsed.data;
+  const settings = [...knobs, ...firmware].map(({ knob, wanted, effective, configured, verdict, note }) => ({
+    ...{ name: knob, wanted, effective, configured, verdict, note },
+  }));
+  return [{ host: nameOf(urn), summary, settings }];
 }
 
 function hostOf(

@@ -6,6 +6,7 @@ export interface Experiment {
   readonly stack: string;
   readonly madeAt: string;
   readonly hosts: readonly ReportedHost[];
+  readonly inspections: readonly ReportedInspection[];
   readonly records: readonly ReportedRecord[];
   readonly verdicts: readonly Verdict[];
 }
@@ -59,6 +60,24 @@ export interface ReportedGuest {
   readonly vcpuPins: readonly string[];
   readonly running: boolean;
   readonly nics: readonly { readonly name: string; readonly address: string; readonly socket?: string }[];
+}
+
+/** How far a host was from a tuning plan when it was looked at. */
+export interface ReportedInspection {
+  readonly host: string;
+  /** `9 of 31 settings as wanted; 3 pending a reboot`. */
+  readonly summary: string;
+  readonly settings: readonly ReportedSetting[];
+}
+
+/** A setting with its three states; texts are empty where nothing is said. */
+export interface ReportedSetting {
+  readonly name: string;
+  readonly wanted: string;
+  readonly effective: string;
+  readonly configured: string;
+  readonly verdict: string;
+  readonly note: string;
 }
 
 export interface ReportedRecord {

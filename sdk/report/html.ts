@@ -1,6 +1,12 @@
 import { drawCurve, drawHistogram } from "./charts.ts";
 import { escapeText } from "./escape.ts";
-import type { Experiment, ReportedMetric, ReportedRecord, Verdict } from "./experiment.ts";
+import type {
+  Experiment,
+  ReportedInspection,
+  ReportedMetric,
+  ReportedRecord,
+  Verdict,
+} from "./experiment.ts";
 import { countText, latencyText } from "./figures.ts";
 import { inForceOf } from "./in-force.ts";
 import { standingOf } from "./standing.ts";
@@ -12,7 +18,7 @@ const MOODS = { good: "✓", bad: "✗", open: "–" } as const;
 
 /** One file with everything in it: no script, nothing from elsewhere, readable in print and in the dark. */
 export function renderReport(experiment: Experiment): string {
-  const { project, stack, madeAt, hosts, records, verdicts } = experiment;
+  const { project, stack, madeAt, hosts, inspections, records, verdicts } = experiment;
   const { mood, text } = standingOf(experiment);
   const title = `${escapeText(project)}/${escapeText(stack)}`;
   const functional = records.some((record) => record.functional);
@@ -36,7 +42,7 @@ ${functional ? `<p class="functional"><strong>Functional results.</strong> Measu
 <section><h2>Testbed</h2>
 ${hosts.length === 0 ? `<p class="note">No machine of this stack has told its facts.</p>` : hosts.map(drawHost).join("\n")}
 </section>
-<section><h2>Results</h2>
+${renderTuning(inspections)}<section><h2>Results</h2>
 ${records.length === 0 ? `<p class="note">Nothing was measured.</p>` : `${renderOverview(records)}\n${records.map(renderRecord).join("\n")}`}
 </section>
 <section><h2>Policies</h2>
@@ -48,6 +54,30 @@ ${renderInForce(records)}
 </html>
 `;
 }
+
+/** Every setting of each inspected host with its three states. */
+function renderTuning(inspections: readonly ReportedInspection[]): string {
+  if (inspections.length === 0) return "";
+  const head = ["setting", "wanted", "in force", "next boot", "verdict"];
+  const tables = inspections.map(({ host, summary, settings }) => {
+    const rows = settings.map(({ name, wanted, effective, configured, verdict, note }) => {
+      const states = [wanted, effective, configured].map((text) =>
+        text === "" ? "<td>–</td>" : `<td><code>${escapeText(text)}</code></td>`,
+      );
+      const why = note === "" ? "" : ` <span class="note">${escapeText(note)}</span>`;
+      return `<tr class="${TUNING_WORDS[verdict] ?? "advice"}"><th scope="row">${escapeText(name)}</th>${states.join("")}<td>${escapeText(verdict)}${why}</td></tr>`;
+    });
+    return `<table class="tuning"><caption>${escapeText(host)}: ${escapeText(summary)}</caption><thead><tr>${head.map((name) => `<th scope="col">${name}</th>`).join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  });
+  return `<section><h2>Tuning</h2>
+<p class="note">As each host was found when it was looked at.</p>
+${tables.join("\n")}
+</section>
+`;
+}
+
+/** Colours of policies' verdicts, for those of settings. */
+const TUNING_WORDS: Readonly<Record<string, string>> = { "as wanted": "holds", differs: "violated" };
 
 /** All records in one table: what is compared stands side by side. */
 function renderOverview(records: readonly ReportedRecord[]): string {

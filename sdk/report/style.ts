@@ -43,7 +43,7 @@ caption{text-align:left;font-weight:600;font-size:14px;padding:18px 0 2px}
 th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid var(--line);font-size:13.5px;vertical-align:top}
 thead th{color:var(--soft);font-weight:400}
 .figures td,.figures thead th{text-align:right;white-space:nowrap;padding:5px 0 5px 14px}.figures th:first-child{text-align:left;padding-left:0;overflow-wrap:anywhere}.figures th .note{display:block;margin:0}
-.verdicts th{white-space:nowrap}.verdicts td{overflow-wrap:anywhere}.verdicts td:nth-child(2){white-space:nowrap}.holds th{color:var(--good)}.violated th{color:var(--bad)}
+.verdicts th{white-space:nowrap}.verdicts td{overflow-wrap:anywhere}.verdicts td:nth-child(2){white-space:nowrap}.tuning{margin-top:1rem}.tuning td{overflow-wrap:anywhere}.holds th{color:var(--good)}.violated th{color:var(--bad)}
 .in-force{table-layout:fixed}.in-force th{width:42%;font-weight:400;overflow-wrap:anywhere}.in-force td{overflow-wrap:anywhere}.in-force th,.in-force td{padding:3px 12px 3px 0;font-size:12.5px}
 @media print{:root{color-scheme:light;${LIGHT}}body{font-size:12px}main{padding:0;max-width:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2,h3,caption{break-after:avoid}svg,tr,article{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}}
 `;

@@ -10,11 +10,12 @@ const INDENT = "    ";
 
 /** What a person wants to know after `up`, as plain text. Sentences are broken at 100 columns; names and paths are not. */
 export function renderSummary(experiment: Experiment, places: { readonly report: string }): string {
-  const { project, stack, hosts, records, verdicts } = experiment;
+  const { project, stack, hosts, inspections, records, verdicts } = experiment;
   const { judged, held } = policiesOf(verdicts);
   const lines = [
     `${project}/${stack}`,
     ...hosts.flatMap(hostLines),
+    ...inspections.flatMap(({ host, summary }) => ["", "tuning", ...wrap(`${host}: ${summary}`)]),
     "",
     records.length === 0 ? "measured   nothing" : "measured",
     ...records.flatMap(recordLines),

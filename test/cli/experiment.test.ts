@@ -90,9 +90,48 @@ describe("the machines of a state", () => {
       stack: "rack",
       madeAt: "2026-03-02",
       hosts: [],
+      inspections: [],
       records: [],
       verdicts: [],
     });
+  });
+});
+
+describe("the inspections of a state", () => {
+  const row = (knob: string, verdict: string) => ({
+    ...{ knob, wanted: "10", effective: "1", configured: "", pending: false, verdict },
+    ...{ note: "", source: "tuned", reason: "fewer workers" },
+  });
+  const inspection = {
+    knobs: [row("sysctls.vm.stat_interval", "differs")],
+    firmware: [row("firmware.turbo", "not verifiable here")],
+    ...{ machine: "", rivals: [], summary: "0 of 1 setting as wanted; 1 differs", explanation: "" },
+    counts: { asWanted: 0, differs: 1, pending: 0, notOnThisMachine: 0, notVerifiable: 0 },
+  };
+  const looked = (outputs: Record<string, unknown>): StateResource => ({
+    ...{
+      urn: urn("nfvlab:components:HostInspection", "dut"),
+      type: "nfvlab:components:HostInspection",
+      outputs,
+    },
+  });
+
+  it("come with every setting, those of the firmware last", () => {
+    const { host, summary, settings } = only(of([looked({ inspection })]).inspections);
+    expect([host, summary]).toEqual(["dut", "0 of 1 setting as wanted; 1 differs"]);
+    expect(settings).toEqual([
+      {
+        ...{ name: "sysctls.vm.stat_interval", wanted: "10", effective: "1", configured: "" },
+        ...{ verdict: "differs", note: "" },
+      },
+      expect.objectContaining({ name: "firmware.turbo", verdict: "not verifiable here" }),
+    ]);
+  });
+
+  it("are left out where they are not known yet, or of another version", () => {
+    expect(of([looked({}), looked({ inspection: { ...inspection, knobs: "many" } })]).inspections).toEqual(
+      [],
+    );
   });
 });
 

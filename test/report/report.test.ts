@@ -16,7 +16,7 @@ import { workedExperiment } from "./worked-experiment.ts";
 
 const golden = (name: string) => join(import.meta.dirname, "../golden/report", name);
 const places = { report: ".nfvlab/reports/rack.html" };
-const empty: Experiment = { ...workedExperiment, hosts: [], records: [], verdicts: [] };
+const empty: Experiment = { ...workedExperiment, hosts: [], inspections: [], records: [], verdicts: [] };
 
 function first<T>(list: readonly T[]): T {
   const [item] = list;

@@ -159,6 +159,17 @@ const guest = {
 };
 
 /** A small testbed as an experiment of it looks: one poll-mode thread, one guest, three measurements, one budget that isn't kept. */
+function setting(
+  name: string,
+  wanted: string,
+  effective: string,
+  configured: string,
+  verdict: string,
+  note: string,
+) {
+  return { name, wanted, effective, configured, verdict, note };
+}
+
 export const workedExperiment: Experiment = {
   project: "nfvlab",
   stack: "rack",
@@ -211,6 +222,25 @@ export const workedExperiment: Experiment = {
           running: true,
           nics: [{ name: "east", address: "198.18.0.2/24", socket: "/run/nfvlab-vhost/vhu0.sock" }],
         },
+      ],
+    },
+  ],
+  inspections: [
+    {
+      host: "dut",
+      summary: "1 of 4 settings as wanted; 1 pending a reboot, 1 differs, 1 not on this machine",
+      settings: [
+        setting("bootArguments.nohzFull", "nohz_full=2-3", "nohz_full=2-3", "nohz_full=2-3", "as wanted", ""),
+        setting("bootArguments.skewTick", "skew_tick=1", "", "skew_tick=1", "pending", ""),
+        setting("sysctls.kernel.core_pattern", "<b>", "core & all", "", "differs", ""),
+        setting(
+          "cpuFrequency.governor",
+          "performance of CPU 2-3",
+          "",
+          "",
+          "not on this machine",
+          "nothing scales the frequency there, as in most virtual machines",
+        ),
       ],
     },
   ],
