@@ -1,4 +1,5 @@
 import { LEASE_FOLDER, LeaseRecord } from "../schema/lease.ts";
+import { unreadable } from "./parse-error.ts";
 import type { Probe } from "./probe.ts";
 
 /** The file of a lease. */
@@ -48,7 +49,8 @@ true`;
 export const leaseLedger: Probe<Ledger> = {
   name: "lease-ledger",
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT, "sh", LEASE_FOLDER] },
-  parse: ({ stdout }) => {
+  parse: (answer) => {
+    const { stdout } = answer;
     const leases: ObservedLease[] = [];
     const holders = new Map<string, ObservedLeaseHolder>();
     const [head = "", ...sections] = stdout.split(/^(?=@(?:lease|holder) )/m);
@@ -61,8 +63,9 @@ export const leaseLedger: Probe<Ledger> = {
       const [, held, state] = /^@holder \S*\/nfvlab-lease-(.+)\.service ?(\S*)$/.exec(line) ?? [];
       if (held !== undefined) holders.set(held, { text, running: RUNNING.has(state ?? "") });
     }
-    const now = Number(/^@now (\d+)$/m.exec(head)?.[1] ?? Number.NaN);
-    return { systemd: /^@systemd$/m.test(head), now, leases, holders };
+    const now = /^@now (\d+)$/m.exec(head)?.[1];
+    if (now === undefined) throw unreadable("the leases of the machine", answer);
+    return { systemd: /^@systemd$/m.test(head), now: Number(now), leases, holders };
   },
 };
 

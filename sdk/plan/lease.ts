@@ -137,6 +137,22 @@ export function requireFree({ standing }: Judgement, ledger: Ledger, host: strin
   });
 }
 
+/** @throws HostError `locked` where other stacks have leases that stand: what takes the whole machine away takes theirs */
+export function requireNobodyElse(owner: LeaseOwner, ledger: Ledger, host: string): void {
+  requireReadable(ledger, host);
+  const others = recordedLeases(ledger).filter(
+    (lease) => !isSameStack(lease.record.owner, owner) && !isStale(lease, ledger),
+  );
+  if (others.length === 0) return;
+  throw new HostError({
+    code: "locked",
+    problem: `others have leased parts of ${host}, and a reboot would take them away`,
+    observed: others.map((lease) => overlapWords({ lease, parts: lease.record.parts }, ledger)).join("; "),
+    expected: "a machine that is this stack's alone",
+    hint: "ask them to destroy their leases, or wait until they have",
+  });
+}
+
 function overlapWords({ lease, parts }: Overlap, ledger: Ledger): string {
   return `${partsWords(parts)} leased to ${standingWords(lease, ledger)}`;
 }

@@ -6,9 +6,9 @@ import { type Claim, judge, type Overlap, recordOf, requireFree, requireReadable
 import { grantStep, LEDGER_CHANGED } from "../plan/lease-holder.ts";
 import { requireOnline } from "../plan/online-cpus.ts";
 import { systemdMissing } from "../plan/systemd.ts";
-import { LEASE_FOLDER, type LeaseRecord } from "../schema/lease.ts";
+import { LEASE_FOLDER, type LeaseOwner, type LeaseRecord } from "../schema/lease.ts";
 import { HostError } from "../units/errors.ts";
-import type { Host } from "./handler.ts";
+import type { Host, Operation } from "./handler.ts";
 
 /** Each round somebody gets what they want, so this many may want something of one machine at once. */
 const ROUNDS = 64;
@@ -63,6 +63,11 @@ function notGranted(host: Host, code: number, stderr: string): HostError {
       ? `see who changes them: fuser ${LEASE_FOLDER}/lock`
       : `connect as root, or with become, to a machine with flock whose ${LEASE_FOLDER} can be written`,
   });
+}
+
+/** Whose a lease is that an operation takes. */
+export function ownerOf({ project, stack, resourceName: resource }: Operation): LeaseOwner {
+  return { project, stack, resource, origin: originOfProgram() };
 }
 
 /** Where this program runs, for people who look for its owner. */

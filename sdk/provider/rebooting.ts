@@ -4,6 +4,7 @@ import { bootEvidence, bootLog, iommus } from "../observe/boot-evidence.ts";
 import { bootLoader, bootLoaderProbed, type ObservedBootLoader } from "../observe/boot-loader.ts";
 import { domains } from "../observe/domains.ts";
 import { identityFiles, isEmulated, virtualization } from "../observe/identity.ts";
+import { leaseLedger } from "../observe/leases.ts";
 import type { Observed } from "../observe/probe.ts";
 import type { Shown } from "../plan/boot-argument-table.ts";
 import type { Judgement } from "../plan/boot-arguments.ts";
@@ -18,10 +19,12 @@ import {
   requireUntried,
   rolledBack,
 } from "../plan/boot-reboot.ts";
+import { requireNobodyElse } from "../plan/lease.ts";
 import type { Step } from "../plan/step.ts";
 import type { HostReference } from "../schema/connection.ts";
 import { HostError, TransportError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
+import { ownerOf } from "./leasing.ts";
 
 export const bootProbes = { evidence: bootEvidence, log: bootLog, iommus, loader: bootLoader };
 
@@ -54,7 +57,7 @@ export interface Booted {
  * Brings a machine to boot by the entry that waits for it, where one does: once, and for good only after it came up with everything in force.
  * Changes nothing where the machine runs by it already, but for making it the default where an earlier look came too early.
  *
- * @throws HostError `foreign-guests`, `reboot-local`, `boot-loader`, `boot-rolled-back`, `server-timer`, VerificationError `boot-entry`
+ * @throws HostError `foreign-guests`, `locked`, `reboot-local`, `boot-loader`, `boot-rolled-back`, `server-timer`, VerificationError `boot-entry`
  */
 export async function bootPending(
   operation: Operation,
@@ -62,12 +65,16 @@ export async function bootPending(
   { reason, timeoutMs, failedEntry }: RebootOptions,
 ): Promise<Booted> {
   const host = operation.host(reference);
-  const before = await host.observeNow({ ...bootProbes, loader: bootLoaderProbed, guests: domains });
+  const before = await host.observeNow({
+    ...bootProbes,
+    ...{ loader: bootLoaderProbed, guests: domains, leases: leaseLedger },
+  });
   const { entry, isDue, isTrial } = planBoot(before.loader, before.evidence);
   if (!isDue) return settle(host, before.loader, shownBy(before));
 
   requireRemote(reference.connection, host.name);
   requireNoForeignGuests(before.guests, host.name);
+  requireNobodyElse(ownerOf(operation), before.leases, host.name);
   if (entry !== undefined) {
     requireUntried(entry, failedEntry, host.name);
     requireOneShot(before.loader, host.name);

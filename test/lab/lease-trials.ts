@@ -6,10 +6,15 @@ const program = `
 import * as pulumi from "@pulumi/pulumi";
 import { host } from ${modulePath("sdk/index.ts")};
 
-const { CONNECTION, PARTS, TERM } = process.env;
+const { CONNECTION, PARTS, TERM, AFTER, REBOOT } = process.env;
 const dut = { name: "dut", connection: pulumi.secret(JSON.parse(CONNECTION)) };
 const share = new host.Lease("share", { host: dut, parts: JSON.parse(PARTS), term: TERM });
-if (process.env.AFTER) new host.Sysctls("after", { host: dut, name: process.env.AFTER, values: { "vm.stat_interval": 7 } }, { dependsOn: share });
+const after = { dependsOn: share };
+if (AFTER) new host.Sysctls("after", { host: dut, name: "after", values: { "vm.stat_interval": 7 } }, after);
+if (REBOOT) {
+  const boot = new host.BootArguments("boot", { host: dut, name: "apart", arguments: { skewTick: true } }, after);
+  new host.Reboot("reboot", { host: dut, allow: true, triggers: [boot.arguments], reason: "ticks apart" });
+}
 export const { leases, text } = host.getLeasesOutput({ host: share.host });
 `;
 
@@ -34,15 +39,16 @@ export function describeLeases(machine: () => { readonly CONNECTION: string }, s
     bob?.remove();
   });
 
-  const run = (project: TrialProject, parts: object, ...args: string[]) => {
-    const AFTER = project === ada || project === bob ? "" : "newcomer";
-    const environment = { ...machine(), PARTS: JSON.stringify(parts), TERM: `${TERM_S}s`, AFTER };
+  const run = (project: TrialProject, parts: object, args: readonly string[], more = {}) => {
+    const environment = { ...machine(), PARTS: JSON.stringify(parts), TERM: `${TERM_S}s`, ...more };
     const { code, said } = project.pulumi(args, environment);
     return { code, said, words: said.replaceAll(/\s+/g, " ") };
   };
-  const up = (project: TrialProject, parts: object) => run(project, parts, "up", "--yes", "--skip-preview");
+  const up = (project: TrialProject, parts: object, more = {}) =>
+    run(project, parts, ["up", "--yes", "--skip-preview"], more);
   const refresh = (project: TrialProject, parts: object) =>
-    run(project, parts, "refresh", "--yes", "--skip-preview", "--diff");
+    run(project, parts, ["refresh", "--yes", "--skip-preview", "--diff"]);
+  const destroy = (project: TrialProject) => run(project, {}, ["destroy", "--yes", "--skip-preview"]);
   const holderOf = (project: TrialProject) =>
     /"holder": "([^"]+)"/.exec(project.pulumi(["stack", "export"]).said)?.[1] ?? "none";
   const kill = (project: TrialProject) =>
@@ -54,72 +60,58 @@ export function describeLeases(machine: () => { readonly CONNECTION: string }, s
   it("stand side by side where their parts are disjoint, longer than their terms", () => {
     for (const { code, said } of [up(ada, adas), up(bob, { cpus: "1" })]) expect(code, said).toBe(0);
     shell().run(`sleep ${TERM_S + 2}`);
-    for (const [project, parts] of [
-      [ada, adas],
-      [bob, { cpus: "1" }],
-    ] as const) {
-      const { code, said } = run(
-        project,
-        parts,
-        "up",
-        "--yes",
-        "--skip-preview",
-        "--refresh",
-        "--expect-no-changes",
+    for (const holder of [holderOf(ada), holderOf(bob)])
+      expect(shell().run(`systemctl is-active ${holder}; systemctl is-enabled ${holder}`)).toBe(
+        "active\nenabled",
       );
-      expect(code, said).toBe(0);
-      expect(
-        shell().run(`systemctl is-active ${holderOf(project)}; systemctl is-enabled ${holderOf(project)}`),
-      ).toBe("active\nenabled");
-    }
-    const { text } = JSON.parse(ada.pulumi(["stack", "output", "--json", "--show-secrets"]).said) as {
-      text: string[];
-    };
-    expect(text.join("\n")).toMatch(
-      /^CPUs 2-3, 2MiB pages of node 0: share of stack ada\/trial \(.+@.+:.+\) since /m,
+    const again = run(ada, adas, ["up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes"]);
+    expect(again.code, again.said).toBe(0);
+    expect(again.said).not.toContain("warning");
+    const { said } = ada.pulumi(["stack", "output", "--json", "--show-secrets"]);
+    const { text } = JSON.parse(said) as { text: string[] };
+    const lineOf = (project: string) => text.find((line) => line.includes(`share of stack ${project}/trial`));
+    expect(lineOf("ada")).toMatch(
+      /^CPUs 2-3, 2MiB pages of node 0: share of stack ada\/trial \(.+@.+:.+\) since \S+Z, renewed until \S+Z/,
     );
+    expect(lineOf("bob")).toMatch(/^CPU 1: /);
   });
 
   it("are refused with the owner's name where they overlap, before anything else is touched", () => {
     const before = leases();
-    const { code, words } = up(bob, { cpus: "1,3", hugepages: [{ numaNode: 0, size: "2MiB" }] });
+    const wanted = { cpus: "1,3", hugepages: [{ numaNode: 0, size: "2MiB" }] };
+    const { code, words } = up(bob, wanted, { AFTER: "1" });
     expect(code).not.toBe(0);
     expect(words).toMatch(
       /parts: others have leased parts of dut that this stack wants: observed CPU 3, 2MiB pages of node 0 leased to share of stack ada\/trial \(\S+@[^:]+:.+\) since \S+Z, renewed until \S+Z and again by nfvlab-lease-\w+\.service, expected parts that nobody has;/,
     );
     expect(leases()).toBe(before);
-
-    const newcomer = new TrialProject("cleo", program);
-    try {
-      const refused = run(newcomer, { cpus: "3" }, "up", "--yes", "--skip-preview");
-      expect(refused.code).not.toBe(0);
-      expect(refused.words).toContain("CPU 3 leased to share of stack ada/trial");
-      expect(shell().run("ls /etc/sysctl.d; cat /proc/sys/vm/stat_interval")).not.toMatch(/newcomer|^7$/m);
-      expect(run(newcomer, { cpus: "3" }, "destroy", "--yes", "--skip-preview").code).toBe(0);
-    } finally {
-      newcomer.remove();
-    }
-    expect(leases()).toBe(before);
+    expect(shell().run("ls /etc/sysctl.d; cat /proc/sys/vm/stat_interval")).not.toMatch(/after|^7$/m);
   });
 
-  it("grow and shrink while they stand", () => {
+  it("keep others from rebooting the machine", () => {
+    const boot = shell().run("cat /proc/sys/kernel/random/boot_id");
+    const { code, words } = up(bob, { cpus: "1" }, { REBOOT: "1" });
+    expect(code).not.toBe(0);
+    expect(words).toMatch(
+      /others have leased parts of dut, and a reboot would take them away: observed CPUs 2-3, 2MiB pages of node 0 leased to share of stack ada\/trial/,
+    );
+    expect(shell().run("cat /proc/sys/kernel/random/boot_id")).toBe(boot);
+  });
+
+  it("grow while they stand; one whose holder was killed is shown so, and held again by up", () => {
     const grown = up(ada, { cpus: "0,2-3" });
     expect(grown.code, grown.said).toBe(0);
     expect(leases()).toContain('"parts":{"cpus":"0,2-3"}');
-    const shrunk = up(ada, adas);
-    expect(shrunk.code, shrunk.said).toBe(0);
-  });
-
-  it("whose holder was killed are shown so, and held again by up", () => {
     kill(ada);
     const shown = refresh(ada, adas);
     expect(shown.said).toMatch(/~ held\s*: true => false/);
     expect(shown.words).toMatch(
-      /warning: nfvlab-lease-\w+\.service does not run on dut, so the lease of CPUs 2-3, 2MiB pages of node 0 (ends|expired) at \S+Z; `pulumi up` renews it/,
+      /warning: nfvlab-lease-\w+\.service does not run on dut, so the lease of CPUs 0,2-3 (ends|expired) at \S+Z; `pulumi up` renews it/,
     );
     const { code, said } = up(ada, adas);
     expect(code, said).toBe(0);
     expect(shell().run(`systemctl is-active ${holderOf(ada)}`)).toBe("active");
+    expect(leases()).toContain('"parts":{"cpus":"2-3","hugepages":');
   });
 
   it("are taken over when their holder was killed and their term is over, and their owner is told who did", () => {
@@ -130,25 +122,26 @@ export function describeLeases(machine: () => { readonly CONNECTION: string }, s
     expect(taken.words).toMatch(
       /warning: took over CPU 3 from share of stack ada\/trial \(.+\): leased since \S+Z, expired at \S+Z, and nfvlab-lease-\w+\.service was not running/,
     );
-    const bobs = /CPU 3 leased to share of stack bob\/trial \(.+\) since/;
     const shown = refresh(ada, adas);
     expect(shown.said).toMatch(/~ held\s*: true => false/);
     expect(shown.words).toMatch(
-      /warning: the lease of CPUs 2-3, 2MiB pages of node 0 is gone from dut, and others came: CPU 3 leased to share of stack bob/,
+      /warning: the lease of CPUs 2-3, 2MiB pages of node 0 is gone from dut, and others came: CPU 3 leased to share of stack bob\/trial/,
     );
     const refused = up(ada, adas);
     expect(refused.code).not.toBe(0);
-    expect(refused.words).toMatch(bobs);
-    const other = up(ada, { cpus: "2" });
-    expect(other.code, other.said).toBe(0);
+    expect(refused.words).toMatch(/CPU 3 leased to share of stack bob\/trial \(.+\) since/);
   });
 
-  it("go with their stacks, and leave nothing behind", () => {
-    for (const project of [ada, bob]) {
-      const { code, said } = run(project, {}, "destroy", "--yes", "--skip-preview");
-      expect(code, said).toBe(0);
-      expect(said).not.toContain("warning");
-    }
+  it("go with their stacks: what others took is left alone, and nothing stays behind", () => {
+    const without = destroy(ada);
+    expect(without.code, without.said).toBe(0);
+    expect(without.words).toContain(
+      "warning: left alone what others have had since: CPU 3 leased to share of stack bob",
+    );
+    expect(leases()).toContain('"parts":{"cpus":"1,3"}');
+    const { code, said } = destroy(bob);
+    expect(code, said).toBe(0);
+    expect(said).not.toContain("warning");
     expect(shell().run(SNAPSHOT)).toBe("");
   });
 }

@@ -10,6 +10,7 @@ import {
   recordedLeases,
   recordOf,
   requireFree,
+  requireNobodyElse,
   requireReadable,
   seenLease,
   takenSince,
@@ -295,6 +296,16 @@ describe("what is said", () => {
     await expect(messageOf(() => requireFree(judgement, ledger, "dut"))).toMatchFileSnapshot(
       golden("locked"),
     );
+  });
+
+  it("of a reboot while others have leases that stand", async () => {
+    const said = messageOf(() => requireNobodyElse(owner, ledger, "dut"));
+    await expect(said).toMatchFileSnapshot(golden("reboot"));
+    const alone = ledgerOf({
+      a: { record: { ...recordOfLease("dora", { cpus: "2" }) }, renewed: 1, running: true },
+      c: { record: recordOfLease("cleo", { cpus: "12" }), renewed: 4000, running: false },
+    });
+    requireNobodyElse(owner, alone, "dut");
   });
 
   it("of a claim that takes over", async () => {

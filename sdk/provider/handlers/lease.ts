@@ -23,9 +23,9 @@ import {
 } from "../../plan/lease-holder.ts";
 import { partsWords } from "../../plan/lease-parts.ts";
 import type { Inputs, Outputs } from "../../schema/definition.ts";
-import { getLeases, type LeaseOwner, lease } from "../../schema/lease.ts";
+import { getLeases, lease } from "../../schema/lease.ts";
 import { type FunctionHandler, type Handler, Incomplete, type Operation } from "../handler.ts";
-import { grant, originOfProgram } from "../leasing.ts";
+import { grant, originOfProgram, ownerOf } from "../leasing.ts";
 
 const probes = { ledger: leaseLedger };
 
@@ -75,10 +75,6 @@ async function take(
     throw new Incomplete(error as Error, { ...outputs, held: false });
   }
   return { ...outputs, held: true };
-}
-
-function ownerOf({ project, stack, resourceName: resource }: Operation): LeaseOwner {
-  return { project, stack, resource, origin: originOfProgram() };
 }
 
 export const getLeasesHandler: FunctionHandler<typeof getLeases> = {
