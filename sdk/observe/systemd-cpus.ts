@@ -28,7 +28,8 @@ const SCRIPT = `[ ! -d /run/systemd/system ] || echo @systemd
 ${IN_FORCE}for file in ${DROP_INS}; do
   [ ! -e "$file" ] || { printf '@file %s\\n' "$file"; sed 's/^/@text /' "$file"; }
 done
-services=$(systemctl show '*.service' --property=Id --property=MainPID --property=CPUAffinity)
+running=$(systemctl list-units --type=service --state=running --plain --no-legend --no-pager | cut -d ' ' -f 1)
+services=$(systemctl show $running --property=Id --property=MainPID --property=CPUAffinity)
 printf '%s\\n' "$services"
 for pid in $(printf '%s\\n' "$services" | sed -n 's/^MainPID=\\([1-9][0-9]*\\)$/\\1/p'); do
   sed -n "s/^Cpus_allowed_list:[[:space:]]*/@process $pid /p" "/proc/$pid/status" 2>/dev/null

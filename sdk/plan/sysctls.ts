@@ -120,6 +120,11 @@ export function writtenValues(values: SysctlValues, observed: Values): Record<st
   );
 }
 
+/** On import: the values as they are meant, whole numbers as such. */
+export function meantValues(observed: Values): Record<string, string | number> {
+  return Object.fromEntries([...observed].map(([key, text]) => [key, spelledAs(0, text)]));
+}
+
 /** For a state that says nothing of what was written: its values. */
 export function assumedWritten(values: SysctlValues): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, oneLine(`${value}`)]));

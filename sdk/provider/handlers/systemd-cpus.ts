@@ -13,6 +13,7 @@ import {
   configuredLists,
   dropIns,
   foundLists,
+  insist,
   listsMeant,
   listsOf,
   observedLists,
@@ -35,7 +36,7 @@ type Texts = Readonly<Record<string, string>>;
 type Lists = ReadonlyMap<string, string>;
 
 const JOURNAL = "systemd-cpus";
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 5_000;
 const probes = { own: ownSystemdCpus };
 
 export const systemdCpusHandler: Handler<typeof systemdCpus> = {
@@ -116,10 +117,13 @@ async function bring(host: Host, inputs: Cpus, before: ObservedSystemdCpus, foun
 
 /** Waits for slices: systemd gives them their CPUs a moment after it has answered. */
 async function settled(host: Host, lists: Lists): Promise<void> {
-  await host.waitFor({ cpus: systemdCpusInForce }, ({ cpus }) => areInForce(lists, cpus), {
-    timeoutMs: SETTLE_MS,
-    everyMs: 200,
-  });
+  const probes = { cpus: systemdCpusInForce };
+  const wait = { timeoutMs: SETTLE_MS, everyMs: 200 };
+  const { cpus: effective } = await host.waitFor(probes, ({ cpus }) => areInForce(lists, cpus), wait);
+  const steps = insist(lists, effective);
+  if (steps.length === 0) return;
+  await host.execute(steps);
+  await host.waitFor(probes, ({ cpus }) => areInForce(lists, cpus), wait);
 }
 
 async function undo(operation: Operation, host: Host, plan: SystemdUndo): Promise<boolean> {
