@@ -4,6 +4,7 @@ import { sysctlFiles, sysctlValues } from "../../sdk/observe/sysctls.ts";
 import {
   assumedWritten,
   checkSysctls,
+  meantValues,
   observedValues,
   planValues,
   requireKnown,
@@ -101,6 +102,19 @@ describe("kernel parameters", () => {
     expect(() => verifyValues(wanted, now)).toThrow(
       "the kernel reads back otherwise than written: observed vm.stat_interval = 1, expected vm.stat_interval = 10",
     );
+  });
+
+  it("are imported as they are written: whole numbers as such", () => {
+    const found = new Map([
+      ["vm.stat_interval", "10"],
+      ["kernel.sched_rt_runtime_us", "-1"],
+      ["net.ipv4.ip_local_port_range", "32768 60999"],
+    ]);
+    expect(meantValues(found)).toEqual({
+      "vm.stat_interval": 10,
+      "kernel.sched_rt_runtime_us": -1,
+      "net.ipv4.ip_local_port_range": "32768 60999",
+    });
   });
 
   it.each([

@@ -8,6 +8,7 @@ import {
   configuredLists,
   dropIns,
   foundLists,
+  insist,
   listsMeant,
   listsOf,
   observedLists,
@@ -149,6 +150,22 @@ describe("the CPUs of what systemd starts", () => {
     expect(() => verifySystemdCpus(listsOf(wanted), machine({ effective }))).toThrow(
       "allowedCpus.system: systemd has read its configuration, and runs by other CPUs: observed system 0-3, expected system 0-1",
     );
+  });
+
+  it("are given to a slice directly where systemd did not, and to no slice that has nothing in it", () => {
+    const lists = listsOf({ cpuAffinity: "0", allowedCpus: { system: "0,1", user: "0-1", machine: ALL } });
+    const effective = new Map([
+      ["manager", "5"],
+      ["system", "0-3"],
+      ["machine", ALL],
+    ]);
+    expect(insist(lists, effective)).toEqual([
+      {
+        purpose: "give system.slice CPU 0-1",
+        argv: ["tee", "/sys/fs/cgroup/system.slice/cpuset.cpus"],
+        stdin: "0-1",
+      },
+    ]);
   });
 
   it("take the place of what other drop-ins before ours ask for", () => {
