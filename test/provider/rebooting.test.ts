@@ -22,7 +22,13 @@ class Machine {
     this.#deadByBoot = deadByBoot;
   }
 
-  transport = { run: async () => ({ stdout: this.#deadByBoot[this.boots] ?? "" }) };
+  transport = {
+    run: async () => {
+      const stdout = this.#deadByBoot[this.boots] ?? "";
+      if (stdout === "late") throw Object.assign(new Error("no answer"), { code: "command-timeout" });
+      return { stdout };
+    },
+  };
   observeNow = async () => ({
     evidence: {
       ...{
@@ -52,7 +58,7 @@ class Machine {
 describe("a reboot", () => {
   const options = { reason: "a trial", timeoutMs: 1000 };
   const lost = (cpu: number) =>
-    `dut came up with a CPU whose timer had stopped (CPU ${cpu}), as emulation does now and then: it boots again`;
+    `dut came up with a CPU whose timer had stopped (nobody wakes up on CPU ${cpu}), as emulation does now and then: it boots again`;
 
   it.each([
     ["once where every CPU wakes up", ["", ""], 1, []],
@@ -64,6 +70,13 @@ describe("a reboot", () => {
     expect(booted).toMatchObject({ bootId: `boot ${boots}`, rebootedAt: "2030-01-01T00:00:00Z" });
     expect(machine.boots).toBe(boots);
     expect(machine.warnings).toEqual(warnings);
+  });
+
+  it("of an emulated server is done again where not even the question is answered", async () => {
+    const machine = new Machine("nfvlab", ["", "late", ""]);
+    await bootPending(machine.operation(), reference, options);
+    expect(machine.boots).toBe(2);
+    expect(machine.warnings[0]).toContain("(who asks for it does not wake up either)");
   });
 
   it("is not tried a fourth time", async () => {
