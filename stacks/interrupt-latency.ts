@@ -3,7 +3,7 @@
  * The untuned series comes first, then the tuning with its reboot, then the tuned series; a second `up` measures nothing again.
  *
  * Stands up an emulated server, where the figures show that the path works and nothing more. For a real host set `connection` as a secret JSON, `housekeepingCpus`,
- * `isolatedCpus`, and perhaps `loadCpus`, `profile`, `interval`, `duration` and `repetitions`.
+ * `isolatedCpus`, and perhaps `loadCpus` and `profile`. `interval`, `duration` and `repetitions` are of one measurement.
  */
 import * as pulumi from "@pulumi/pulumi";
 import {
@@ -18,6 +18,7 @@ import {
 } from "../components/index.ts";
 
 type Profile = Parameters<typeof planTuning>[0]["profile"];
+type Duration = NonNullable<CyclictestBenchmarkArgs["interval"]>;
 type Connection = Parameters<typeof planTuning>[0]["host"]["connection"];
 
 const config = new pulumi.Config();
@@ -56,6 +57,15 @@ function series(name: string, args: Pick<CyclictestBenchmarkArgs, "on" | "once">
   return Object.fromEntries(all);
 }
 
+/** How long is measured, unless the configuration says otherwise. */
+function timed(interval: Duration, duration: Duration, repetitions: number) {
+  return {
+    interval: (config.get("interval") ?? interval) as Duration,
+    duration: (config.get("duration") ?? duration) as Duration,
+    repetitions: config.getNumber("repetitions") ?? repetitions,
+  };
+}
+
 /** A server of our own, with what a plain Debian kernel has a place for. */
 function emulated() {
   const { housekeeping, isolated } = cpus;
@@ -86,7 +96,7 @@ function emulated() {
       irqAffinity: { defaultCpus: housekeeping, cpus: housekeeping },
     }),
     // What is emulated wakes up late, and a wake-up later than the next one's time would be lost: hence the long intervals.
-    timing: { interval: "500ms", duration: "10s", repetitions: 3 } as const,
+    timing: timed("500ms", "10s", 3),
   };
 }
 
@@ -100,11 +110,7 @@ async function real(secret: pulumi.Output<Connection>) {
       profile: (config.get("profile") ?? "nfv") as Profile,
       cpus,
     }),
-    timing: {
-      interval: (config.get("interval") ?? "200us") as `${number}us`,
-      duration: (config.get("duration") ?? "10min") as `${number}min`,
-      repetitions: config.getNumber("repetitions") ?? 6,
-    },
+    timing: timed("200us", "10min", 6),
   };
 }
 

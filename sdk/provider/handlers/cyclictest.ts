@@ -44,41 +44,17 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
       { kind: "cyclictest", subject: `${where}, CPUs ${subject.cpus}${beside}`, seconds },
       (facts) => {
         const plan = planCyclictest(inputs, housekeepingFor(inputs, facts));
-        const load =
-          coLoad &&
-          asked &&
-          planCoLoad(
-            coLoad,
-            { name: host.name, facts, ...asked },
-            {
-              unit: unitOf(operation.tag, inputs.name),
-              measured: measuredCpus(inputs, asked.domains),
-              seconds: seconds + plan.repetitions * SLACK_S,
-            },
-          );
-        const measure = async (): Promise<Measured> => {
-          const runs: CyclictestRun[] = [];
-          for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
-            const slowest = Math.max(0, ...runs.flatMap(({ threads }) => threads.map(({ maxNs }) => maxNs)));
-            const soFar = runs.length === 0 ? "" : `, max ${formatNanoseconds(slowest)} so far`;
-            const status = () => operation.status(`repetition ${repetition}/${plan.repetitions}${soFar}`);
-            runs.push(parseCyclictest(await runOnce(operation, host, inputs, plan, status)));
-          }
-          const metric = metricOf(
-            { name: `${subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
-            runs.map(({ threads }) => ({
-              buckets: threads.flatMap(({ buckets }) => buckets),
-              overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
-              max: Math.max(...threads.map(({ maxNs }) => maxNs)),
-              expected: plan.expected * threads.length,
-            })),
-          );
-          return {
-            metrics: [metric],
-            tool: { command: plan.argv.slice(4), version: `cyclictest ${runs[0]?.version}` },
-          };
-        };
-        if (load === undefined) return measure;
+        const measure = () => measureTimers(operation, host, inputs, plan);
+        if (coLoad === undefined || asked === undefined) return measure;
+        const load = planCoLoad(
+          coLoad,
+          { name: host.name, facts, ...asked },
+          {
+            unit: unitOf(operation.tag, inputs.name),
+            measured: measuredCpus(inputs, asked.domains),
+            seconds: seconds + plan.repetitions * SLACK_S,
+          },
+        );
         return async () => {
           const { result, coLoad: seen } = await loaded(operation, host, load, measure);
           return { ...result, coLoad: seen };
@@ -93,6 +69,34 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
   update: async (_, __, prior) => ({ record: prior.record }),
   delete: async () => undefined,
 };
+
+async function measureTimers(
+  operation: Operation,
+  host: Host,
+  inputs: Inputs<typeof cyclictest>,
+  plan: CyclictestPlan,
+): Promise<Measured> {
+  const runs: CyclictestRun[] = [];
+  for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
+    const slowest = Math.max(0, ...runs.flatMap(({ threads }) => threads.map(({ maxNs }) => maxNs)));
+    const soFar = runs.length === 0 ? "" : `, max ${formatNanoseconds(slowest)} so far`;
+    const status = () => operation.status(`repetition ${repetition}/${plan.repetitions}${soFar}`);
+    runs.push(parseCyclictest(await runOnce(operation, host, inputs, plan, status)));
+  }
+  const metric = metricOf(
+    { name: `${inputs.subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
+    runs.map(({ threads }) => ({
+      buckets: threads.flatMap(({ buckets }) => buckets),
+      overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
+      max: Math.max(...threads.map(({ maxNs }) => maxNs)),
+      expected: plan.expected * threads.length,
+    })),
+  );
+  return {
+    metrics: [metric],
+    tool: { command: plan.argv.slice(4), version: `cyclictest ${runs[0]?.version}` },
+  };
+}
 
 /** CPUs of the machine that the measured threads run on. */
 function measuredCpus({ subject }: Inputs<typeof cyclictest>, guests: readonly ObservedDomain[]): CpuSet {
