@@ -43,6 +43,7 @@ class Machine {
     log: { bootedAt: "2030-01-01T00:00:00Z", complete: true, lines: [] },
     ...{ iommus: [], guests: [], loader: { sets: new Map() } },
     ...{ identity: { vendor: this.#vendor }, kind: "none" },
+    leases: { systemd: true, now: 0, leases: [], holders: new Map() },
   });
   execute = async (steps: readonly Step[]) => {
     this.boots += steps.filter(({ purpose }) => purpose === "reboot the machine").length;
