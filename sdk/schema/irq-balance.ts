@@ -42,11 +42,9 @@ export const irqBalance = defineResource({
       description:
         "CPUs that the running irqbalance was told to keep off; null where it was told nothing, or does not run.",
     }),
-    pending: z
-      .boolean()
-      .meta({
-        description: "Whether irqbalance runs by other CPUs than are configured, until it is restarted.",
-      }),
+    pending: z.boolean().meta({
+      description: "Whether irqbalance runs by other CPUs than are configured, until it is restarted.",
+    }),
     persisted: z.boolean().meta({
       description:
         "Whether its file holds our lines; true where irqbalance is missing, and nothing is to be held.",
