@@ -10,13 +10,13 @@ import { planFile } from "./tmpfiles.ts";
 /** Exit code of a grant whose ledger is not the one that was looked at any more: look again. */
 export const LEDGER_CHANGED = 75;
 
-// The text is read before the lock is taken: a connection that hangs must not hold it.
+// The text is read before the lock is taken, which is on the folder: a connection that hangs must not hold it.
 const GRANT = `text=$(cat)
 folder=$1 id=$2 ledger=$3
 shift 3
 umask 022
 mkdir -p "$folder" && cd "$folder" || exit 1
-exec 9> lock
+exec 9< .
 flock -w 10 9 || exit ${LEDGER_CHANGED}
 [ "$(sha256sum -- *.json 2> /dev/null)" = "$ledger" ] || exit ${LEDGER_CHANGED}
 for stale; do

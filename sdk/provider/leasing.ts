@@ -60,7 +60,7 @@ function notGranted(host: Host, code: number, stderr: string): HostError {
     problem: `could not write a lease on ${host.name}`,
     observed: busy ? `its leases changed ${ROUNDS} times meanwhile` : `exit code ${code}: ${stderr.trim()}`,
     hint: busy
-      ? `see who changes them: fuser ${LEASE_FOLDER}/lock`
+      ? `see who changes them: fuser ${LEASE_FOLDER}`
       : `connect as root, or with become, to a machine with flock whose ${LEASE_FOLDER} can be written`,
   });
 }

@@ -21,7 +21,7 @@ export const { leases, text } = host.getLeasesOutput({ host: share.host });
 const TERM_S = 6;
 
 /** All of ours that a lease leaves on a machine. */
-const SNAPSHOT = `ls /var/lib/nfvlab/leases 2>/dev/null | grep -v '^lock$' || true
+const SNAPSHOT = `ls -A /var/lib/nfvlab/leases
 ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants | grep nfvlab-lease || true
 systemctl list-units --all --plain --no-legend 'nfvlab-lease-*'`;
 

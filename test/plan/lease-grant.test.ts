@@ -64,7 +64,7 @@ describe("the leases of a machine", () => {
     expect(outcomes.filter((outcome) => outcome === "granted")).toHaveLength(1);
     const { leases } = await look();
     expect(leases.map(({ id }) => id)).toEqual([ids[outcomes.indexOf("granted")]]);
-    expect(readdirSync(folder).sort()).toEqual([`${leases[0]?.id}.json`, "lock"]);
+    expect(readdirSync(folder).sort()).toEqual([`${leases[0]?.id}.json`]);
   });
 
   it("go to one even where all twenty have looked before anybody wrote", async () => {
@@ -131,12 +131,7 @@ describe("the leases of a machine", () => {
   });
 
   it("wait for a lock that somebody has, and get it when its owner is killed", async () => {
-    const keeper = spawn("sh", [
-      "-c",
-      `exec 9> "$1/lock"; flock 9; touch "$1/held"; exec sleep 60`,
-      "sh",
-      folder,
-    ]);
+    const keeper = spawn("sh", ["-c", `exec 9< "$1"; flock 9; touch "$1/held"; exec sleep 60`, "sh", folder]);
     await eventually("the lock is held", () => existsSync(join(folder, "held")));
     const waiting = claim(ids[0]!, { cpus: "1" });
     await sleep(300);
