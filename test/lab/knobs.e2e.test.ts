@@ -299,8 +299,8 @@ describe("the run-time knobs of a host", () => {
     expect(after).not.toContain("SCHED_FIFO 2");
     shell.run(`echo f > ${WORKQUEUE}/cpumask; sysctl -qw vm.stat_interval=1; chrt --other --pid 0 $(pgrep -x ksoftirqd/1)
       echo 0 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
-      cd /etc/systemd/system; sed -i 's/=0-2/=0-3/' system.slice.d/90-nfvlab-cpus.conf; systemctl daemon-reload; sleep 5
-      rm -r system.slice.d; systemctl daemon-reload; taskset --cpu-list --pid 0-3 1; sleep 5`);
+      echo 0-3 > /sys/fs/cgroup/system.slice/cpuset.cpus; rm -r /etc/systemd/system/system.slice.d
+      systemctl daemon-reload; taskset --cpu-list --pid 0-3 1; sleep 5`);
     expect(shell.run(SNAPSHOT)).toBe(before);
   });
 
