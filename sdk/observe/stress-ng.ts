@@ -1,4 +1,3 @@
-import { parse } from "yaml";
 import type { Probe } from "./probe.ts";
 
 /** stress-ng as it is installed; undefined where it is not. */
@@ -28,17 +27,12 @@ export const loadFolderSpace: Probe<FileSystemSpace | undefined> = {
 };
 
 /**
- * Operations of all stressors of all runs whose metrics are in the text, between other lines; null where none told a number. What its clocks could not give it
- * writes as `.nan` or `+Inf`, which counts as no number.
+ * Operations of all stressors whose metrics are in the text, between lines of logs; null where none told a number. Read line by line, since not all versions write
+ * YAML that is one. What its clocks could not give it writes as `.nan` or `+Inf`, which counts as no number.
  */
 export function parseOperations(text: string): number | null {
-  const documents = [...text.matchAll(/^---\n[\s\S]*?^\.\.\.$/gm)].map(([document]) => document);
-  const numbers = documents.flatMap((document) => {
-    const { metrics } = (parse(document) ?? {}) as { metrics?: unknown };
-    return (Array.isArray(metrics) ? metrics : []).flatMap((stressor: Record<string, unknown> | null) => {
-      const operations = stressor?.["bogo-ops"];
-      return typeof operations === "number" && Number.isFinite(operations) ? [operations] : [];
-    });
-  });
+  const numbers = [...text.matchAll(/^\s*(?:- )?bogo-ops:\s*(\S+)\s*$/gm)]
+    .map(([, number = ""]) => (/^[0-9.]+(e[+-]?[0-9]+)?$/i.test(number) ? Number(number) : Number.NaN))
+    .filter(Number.isFinite);
   return numbers.length === 0 ? null : numbers.reduce((sum, each) => sum + each, 0);
 }

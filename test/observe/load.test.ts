@@ -44,6 +44,11 @@ describe("what stress-ng tells", () => {
     ["what its clock could not give", "---\nmetrics:\n  - stressor: vm\n    bogo-ops: .nan\n...\n", null],
     ["infinities as C prints them", "---\nmetrics:\n  - stressor: vm\n    bogo-ops: +Inf\n...\n", null],
     ["an infinity of YAML", "---\nmetrics:\n  - stressor: vm\n    bogo-ops: .inf\n...\n", null],
+    [
+      "of YAML that is none",
+      "---\nsystem-info:\n  epoch: 1  date: 2026:11:21\nmetrics:\n- stressor: vm\nbogo-ops: 7\n...\n",
+      7,
+    ],
     ["one of two", "---\nmetrics:\n  - bogo-ops: 1.2e4\n  - bogo-ops: .nan\n...\n", 12_000],
     ["none at all", "---\nmetrics:\n...\n", null],
   ])("is a sum of finite numbers: %s", (_, text, operations) => {
