@@ -71,17 +71,10 @@ export function inspectTuning(tuning: InspectedTuning, state: TunedState): Inspe
   };
   return [
     ...compared.map((one) => ({ ...judged(one), ...origin(one.knob) })),
-    ...unapplied.map(({ setting, reason: note }) => ({
-      ...judged({
-        knob: setting,
-        wanted: textOf(settings.get(setting)?.value),
-        effective: "",
-        isEffective: undefined,
-        ...(absentHere(setting, state) ? { absent: note } : { note }),
-      }),
-      source: settings.get(setting)?.source ?? "",
-      reason: settings.get(setting)?.reason ?? "",
-    })),
+    ...unapplied.map(({ setting, reason: note }) => {
+      const { value, source = "", reason = "" } = settings.get(setting) ?? {};
+      return { ...judged(notApplied(setting, value, note, state)), source, reason };
+    }),
   ];
 }
 
@@ -380,13 +373,16 @@ function settingOf(knob: string): string {
   return pattern === undefined || setting === undefined ? knob : knob.replace(pattern, setting);
 }
 
-/** Whether the machine lacks what a setting would be written to; of one that is in no kernel file nobody knows. */
-function absentHere(setting: string, { files }: TunedState): boolean {
-  for (const [part, rows] of Object.entries(knobs))
-    for (const row of rows as readonly Knob[]) {
-      if (settingOf(`${part}.${row.field}`) !== setting) continue;
-      const patterns = row.files.map(({ path }) => new RegExp(`^${path.replaceAll("[0-9]*", "\\d+")}$`));
-      return ![...files.keys()].some((path) => patterns.some((pattern) => pattern.test(path)));
-    }
-  return false;
+/** Settings that no resource has; of all others that a plan did not apply it found no place on the machine. */
+const NOBODY_SETS = ["processor.minimumPerformance", "processor.maximumPerformance"];
+const CORRECTED_ERRORS = "/sys/devices/system/machinecheck/machinecheck0/ignore_ce";
+
+function notApplied(setting: string, value: unknown, reason: string, { shown }: TunedState): Compared {
+  const row = { knob: setting, wanted: textOf(value), effective: "", isEffective: undefined };
+  if (setting === "kernel.ignoreCorrectedErrors") {
+    const text = shown.files.get(CORRECTED_ERRORS);
+    if (text === undefined) return { ...row, absent: "a kernel without machine checks" };
+    return { ...row, effective: `${text === "1"}`, isEffective: (text === "1") === value, note: reason };
+  }
+  return NOBODY_SETS.includes(setting) ? { ...row, note: reason } : { ...row, absent: reason };
 }

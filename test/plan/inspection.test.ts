@@ -354,6 +354,7 @@ it("is a table that people can read", async () => {
         source: "tuned network-latency [sysctl]",
         reason: "a tenth of the workers",
       },
+      { setting: "kernel.ignoreCorrectedErrors", value: true, source: "tuned realtime [sysfs]", reason: "" },
       {
         setting: "kernelThreads.ksoftirqd",
         value: { policy: "fifo", priority: 2 },
@@ -362,8 +363,13 @@ it("is a table that people can read", async () => {
       },
     ],
     unapplied: [
-      { setting: "kernelThreads.ksoftirqd", reason: "no resource schedules the kernel's threads" },
+      { setting: "kernelThreads.ksoftirqd", reason: "the kernel has no such thread" },
       { setting: "processor.turbo", reason: "nothing scales the frequency there" },
+      { setting: "processor.minimumPerformance", reason: "CpuFrequency bounds frequencies in kHz" },
+      {
+        setting: "kernel.ignoreCorrectedErrors",
+        reason: "no resource sets machine checks; the boot argument mce does",
+      },
     ],
   };
   const state = machine({
@@ -376,7 +382,10 @@ it("is a table that people can read", async () => {
       ["vm.stat_interval", "1"],
       ["kernel.numa_balancing", "0"],
     ]),
-    shown: booted("quiet isolcpus=domain,managed_irq,2-3 skew_tick=1", { [`${CPU}/isolated`]: "2-3" }),
+    shown: booted("quiet isolcpus=domain,managed_irq,2-3 skew_tick=1", {
+      [`${CPU}/isolated`]: "2-3",
+      "/sys/devices/system/machinecheck/machinecheck0/ignore_ce": "0",
+    }),
     loader: menu("quiet", { nfv: tuning.resources.bootArguments?.arguments ?? {} }),
     configuration: {
       [sysctlFilePath("tuned")]: sysctlFile({ "kernel.numa_balancing": 0 }),
