@@ -6,11 +6,18 @@ import { resourceClass } from "./lab-resource.ts";
  * unchanged `up`. cyclictest holds /dev/cpu_dma_latency at 0 while it runs, so a host with deep C-states looks better than it is.
  *
  * @property subject `{ kind: "host", cpus }` or `{ kind: "guest", domain, cpus }`
+ * @property coLoad `{ kind, cpus }`: load on other CPUs of the machine meanwhile, an instance of stress-ng pinned to each; seen in /proc/stat before it is measured, gone afterwards, and in the
+ *   record with how busy it kept its CPUs
  * @property triggers values that make it run again, for instance the host's bootId
+ * @throws InputError `cpu-unknown`, `co-load-measured`; HostError `systemd-missing`, `measurement-running`, `stress-ng-missing`, `co-load-disk`, `co-load-memory`
  * @see cyclictest(8)
  * @example
  * const run = new Cyclictest("dut-timers", { host, name: "timers", subject: { kind: "host", cpus: "2-3" }, duration: "10s" });
  * export const p99Ns = run.record.apply((record) => record.metrics[0]?.percentiles["99"]);
+ * @example
+ * new Cyclictest("dut-timers-loaded", {
+ *   host, name: "timers-loaded", subject: { kind: "host", cpus: "2-3" }, coLoad: { kind: "memory", cpus: "0-1", memoryPercent: 30 },
+ * });
  */
 export class Cyclictest extends resourceClass(cyclictest) {}
 
