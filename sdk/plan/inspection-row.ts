@@ -11,6 +11,8 @@ export interface Compared {
   readonly configured?:
     | { readonly text: string; readonly isWanted: boolean; readonly file?: string }
     | undefined;
+  /** It was booted with, to no effect: another boot brings nothing. */
+  readonly isTried?: boolean;
   /** Why the machine has no such setting. */
   readonly absent?: string;
   readonly note?: string;

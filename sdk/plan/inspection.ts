@@ -78,8 +78,10 @@ export function inspectTuning(tuning: InspectedTuning, state: TunedState): Inspe
   ];
 }
 
-function judged({ knob, wanted, effective, isEffective, configured, absent, note }: Compared) {
-  const pending = absent === undefined && isEffective === false && configured?.isWanted === true;
+function judged(compared: Compared) {
+  const { knob, wanted, effective, isEffective, configured, isTried = false, absent, note } = compared;
+  const isMissing = absent === undefined && isEffective === false && !isTried;
+  const pending = isMissing && configured?.isWanted === true;
   const takenAway =
     isEffective === true && configured !== undefined && !configured.isWanted
       ? `the next boot brings ${configured.text || "nothing of it"}, says ${configured.file ?? "the boot menu"}`
@@ -115,9 +117,11 @@ function bootArguments(set: BootArgumentSet, { shown, loader }: TunedState): Com
     return {
       knob: `bootArguments.${name}`,
       wanted,
-      effective: stands,
+      // What stands there and has no trace in the kernel is not in force.
+      effective: stands === wanted && !isThere ? "" : stands,
       isEffective: isThere && !hasEvidence ? undefined : isThere,
       configured: isKnown ? { text: atBoot, isWanted: atBoot === wanted } : undefined,
+      isTried: stands === wanted,
       ...(isThere && !hasEvidence
         ? { note: "it stands on the command line, and the kernel shows no other trace of it" }
         : complaints.length > 0

@@ -201,6 +201,17 @@ describe("an inspection of boot arguments", () => {
     });
   });
 
+  it("does not show what stands on the command line alone as in force", () => {
+    const [first] = inspectTuning(
+      tuning,
+      machine({ shown: { ...shown, files: new Map() }, loader: menu(line) }),
+    );
+    expect(first).toMatchObject({
+      ...{ effective: "", configured: "isolcpus=domain,managed_irq,2-3", verdict: "differs" },
+      note: "it stands on the command line, and the kernel does not show it in force",
+    });
+  });
+
   it("tells what waits for a boot, and what the next boot takes away", () => {
     const bare = { shown: booted("quiet", {}), loader: menu("quiet", { nfv: set }) };
     expect(new Set(Object.values(of(bare)))).toEqual(new Set(["pending"]));
