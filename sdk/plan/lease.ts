@@ -144,12 +144,19 @@ export function requireNobodyElse(owner: LeaseOwner, ledger: Ledger, host: strin
     (lease) => !isSameStack(lease.record.owner, owner) && !isStale(lease, ledger),
   );
   if (others.length === 0) return;
+  const isNamesake = others.some(
+    ({ record }) => record.owner.project === owner.project && record.owner.stack === owner.stack,
+  );
   throw new HostError({
     code: "locked",
     problem: `others have leased parts of ${host}, and a reboot would take them away`,
     observed: others.map((lease) => overlapWords({ lease, parts: lease.record.parts }, ledger)).join("; "),
     expected: "a machine that is this stack's alone",
-    hint: "ask them to destroy their leases, or wait until they have",
+    hint:
+      "ask them to destroy their leases, or wait until they have" +
+      (isNamesake
+        ? "; one that this very stack took from another folder is its own again once its term is changed"
+        : ""),
   });
 }
 

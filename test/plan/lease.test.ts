@@ -306,6 +306,11 @@ describe("what is said", () => {
       c: { record: recordOfLease("cleo", { cpus: "12" }), renewed: 4000, running: false },
     });
     requireNobodyElse(owner, alone, "dut");
+    expect(
+      messageOf(() => requireNobodyElse({ ...owner, origin: "dora@ci:/build/7" }, alone, "dut")),
+    ).toContain(
+      "; one that this very stack took from another folder is its own again once its term is changed",
+    );
   });
 
   it("of a claim that takes over", async () => {
