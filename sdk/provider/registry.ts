@@ -21,6 +21,7 @@ import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
+import { packagesHandler } from "./handlers/packages.ts";
 import { planCpusHandler } from "./handlers/plan-cpus.ts";
 import { planTuningHandler } from "./handlers/plan-tuning.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
@@ -51,6 +52,7 @@ export const handlers = [
   kernelThreadsHandler,
   cacheAllocationHandler,
   tunedProfileHandler,
+  packagesHandler,
   ovsDaemonHandler,
   ovsBridgeHandler,
   ovsPortHandler,

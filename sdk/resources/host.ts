@@ -20,6 +20,7 @@ import { kernelThreads } from "../schema/kernel-threads.ts";
 import { getLeases as getLeasesDefinition, type HostLeases, lease } from "../schema/lease.ts";
 import { memoryManagement } from "../schema/memory-management.ts";
 import { moduleParameters } from "../schema/module-parameters.ts";
+import { packages } from "../schema/packages.ts";
 import { reboot } from "../schema/reboot.ts";
 import { sysctls } from "../schema/sysctls.ts";
 import { systemdCpus } from "../schema/systemd-cpus.ts";
@@ -271,6 +272,20 @@ export class CacheAllocation extends resourceClass(cacheAllocation) {}
  * export const nextBoot = profile.pendingArguments;
  */
 export class TunedProfile extends resourceClass(tunedProfile) {}
+
+/**
+ * Software of a Debian or Ubuntu machine, by apt from the sources that it has. Only adds: what could be had by removing, upgrading or downgrading a package alone
+ * is refused. Services that come along are not started. Delete removes what came, dependencies included, unless something else needs it by now. Where the state was lost,
+ * packages stay.
+ *
+ * @property packages version by name; `any` takes what is installed, else the newest that the sources have
+ * @throws HostError `packages-apt`, `packages-unknown`, `packages-disturb`, VerificationError `packages-not-installed`
+ * @see https://manpages.debian.org/apt-get
+ * @example
+ * const tools = new Packages("dut-tools", { host, name: "measuring", packages: { "rt-tests": "any", "stress-ng": "any" } });
+ * export const versions = tools.installed;
+ */
+export class Packages extends resourceClass(packages) {}
 
 /**
  * Parts of a machine for this stack alone: CPUs, pools of huge pages, virtual functions, ways of a last-level cache. Granted on the machine under a lock, against every other

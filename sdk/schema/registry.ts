@@ -17,6 +17,7 @@ import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
+import { packages } from "./packages.ts";
 import { reboot } from "./reboot.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
@@ -45,6 +46,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   kernelThreads,
   cacheAllocation,
   tunedProfile,
+  packages,
   ovsDaemon,
   ovsBridge,
   ovsPort,

@@ -20,15 +20,18 @@ cat /sys/kernel/mm/ksm/run
 ls -A /var/lib/nfvlab/undo 2>/dev/null
 true`;
 
-/** Tries a profile of TuneD on a server that runs: selected, verified, changed by hand, put back, taken away. */
-export function tryTunedProfile(server: () => { shell: Shell; environment: { CONNECTION: string } }): void {
+/** A profile of TuneD: selected, verified, changed by hand, put back, taken away. */
+export function describeTunedProfile(
+  machine: () => { readonly CONNECTION: string },
+  server: () => Shell,
+): void {
   const selected = program(`profile: "realtime-virtual-host", variables: { isolated_cores: "2-3" }`);
   const unknown = program(`profile: "realtime-virtual-hots"`);
   const trialOf = (text: string) => {
     const project = new TrialProject("tuned", text);
     return {
       project,
-      pulumi: (...args: string[]) => project.pulumi(args, server().environment),
+      pulumi: (...args: string[]) => project.pulumi(args, machine()),
     };
   };
 
@@ -40,11 +43,11 @@ export function tryTunedProfile(server: () => { shell: Shell; environment: { CON
     expect(said).toMatch(
       /no profile of that name: observed realtime-virtual-hots, expected .*realtime-virtual-host/,
     );
-    expect(server().shell.run("systemctl is-active tuned || true")).toBe("inactive");
+    expect(server().run("systemctl is-active tuned || true")).toBe("inactive");
   });
 
   it("a profile of TuneD is in force with its variables, comes back after a change by hand, and goes without a trace", () => {
-    const { shell } = server();
+    const shell = server();
     const before = shell.run(SNAPSHOT);
     const { project, pulumi } = trialOf(selected);
     try {
