@@ -4,39 +4,56 @@ import { readOptions } from "./bench/options.mjs";
 import { prepareAnsible, prepareSwitch } from "./bench/packages.mjs";
 import { plannerLines, timePlanner } from "./bench/planner.mjs";
 import { refuseWhereImpossible } from "./bench/requirements.mjs";
+import { timeTuning, tuningLines } from "./bench/tuning.mjs";
 import { Progress } from "./progress.mjs";
 import { runTool } from "./tool-error.mjs";
 
 /**
  * Times a `pulumi preview`, `refresh` and `up` that change nothing, for several numbers of resources on one host, beside Ansible that checks
- * the same state over the same sshd; and the CPU planner, for one machine and for a thousand. Host, switch and state are made for this and taken away again.
+ * the same state over the same sshd; a whole tuned host beside Ansible and TuneD on an emulated server; and the CPU planner, for one machine and for a
+ * thousand. Hosts, switch and state are made for this and taken away again.
  */
 async function bench(args) {
   const options = readOptions(args);
   if (options === undefined) return 0;
-  refuseWhereImpossible();
+  const { parts } = options;
   const progress = new Progress();
-  let engine;
-  let switchFolder;
-  let ansible;
-  await progress.step("Pulumi engine", async (note) => {
-    engine = await setupEngine(note);
-    return engine.version;
-  });
-  await progress.step("Open vSwitch", async (note) => {
-    switchFolder = await prepareSwitch(note);
-  });
-  await progress.step("Ansible", async (note) => {
-    ansible = await prepareAnsible(note);
-    return ansible.version;
-  });
-  let planner;
-  await progress.step("CPU planner", async () => {
-    planner = await timePlanner(options.runs);
-  });
-  const code = await runInNamespaces({ ...options, engine, switchFolder, ansible });
-  if (code === 0) console.log(["", ...plannerLines(planner)].join("\n"));
+  const results = [];
+  const isAsked = (part) => parts.includes(part);
+  const beside = isAsked("switch") || isAsked("tuning") ? await prepare(progress, isAsked("switch")) : {};
+  if (isAsked("planner")) {
+    await progress.step("CPU planner", async () => {
+      results.push(...plannerLines(await timePlanner(options.runs)));
+    });
+  }
+  if (isAsked("tuning")) {
+    await progress.step("tuned host", async (note) => {
+      results.push("", ...tuningLines(await timeTuning({ ...options, ...beside }, note)));
+    });
+  }
+  const code = isAsked("switch") ? await runInNamespaces({ ...options, ...beside }) : 0;
+  if (code === 0) console.log(["", ...results].join("\n"));
   return code;
+}
+
+/** What nfvlab is set beside, and what both need. */
+async function prepare(progress, needsSwitch) {
+  refuseWhereImpossible();
+  const found = {};
+  await progress.step("Pulumi engine", async (note) => {
+    found.engine = await setupEngine(note);
+    return found.engine.version;
+  });
+  if (needsSwitch) {
+    await progress.step("Open vSwitch", async (note) => {
+      found.switchFolder = await prepareSwitch(note);
+    });
+  }
+  await progress.step("Ansible", async (note) => {
+    found.ansible = await prepareAnsible(note);
+    return found.ansible.version;
+  });
+  return found;
 }
 
 await runTool(bench);

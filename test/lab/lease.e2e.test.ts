@@ -6,9 +6,11 @@ import { buildImage } from "../../sdk/emulate/image.ts";
 import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
 import { removeServer, startServer } from "../../sdk/emulate/server.ts";
 import { describeLeases } from "./lease-trials.ts";
+import { describePackages } from "./packages-trials.ts";
 import { Shell } from "./shell.ts";
+import { describeTunedProfile } from "./tuned-profile-trials.ts";
 
-describe("the leases of a host", () => {
+describe("a host as it comes", () => {
   const folder = mkdtempSync(join(tmpdir(), "nfvlab-lease-"));
   const server = join(folder, "stack", "dut");
   let shell: Shell;
@@ -34,8 +36,17 @@ describe("the leases of a host", () => {
     shell?.remove();
   });
 
-  describeLeases(
-    () => ({ CONNECTION }),
-    () => shell,
-  );
+  const parts = [
+    ["its leases", describeLeases],
+    ["its packages", describePackages],
+    ["its tuning by TuneD", describeTunedProfile],
+  ] as const;
+  for (const [name, describePart] of parts) {
+    describe(name, () =>
+      describePart(
+        () => ({ CONNECTION }),
+        () => shell,
+      ),
+    );
+  }
 });

@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { homedir, loadavg } from "node:os";
 import { join } from "node:path";
 import { run } from "../command.mjs";
-import { runTool, ToolError } from "../tool-error.mjs";
-import { AnsibleCheck } from "./ansible.mjs";
+import { runTool } from "../tool-error.mjs";
+import { Playbook } from "./ansible.mjs";
 import { measure, rounds } from "./measure.mjs";
+import { mustFail } from "./must-fail.mjs";
+import { portsProgram, portTasks } from "./ports.mjs";
 import { PulumiProject } from "./pulumi.mjs";
 import { Sshd } from "./sshd.mjs";
 import { Switch } from "./switch.mjs";
@@ -37,21 +39,28 @@ async function main([text]) {
 async function measureSize(size, { runs, folder, engine, ansible, ovs, sshd }) {
   const ports = Array.from({ length: size }, (_, index) => ({ name: `p${index + 1}`, number: index + 1 }));
   await ovs.addBridge("br0");
-  const project = new PulumiProject(subfolder(folder, `pulumi-${size}`), { engine, sshd, ports });
-  const playbook = new AnsibleCheck(subfolder(folder, `ansible-${size}`), { ansible, sshd, ports });
+  const project = new PulumiProject(join(folder, `pulumi-${size}`), {
+    engine,
+    program: portsProgram(ports, sshd.port),
+    config: { hostKey: sshd.hostKey, keyFile: sshd.clientKeyFile },
+  });
+  const tasks = portTasks(ports);
+  const playbook = new Playbook(join(folder, `ansible-${size}`), { ansible, host: sshd, tasks });
   await project.prepare();
   say(`${size} ports: creating them`);
   await measure(sshd, () => project.create());
   say(`${size} ports: warming up, on a change that both must notice`);
   await ovs.requestMtu("p1", 1400);
-  await mustFail("pulumi refresh", "no changes were expected", () => project.comparison());
-  await mustFail("ansible", "failed=1", () => playbook.check());
+  await mustFail("pulumi refresh", "a port's mtu_request", "no changes were expected", () =>
+    project.comparison(),
+  );
+  await mustFail("ansible", "a port's mtu_request", "failed=1", () => playbook.play());
   await ovs.clearMtu("p1");
   const steps = {
     preview: () => project.preview(),
     refresh: () => project.refresh(),
     up: () => project.up(),
-    ansible: () => playbook.check(),
+    ansible: () => playbook.play(),
   };
   const results = await rounds(runs, steps, sshd, (round, step) =>
     say(`${size} ports, round ${round} of ${runs}: ${step}`),
@@ -70,17 +79,6 @@ async function hideStartupFile() {
 function leave(folder) {
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   process.exit(1);
-}
-
-/** A check that can't fail measures nothing. */
-async function mustFail(name, reason, check) {
-  try {
-    await check();
-  } catch (error) {
-    if (error instanceof ToolError && error.message.includes(reason)) return;
-    throw error;
-  }
-  throw new ToolError(`${name} did not notice that a port's mtu_request was changed.`);
 }
 
 function subfolder(folder, name) {

@@ -1,14 +1,17 @@
 import { parseArgs } from "node:util";
 import { ToolError } from "../tool-error.mjs";
 
-const usage = `npm run bench -- [--runs 3] [--sizes 1,10,100]
+const usage = `npm run bench -- [--runs 3] [--sizes 1,10,100] [--parts planner,switch,tuning]
 
   --runs    how often each step is timed; the table shows medians
-  --sizes   numbers of resources on the host, each up to 1000`;
+  --sizes   numbers of resources on the host, each up to 1000
+  --parts   planner: the CPU planner; switch: resources on one host beside Ansible; tuning: a tuned host beside Ansible and TuneD`;
+
+const allParts = ["planner", "switch", "tuning"];
 
 /** The options of the command line; undefined where it asked for help and has it now. */
 export function readOptions(args) {
-  const { runs, sizes, help } = parse(args);
+  const { runs, sizes, parts, help } = parse(args);
   if (help) {
     console.log(usage);
     return undefined;
@@ -16,6 +19,7 @@ export function readOptions(args) {
   return {
     runs: wholeNumber("--runs", runs, 100),
     sizes: sizes.split(",").map((size) => wholeNumber("--sizes", size, 1000)),
+    parts: parts.split(",").map(partNamed),
   };
 }
 
@@ -26,6 +30,7 @@ function parse(args) {
       options: {
         runs: { type: "string", default: "3" },
         sizes: { type: "string", default: "1,10,100" },
+        parts: { type: "string", default: allParts.join(",") },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -39,4 +44,9 @@ function wholeNumber(flag, text, most) {
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= 1 && number <= most) return number;
   throw new ToolError(`${flag}: ${JSON.stringify(text)} is no whole number from 1 to ${most}.\n${usage}`);
+}
+
+function partNamed(text) {
+  if (allParts.includes(text)) return text;
+  throw new ToolError(`--parts: ${JSON.stringify(text)} is none of ${allParts.join(", ")}.\n${usage}`);
 }

@@ -7,18 +7,19 @@ import { run } from "../command.mjs";
 
 const stack = "bench";
 
-/** A Pulumi project of its own whose program has one port of the bridge for each resource. */
+/** A Pulumi project of its own, with a program and its configuration. */
 export class PulumiProject {
   #folder;
   #env;
-  #sshd;
-  #ports;
+  #program;
+  #config;
 
-  constructor(folder, { engine, sshd, ports }) {
+  constructor(folder, { engine, program, config, environment = {} }) {
+    mkdirSync(folder);
     this.#folder = folder;
-    this.#sshd = sshd;
-    this.#ports = ports;
-    this.#env = environment(folder, engine);
+    this.#program = program;
+    this.#config = config;
+    this.#env = { ...environmentOf(folder, engine), ...environment };
   }
 
   async prepare() {
@@ -28,8 +29,7 @@ export class PulumiProject {
     this.#link("nfvlab", clone);
     for (const [name, text] of Object.entries(this.#files())) writeFileSync(join(this.#folder, name), text);
     await this.#pulumi("stack", "init");
-    await this.#pulumi("config", "set", "hostKey", this.#sshd.hostKey);
-    await this.#pulumi("config", "set", "keyFile", this.#sshd.clientKeyFile);
+    for (const [key, value] of Object.entries(this.#config)) await this.#pulumi("config", "set", key, value);
   }
 
   create() {
@@ -51,6 +51,19 @@ export class PulumiProject {
 
   up() {
     return this.#pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+  }
+
+  destroy() {
+    return this.#pulumi("destroy", "--yes", "--skip-preview");
+  }
+
+  /** Types of the resources that are somewhere: not the stack, providers and components. */
+  async resourceTypes() {
+    const { deployment } = JSON.parse(await this.#pulumi("stack", "export"));
+    return deployment.resources
+      .filter(({ custom, id }) => custom && id !== undefined)
+      .map(({ type }) => type)
+      .filter((type) => !type.startsWith("pulumi:"));
   }
 
   #pulumi(...args) {
@@ -81,30 +94,12 @@ export class PulumiProject {
         `      path: ${join(clone, "sdk/provider")}`,
         "",
       ].join("\n"),
-      "index.ts": `import { readFileSync } from "node:fs";
-import { Config, secret } from "@pulumi/pulumi";
-import { ovs } from "nfvlab";
-
-const config = new Config();
-const host = {
-  name: "dut",
-  connection: {
-    kind: "ssh" as const,
-    host: "127.0.0.1",
-    port: ${this.#sshd.port},
-    hostKey: config.require("hostKey"),
-    privateKey: secret(readFileSync(config.require("keyFile"), "utf8")),
-  },
-};
-for (const { name, number } of ${JSON.stringify(this.#ports)}) {
-  new ovs.Port(name, { host, bridge: "br0", name, interface: { kind: "internal" }, openflowPort: number });
-}
-`,
+      "index.ts": this.#program,
     };
   }
 }
 
-function environment(folder, engine) {
+function environmentOf(folder, engine) {
   const {
     PULUMI_ACCESS_TOKEN: _,
     PULUMI_STACK: __,

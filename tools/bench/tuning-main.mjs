@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildImage } from "../../sdk/emulate/image.ts";
+import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
+import { removeServer, startServer } from "../../sdk/emulate/server.ts";
+import { SshTransport } from "../../sdk/remote/ssh-transport.ts";
+import { runTool, ToolError } from "../tool-error.mjs";
+import { Playbook } from "./ansible.mjs";
+import { median } from "./measure.mjs";
+import { mustFail } from "./must-fail.mjs";
+import { PulumiProject } from "./pulumi.mjs";
+
+/** Every run-time setting of a profile. Boot arguments are left out: who stages them differs too much to be set side by side. */
+const program = `
+import { readFileSync } from "node:fs";
+import { Config, secret } from "@pulumi/pulumi";
+import { host } from "nfvlab";
+import { TunedHost } from "nfvlab/components";
+
+const connection = JSON.parse(readFileSync(new Config().require("connectionFile"), "utf8"));
+const plan = await host.planTuning({
+  host: { name: "dut", connection },
+  profile: "nfv",
+  cpus: { housekeeping: "0-1", isolated: "2-3" },
+});
+const { bootArguments: _, ...resources } = plan.resources;
+const tuning = { ...plan, resources };
+new TunedHost("dut", { connection: secret(connection), cpus: plan.cpus, tuning, lease: false });
+`;
+
+const ours = "/etc/tmpfiles.d/90-nfvlab-* /etc/sysctl.d/90-nfvlab-* /etc/modprobe.d/90-nfvlab-*";
+
+async function main([text]) {
+  const { runs, engine, ansible } = JSON.parse(text);
+  const folder = mkdtempSync(join(tmpdir(), "nfvlab-bench-tuning-"));
+  const server = join(folder, "stack", "dut");
+  try {
+    return await measureServer({ runs, engine, ansible, folder, server });
+  } finally {
+    await removeServer(server);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureServer({ runs, engine, ansible, folder, server }) {
+  say("booting an emulated server");
+  const connection = await boot(server);
+  const transport = new SshTransport(connection);
+  const shell = async (script) =>
+    (await transport.run({ argv: ["sh", "-c", script], timeoutMs: 600_000 })).stdout;
+  const times = {};
+
+  say("TuneD");
+  times.tunedUp = await seconds(() =>
+    shell(
+      "echo cpu-partitioning > /etc/tuned/active_profile; echo manual > /etc/tuned/profile_mode; systemctl start tuned; tuned-adm profile cpu-partitioning",
+    ),
+  );
+  times.tuned = median(await repeated(runs, () => shell("tuned-adm verify --ignore-missing || true")));
+  times.tunedDown = await seconds(() => shell("tuned-adm off; systemctl stop tuned"));
+
+  const connectionFile = join(folder, "connection.json");
+  writeFileSync(connectionFile, JSON.stringify(connection), { mode: 0o600 });
+  const project = new PulumiProject(join(folder, "pulumi"), { engine, program, config: { connectionFile } });
+  await project.prepare();
+  say("nfvlab: first application");
+  times.up = await seconds(() => project.create());
+  const resources = (await project.resourceTypes()).length;
+  const files = await dropIns(shell);
+  const settings = settingsIn(files);
+  const wanted = await shell(`cat ${settings.map(({ path }) => path).join(" ")}`);
+  const stood = await shell("sysctl -n vm.stat_interval");
+  await shell(disturb);
+  await mustFail("pulumi refresh", "vm.stat_interval", "no changes were expected", () =>
+    project.comparison(),
+  );
+  await shell(disturb.replace("7", stood.trim()));
+  say("nfvlab: no change");
+  times.refresh = median(await repeated(runs, () => project.refresh()));
+  times.noChangeUp = median(await repeated(runs, () => project.up()));
+  times.destroy = await seconds(() => project.destroy());
+
+  say("Ansible: first application");
+  const tasks = [...files].map(fileTask).concat(settings.map(settingTask));
+  const playbook = new Playbook(join(folder, "ansible"), {
+    ansible,
+    host: sshdOf(connection, folder),
+    tasks,
+  });
+  times.ansibleUp = await seconds(() => playbook.play());
+  if ((await shell(`cat ${settings.map(({ path }) => path).join(" ")}`)) !== wanted)
+    throw new ToolError("Ansible left other settings than nfvlab.");
+  await shell(disturb);
+  if (changedBy(await playbook.play()) === 0)
+    throw new ToolError("ansible did not notice that vm.stat_interval was changed.");
+  say("Ansible: no change");
+  times.ansible = median(
+    await repeated(runs, async () => {
+      if (changedBy(await playbook.play()) > 0)
+        throw new ToolError("Ansible changed what was as it is to be.");
+    }),
+  );
+  const tuned = (await shell("dpkg-query -W -f '${Version}' tuned")).trim();
+  await transport.close();
+  console.log(JSON.stringify({ resources, settings: settings.length, tasks: tasks.length, tuned, times }));
+  return 0;
+}
+
+const disturb = "sysctl -q vm.stat_interval=7";
+
+async function boot(folder) {
+  const image = await buildImage({ suite: "trixie", packages: TESTBED_PACKAGES, diskMib: 6144 });
+  const numaNodes = ["0-1", "2-3"].map((cpus) => ({ cpus, memory: "1GiB" }));
+  const options = { name: "dut", image: image.folder, numaNodes, igbCards: 0, bootArguments: [] };
+  return (await startServer(folder, options)).connection;
+}
+
+/** Texts of the files that nfvlab left on the server, by path. */
+async function dropIns(shell) {
+  const listed = (await shell(`ls ${ours} 2>/dev/null || true`)).split("\n").filter(Boolean);
+  const texts = await Promise.all(listed.map((path) => shell(`cat ${path}`)));
+  return new Map(listed.map((path, index) => [path, texts[index]]));
+}
+
+/** Files of the kernel with what is to be in them, as drop-ins have it. A pattern of interrupts is left out: which of them move differs by boot. */
+function settingsIn(files) {
+  return [...files.values()].flatMap((text) => [
+    ...[...text.matchAll(/^w- (\S+) - - - - (.*)$/gm)]
+      .filter(([, path]) => !/[[*]/.test(path))
+      .map(([, path, value]) => ({ path, value })),
+    ...[...text.matchAll(/^([a-z][\w./-]*)\s*=\s*(.*)$/gm)].map(([, key, value]) => ({
+      path: `/proc/sys/${key.replaceAll(".", "/")}`,
+      value,
+    })),
+  ]);
+}
+
+function fileTask([dest, content]) {
+  return { name: dest, "ansible.builtin.copy": { dest, content, mode: "0644" } };
+}
+
+/** As people write it: look, write, look again, and say whether it was another. */
+function settingTask({ path, value }) {
+  const script = `before=$(cat ${path}); printf '%s\\n' '${value}' > ${path}; [ "$before" = "$(cat ${path})" ] || echo changed`;
+  return {
+    name: path,
+    "ansible.builtin.shell": script,
+    register: "answer",
+    changed_when: "'changed' in answer.stdout",
+  };
+}
+
+function changedBy(output) {
+  return Number(/changed=(\d+)/.exec(output)?.[1]);
+}
+
+function sshdOf({ port, hostKey, privateKey }, folder) {
+  const clientKeyFile = join(folder, "client_key");
+  writeFileSync(clientKeyFile, privateKey, { mode: 0o600 });
+  return { port, hostKey, clientKeyFile };
+}
+
+async function seconds(work) {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+async function repeated(runs, work) {
+  const all = [];
+  for (let round = 0; round < runs; round += 1) all.push(await seconds(work));
+  return all;
+}
+
+function say(text) {
+  console.log(text);
+}
+
+await runTool(main);
+process.exit();
