@@ -389,11 +389,15 @@ export function textsOf(settings: readonly Setting[], files: KernelFiles): Map<s
   );
 }
 
-/** What delete puts back: each file as found, but only where what was written is still in force. */
+/**
+ * What delete puts back: each file as found, but only where what was written is still in force, or what our file for the boot, `atBoot`, has written since: an interrupt that was
+ * within its CPUs was let alone, and a boot gives it all of them.
+ */
 export function planRestore(
   knobs: readonly Knob[],
   texts: { readonly found: ReadonlyMap<string, string>; readonly written: ReadonlyMap<string, string> },
   files: KernelFiles,
+  atBoot: ReadonlyMap<string, string> = new Map(),
 ): { steps: Step[]; changedByOthers: string[] } {
   // What is gone since, an interrupt or a CPU, needs nothing.
   const places = [...texts.found.keys()].flatMap((path) => {
@@ -401,7 +405,12 @@ export function planRestore(
     return file === undefined || now === undefined ? [] : [{ path, file, now }];
   });
   const current = places.map(({ path, file, now }) => [path, file.text.write(file.text.read(now))] as const);
-  const { target, changedByOthers } = restorable(texts.found, texts.written, new Map(current));
+  const sinceBoot = places.flatMap(({ path, file }, index) => {
+    const [text, now] = [atBoot.get(path) ?? atBoot.get(file.path), current[index]?.[1]];
+    return text !== undefined && text === now ? [[path, text] as const] : [];
+  });
+  const written = new Map([...texts.written, ...sinceBoot]);
+  const { target, changedByOthers } = restorable(texts.found, written, new Map(current));
   const ours = places.flatMap(({ path, file }) => {
     const text = target.get(path);
     return text === undefined ? [] : [{ path, file, text, what: `${path} back to ${text}` }];

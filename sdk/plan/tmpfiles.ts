@@ -21,15 +21,24 @@ export function tmpfilesText(settings: readonly Setting[]): string {
   return `# Written by nfvlab; removed when its resource is deleted.\n${[...new Set(lines)].join("")}`;
 }
 
+/** What a file of ours writes at boot, by the path or the pattern that it names. */
+export function textsAtBoot(text: string): Map<string, string> {
+  return new Map(entriesIn(text).map((entry) => [entry.path, entry.text]));
+}
+
+function entriesIn(text: string): { readonly path: string; readonly text: string }[] {
+  return [...text.matchAll(/^w- (\S+) - - - - (.*)$/gm)].map(([, path = "", value = ""]) => ({
+    path,
+    text: value.replaceAll("%%", "%").replaceAll("\\\\", "\\"),
+  }));
+}
+
 /** The paths that each file of ours sets, by file. */
 export function pathsSet(files: KernelFiles): Map<string, Set<string>> {
   return new Map(
     [...files]
       .filter(([path]) => asGlob(TMPFILES).test(path))
-      .map(([path, text]) => [
-        path,
-        new Set([...text.matchAll(/^w- (\S+) - - - - /gm)].map(([, target]) => target as string)),
-      ]),
+      .map(([path, text]) => [path, new Set(entriesIn(text).map((entry) => entry.path))]),
   );
 }
 
@@ -54,10 +63,7 @@ export function removeFile(path: string): Step {
 
 /** On import: the fields that a file of ours means. */
 export function fieldsIn(knobs: readonly Knob[], text: string, files: KernelFiles): Record<string, unknown> {
-  const entries = [...text.matchAll(/^w- (\S+) - - - - (.*)$/gm)].map(([, path = "", value = ""]) => ({
-    path,
-    text: value.replaceAll("%%", "%").replaceAll("\\\\", "\\"),
-  }));
+  const entries = entriesIn(text);
   const cpus = new Set<number>();
   const fields: KnobInputs[] = knobs.map((knob) => {
     const mine = entries.flatMap((entry) => {

@@ -6,6 +6,7 @@ import { checkInputs } from "../../sdk/provider/check.ts";
 import { Incomplete, type Operation } from "../../sdk/provider/handler.ts";
 import { cpuFrequencyHandler } from "../../sdk/provider/handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "../../sdk/provider/handlers/cpu-idle.ts";
+import { irqAffinityHandler } from "../../sdk/provider/handlers/irq-affinity.ts";
 import { kernelFilesHandler } from "../../sdk/provider/handlers/kernel-files.ts";
 import { moduleParametersHandler } from "../../sdk/provider/handlers/module-parameters.ts";
 import { CommandError } from "../../sdk/remote/command-error.ts";
@@ -213,6 +214,40 @@ describe("what a kernel refuses", () => {
     expect(model.warnings).toEqual([
       "thermald runs on dut and may set the same: stop it, or let it alone decide",
     ]);
+  });
+});
+
+describe("interrupts", () => {
+  const at = (number: number) => `/proc/irq/${number}/smp_affinity_list`;
+  const inputs = { host, cpus: "0-1" };
+  const files = new Map([
+    ["/sys/devices/system/cpu/online", "0-3"],
+    [at(1), "0"],
+    [at(24), "0-3"],
+  ]);
+  /** As systemd-tmpfiles has it after a boot. */
+  const booted = (model: ModelHost, list: string) => {
+    const changes = [1, 24].map((number) => [at(number), list] as const);
+    model.machine = { ...model.machine, files: new Map([...model.machine.files, ...changes]) };
+  };
+
+  it("that were within their CPUs, and have all of them since a boot, go back too", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    const before = model.state();
+    const state = { ...inputs, ...(await irqAffinityHandler.create(model.operation(), inputs)) };
+    expect(model.machine.files.get(at(1))).toBe("0");
+    booted(model, "0-1");
+    await irqAffinityHandler.delete(model.operation(), state);
+    expect(model.warnings).toEqual([]);
+    expect(model.state()).toEqual(before);
+  });
+
+  it("that somebody else has moved since are left alone", async () => {
+    const model = new ModelHost({ files, interrupts: new Map() });
+    const state = { ...inputs, ...(await irqAffinityHandler.create(model.operation(), inputs)) };
+    booted(model, "2");
+    await irqAffinityHandler.delete(model.operation(), state);
+    expect(model.warnings).toEqual([`left alone, since somebody else has changed them: ${at(1)}, ${at(24)}`]);
   });
 });
 

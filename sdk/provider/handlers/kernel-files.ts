@@ -34,6 +34,7 @@ import {
   planFile,
   removeFile,
   TMPFILES,
+  textsAtBoot,
   tmpfilesPath,
   tmpfilesText,
 } from "../../plan/tmpfiles.ts";
@@ -185,7 +186,7 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
         // What is no longer asked for goes back to what it was.
         const dropped = new Map([...found].filter(([path]) => !now.has(path)));
         const texts = { found: dropped, written: unpackTexts(prior.written) };
-        const restored = await restore(operation, host, knobs, texts, machine);
+        const restored = await restore(operation, host, knobs, texts, machine, nameOf(inputs));
         return bring(host, inputs, restored ? await look(host) : machine, new Map([...now, ...found]));
       });
     },
@@ -193,7 +194,7 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
     delete: async (operation: Operation, state: Properties & Reference & Outputs) => {
       const host = operation.host(state.host);
       const texts = { found: unpackTexts(state.found), written: unpackTexts(state.written) };
-      await restore(operation, host, knobs, texts, await look(host));
+      await restore(operation, host, knobs, texts, await look(host), nameOf(state));
       await host.execute([removeFile(tmpfilesPath(nameOf(state)))]);
       await host.forget(partOf(state));
     },
@@ -215,8 +216,10 @@ async function restore(
   knobs: readonly Knob[],
   texts: Parameters<typeof planRestore>[1],
   { files }: Machine,
+  name: string,
 ): Promise<boolean> {
-  const { steps, changedByOthers } = planRestore(knobs, texts, files);
+  const atBoot = textsAtBoot(files.get(tmpfilesPath(name)) ?? "");
+  const { steps, changedByOthers } = planRestore(knobs, texts, files, atBoot);
   if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
   const refusals = await refusalsOf(host, steps);
   for (const [path, reason] of refusals)
