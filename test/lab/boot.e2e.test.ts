@@ -65,6 +65,7 @@ const VOLATILE = [
 
 /** The machine as a boot leaves it: command line, kernel parameters, pages, interrupts, knobs, modules, kernel threads, every file and link of /etc and of GRUB. */
 const SNAPSHOT = `cd /
+systemctl is-system-running --wait > /dev/null; udevadm settle
 cat proc/cmdline
 sysctl -a 2>/dev/null | sort | grep -v -E '^(${VOLATILE.join("|").replaceAll(".", "[.]")}) ='
 grep -H . sys/devices/system/node/node*/hugepages/*/nr_hugepages sys/kernel/mm/transparent_hugepage/enabled sys/kernel/mm/transparent_hugepage/defrag sys/kernel/mm/ksm/run
