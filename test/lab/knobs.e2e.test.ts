@@ -91,10 +91,11 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "ModuleParameters.persisted": "rm /etc/modprobe.d/90-nfvlab-kvm.conf",
     "IrqAffinity.defaultCpus": "echo f > /proc/irq/default_smp_affinity",
     "Sysctls.vm.stat_interval": "sysctl -qw vm.stat_interval=7",
+    // Before the CPUs of systemd, since it reads its configuration again.
+    "KernelThreads.persisted": "systemctl -q disable nfvlab-kernel-threads",
     "SystemdCpus.cpuAffinity": "taskset --cpu-list --pid 0-2 1 > /dev/null",
     "SystemdCpus.user": "echo 0-3 > /sys/fs/cgroup/user.slice/cpuset.cpus",
     "KernelThreads.priority": "chrt --fifo --pid 3 $(pgrep -x ksoftirqd/1)",
-    "KernelThreads.persisted": "systemctl -q disable nfvlab-kernel-threads",
   },
   {
     "CpuIdle.dmaLatency": "systemctl stop nfvlab-dma-latency-isolated",
@@ -466,9 +467,8 @@ function downloaded(name: string): string | undefined {
 function propertiesOf({ token, inputs }: (typeof resourceDefinitions)[number]): RegExp[] {
   const type = token.split(":").at(-1) ?? "";
   return Object.keys(inputs.shape)
-    .filter(
-      (field) => field !== "host" && field !== "restart" && fieldFacts(inputs, [field]).change !== "recreate",
-    )
+    .filter((field) => !["host", "restart", "triggers"].includes(field))
+    .filter((field) => fieldFacts(inputs, [field]).change !== "recreate")
     .flatMap((field) => {
       let schema = inputs.shape[field] as z.ZodType;
       while (schema instanceof z.ZodOptional) schema = schema.unwrap() as z.ZodType;
