@@ -38,17 +38,17 @@ describe("what stress-ng tells", () => {
     expect(parseOperations(`${stdout}\n${stdout}`)).toBe(2 * 4464);
   });
 
+  // Debian 13's is built so that it writes a line of the wrong depth.
+  it("is found in YAML that is none", () => {
+    expect(parseOperations(recorded("stress-ng/0.19.02/cpu.txt").stdout)).toBe(3735);
+  });
+
   it.each([
     ["nothing", "", null],
     ["no metrics", "---\nsystem-info:\n  run-by: root\n...\n", null],
     ["what its clock could not give", "---\nmetrics:\n  - stressor: vm\n    bogo-ops: .nan\n...\n", null],
     ["infinities as C prints them", "---\nmetrics:\n  - stressor: vm\n    bogo-ops: +Inf\n...\n", null],
     ["an infinity of YAML", "---\nmetrics:\n  - stressor: vm\n    bogo-ops: .inf\n...\n", null],
-    [
-      "of YAML that is none",
-      "---\nsystem-info:\n  epoch: 1  date: 2026:11:21\nmetrics:\n- stressor: vm\nbogo-ops: 7\n...\n",
-      7,
-    ],
     ["one of two", "---\nmetrics:\n  - bogo-ops: 1.2e4\n  - bogo-ops: .nan\n...\n", 12_000],
     ["none at all", "---\nmetrics:\n...\n", null],
   ])("is a sum of finite numbers: %s", (_, text, operations) => {
