@@ -190,6 +190,16 @@ export function planUndo(
   };
 }
 
+/** What is left to undo where systemd read its configuration in between, and gave the manager once more what was written. */
+export function planManagerBack(
+  { found, written }: { readonly found: Texts; readonly written: Texts },
+  kept: ReadonlyMap<string, string>,
+  effective: ObservedSystemdCpus["effective"],
+): Step[] {
+  const [was, ours, now] = [found[MANAGER], written[MANAGER], effective.get(MANAGER)];
+  return kept.has(MANAGER) || was === undefined || now !== ours || now === was ? [] : [giveManager(was, now)];
+}
+
 function sliceOf(path: string): string | undefined {
   return /\/(\w+)\.slice\.d\//.exec(path)?.[1];
 }
@@ -253,8 +263,9 @@ export function servicesLeftBehind(
 ): string[] {
   const [was, list] = [found[MANAGER], written[MANAGER]];
   if (was === undefined || list === undefined || was === list) return [];
+  // Those of this lab go with it, and that of a user goes when he logs out.
   return services
-    .filter(({ own, cpus }) => own === "" && cpus === list)
+    .filter(({ name, own, cpus }) => own === "" && cpus === list && !/^(nfvlab-|user@)/.test(name))
     .map(({ name }) => name)
     .sort();
 }

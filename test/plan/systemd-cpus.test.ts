@@ -13,6 +13,7 @@ import {
   listsOf,
   observedLists,
   pendingServices,
+  planManagerBack,
   planSystemdCpus,
   planUndo,
   requireSystemdCpus,
@@ -128,6 +129,16 @@ describe("the CPUs of what systemd starts", () => {
     expect(plan.changedByOthers).toEqual(["the CPUs of process 1"]);
   });
 
+  it("of the manager are given back too where systemd read our drop-in once more in between", () => {
+    const state = { found: { manager: ALL }, written: { manager: "0-1" } };
+    const now = (list: string) => new Map([["manager", list]]);
+    expect(planManagerBack(state, new Map(), now("0-1")).map(({ argv }) => argv.at(3))).toEqual([ALL]);
+    expect(planManagerBack(state, new Map(), now("5"))).toEqual([]);
+    expect(planManagerBack(state, new Map(), now(ALL))).toEqual([]);
+    expect(planManagerBack(state, listsOf({ cpuAffinity: "0-1" }), now("0-1"))).toEqual([]);
+    expect(planManagerBack({ found: {}, written: {} }, new Map(), now("0-1"))).toEqual([]);
+  });
+
   it("of a slice are wide again before its drop-in goes: what runs there keeps to the old ones else", () => {
     const lists = listsOf({ allowedCpus: { user: "0-1" } });
     const during = afterwards(planSystemdCpus(lists, machine()), machine());
@@ -180,6 +191,7 @@ describe("services that started before", () => {
     { name: "ssh.service", own: "", cpus: "0-7" },
     { name: "new.service", own: "", cpus: "0-1" },
     { name: "pinned.service", own: "5", cpus: "5" },
+    { name: "nfvlab-dma-latency-x.service", own: "", cpus: "0-1" },
   ];
 
   it("are pending, but not those that ask for CPUs of their own", () => {

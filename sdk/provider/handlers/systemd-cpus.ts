@@ -18,11 +18,11 @@ import {
   listsOf,
   observedLists,
   pendingServices,
+  planManagerBack,
   planSystemdCpus,
   planUndo,
   requireSystemdCpus,
   type SystemdCpuLists,
-  type SystemdUndo,
   servicesLeftBehind,
   verifySystemdCpus,
   writtenLists,
@@ -70,14 +70,14 @@ export const systemdCpusHandler: Handler<typeof systemdCpus> = {
     const host = operation.host(inputs.host);
     const before = await prepare(host, inputs);
     // What is no longer asked for goes back to what it was.
-    const isChanged = await undo(operation, host, planUndo(prior, listsOf(inputs), before));
+    const isChanged = await undo(operation, host, prior, listsOf(inputs), before);
     const found = { ...foundLists(listsOf(inputs), before), ...prior.found };
     return bring(host, inputs, isChanged ? await look(host) : before, found);
   },
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
-    await undo(operation, host, planUndo(state, new Map(), await look(host)));
+    await undo(operation, host, state, new Map(), await look(host));
     warnOfServices(operation, host, state, await look(host));
     await host.forget(JOURNAL);
   },
@@ -126,11 +126,20 @@ async function settled(host: Host, lists: Lists): Promise<void> {
   await host.waitFor(probes, ({ cpus }) => areInForce(lists, cpus), wait);
 }
 
-async function undo(operation: Operation, host: Host, plan: SystemdUndo): Promise<boolean> {
+async function undo(
+  operation: Operation,
+  host: Host,
+  state: State<typeof systemdCpus>,
+  kept: Lists,
+  before: ObservedSystemdCpus,
+): Promise<boolean> {
+  const plan = planUndo(state, kept, before);
   if (plan.changedByOthers.length > 0) operation.warn(leftAlone(plan.changedByOthers));
   await host.execute(plan.widen);
   if (plan.widen.length > 0) await settled(host, plan.until);
   await host.execute(plan.steps);
+  const { cpus } = await host.observeNow({ cpus: systemdCpusInForce });
+  await host.execute(planManagerBack(state, kept, cpus));
   return plan.widen.length + plan.steps.length > 0;
 }
 
