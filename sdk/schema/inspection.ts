@@ -30,7 +30,9 @@ export const InspectedKnob = z.object({
   configured: z.string().meta({
     description: "What files on the machine set at the next boot, whoever wrote them; empty where none does.",
   }),
-  pending: z.boolean().meta({ description: "Configured as wanted and not in force: the next boot brings it." }),
+  pending: z
+    .boolean()
+    .meta({ description: "Configured as wanted and not in force: the next boot brings it." }),
   verdict: InspectionVerdict,
   note: z.string().meta({ description: "What is to be said of it, one clause; empty where nothing is." }),
   source: z.string().meta({ description: "Where the plan has it from; empty where it does not say." }),
