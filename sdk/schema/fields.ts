@@ -22,9 +22,17 @@ export interface FieldFacts {
 
 const NAME = /^[A-Za-z0-9_.-]{1,63}$/;
 
-const sentence = (expected: string) => ({
+/** What a field says of a value that it does not take. */
+export const sentence = (expected: string) => ({
   error: (issue: { input?: unknown }) => `observed ${JSON.stringify(issue.input)}, expected ${expected}`,
 });
+
+/** Values by name; the first name that is none is told. */
+export const named = <V extends z.ZodType>(pattern: RegExp, expected: string, value: V) =>
+  z.record(z.string(), value).refine((values) => Object.keys(values).every((key) => pattern.test(key)), {
+    error: ({ input }) =>
+      `observed ${JSON.stringify(Object.keys(input as object).find((key) => !pattern.test(key)))}, expected ${expected}`,
+  });
 
 /** A CPU list, not empty. */
 export const cpuList = (description: string, facts: FieldFacts = {}) =>

@@ -1,15 +1,13 @@
 import { z } from "zod";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
+import { named, sentence } from "./fields.ts";
 
 const MODULE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,54}$/;
 const PARAMETER = /^[A-Za-z0-9_]{1,64}$/;
 const VALUE = /^[A-Za-z0-9_.,:=@/+-]{1,256}$/;
 
-const expected = (what: string) => ({
-  error: ({ input }: { readonly input?: unknown }) => `observed ${JSON.stringify(input)}, expected ${what}`,
-});
-const aValue = expected("a boolean, a whole number, or a text without spaces and quotes");
+const aValue = sentence("a boolean, a whole number, or a text without spaces and quotes");
 const value = z
   .union([z.boolean(), z.number().int(), z.string()], aValue)
   .refine((one) => typeof one !== "string" || VALUE.test(one), aValue);
@@ -23,17 +21,12 @@ export const moduleParameters = defineResource({
     host: hostReference,
     module: z
       .string()
-      .refine((text) => MODULE.test(text), expected('the name of a module, for instance "kvm_intel"'))
+      .refine((text) => MODULE.test(text), sentence('the name of a module, for instance "kvm_intel"'))
       .meta({
         description: "Name of the module; the file is /etc/modprobe.d/90-nfvlab-MODULE.conf.",
         change: "recreate",
       }),
-    parameters: z
-      .record(z.string(), value)
-      .refine((values) => Object.keys(values).every((name) => PARAMETER.test(name)), {
-        error: ({ input }) =>
-          `observed ${JSON.stringify(Object.keys(input as object).find((name) => !PARAMETER.test(name)))}, expected names of parameters`,
-      })
+    parameters: named(PARAMETER, "names of parameters", value)
       .refine((values) => Object.keys(values).length > 0, "observed no parameter, expected at least one")
       .meta({
         description:

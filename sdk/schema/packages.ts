@@ -1,14 +1,10 @@
 import { z } from "zod";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
-import { name } from "./fields.ts";
+import { name, named, sentence } from "./fields.ts";
 
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]{1,127}(:[a-z0-9-]+)?$/;
 const VERSION = /^[0-9][A-Za-z0-9.+~:-]*$/;
-
-const expected = (what: string) => ({
-  error: ({ input }: { readonly input?: unknown }) => `observed ${JSON.stringify(input)}, expected ${what}`,
-});
 
 export const packages = defineResource({
   token: "nfvlab:host:Packages",
@@ -19,20 +15,16 @@ export const packages = defineResource({
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of this set of packages, for its id.", { change: "recreate" }),
-    packages: z
-      .record(
-        z.string(),
-        z
-          .string()
-          .refine(
-            (text) => text === "any" || VERSION.test(text),
-            expected('a version such as "2.8-1", or "any"'),
-          ),
-      )
-      .refine((values) => Object.keys(values).every((key) => PACKAGE.test(key)), {
-        error: ({ input }) =>
-          `observed ${JSON.stringify(Object.keys(input as object).find((key) => !PACKAGE.test(key)))}, expected names of packages`,
-      })
+    packages: named(
+      PACKAGE,
+      "names of packages",
+      z
+        .string()
+        .refine(
+          (text) => text === "any" || VERSION.test(text),
+          sentence('a version such as "2.8-1", or "any"'),
+        ),
+    )
       .refine((values) => Object.keys(values).length > 0, "observed no package, expected at least one")
       .meta({
         description:
@@ -43,11 +35,9 @@ export const packages = defineResource({
     installed: z
       .record(z.string(), z.string())
       .meta({ description: "Version of each package that is installed." }),
-    added: z
-      .record(z.string(), z.string())
-      .meta({
-        description: "Packages that were not there before, dependencies included, with their versions.",
-      }),
+    added: z.record(z.string(), z.string()).meta({
+      description: "Packages that were not there before, dependencies included, with their versions.",
+    }),
     complete: z.boolean().meta({ description: "Whether every package is there, in its version." }),
   }),
   expectations: { complete: true },

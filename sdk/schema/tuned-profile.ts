@@ -1,14 +1,11 @@
 import { z } from "zod";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
-import { name } from "./fields.ts";
+import { named, sentence } from "./fields.ts";
 
+const PROFILE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const VALUE = /^[^\n\r#]{0,512}$/;
-
-const expected = (what: string) => ({
-  error: ({ input }: { readonly input?: unknown }) => `observed ${JSON.stringify(input)}, expected ${what}`,
-});
 
 export const tunedProfile = defineResource({
   token: "nfvlab:host:TunedProfile",
@@ -18,16 +15,15 @@ export const tunedProfile = defineResource({
     "tuned.service and the files that TuneD changes back as they were found, and leaves alone, with a warning, what somebody else has changed since.",
   inputs: z.strictObject({
     host: hostReference,
-    profile: name("Profile to select, as `tuned-adm list` names it: `realtime-virtual-host`."),
-    variables: z
-      .record(
-        z.string(),
-        z.string().refine((text) => VALUE.test(text), expected("one line without #")),
-      )
-      .refine((values) => Object.keys(values).every((key) => VARIABLE.test(key)), {
-        error: ({ input }) =>
-          `observed ${JSON.stringify(Object.keys(input as object).find((key) => !VARIABLE.test(key)))}, expected names of variables`,
-      })
+    profile: z
+      .string()
+      .refine((text) => PROFILE.test(text), sentence("the name of a profile"))
+      .meta({ description: "Profile to select, as `tuned-adm list` names it: `realtime-virtual-host`." }),
+    variables: named(
+      VARIABLE,
+      "names of variables",
+      z.string().refine((text) => VALUE.test(text), sentence("one line without #")),
+    )
       .optional()
       .meta({
         description:
