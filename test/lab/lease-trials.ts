@@ -67,7 +67,7 @@ export function describeLeases(machine: () => { readonly CONNECTION: string }, s
     const again = run(ada, adas, ["up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes"]);
     expect(again.code, again.said).toBe(0);
     expect(again.said).not.toContain("warning");
-    const { said } = ada.pulumi(["stack", "output", "--json", "--show-secrets"]);
+    const { said } = bob.pulumi(["stack", "output", "--json", "--show-secrets"]);
     const { text } = JSON.parse(said) as { text: string[] };
     const lineOf = (project: string) => text.find((line) => line.includes(`share of stack ${project}/trial`));
     expect(lineOf("ada")).toMatch(
