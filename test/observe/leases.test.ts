@@ -31,7 +31,7 @@ describe("the leases of a machine", () => {
       [bobs, true],
     ]);
     expect(ledger.holders.get(bobs)?.text).toMatch(
-      /^# Written by nfvlab[^]*\nWantedBy=multi-user\.target\n$/,
+      /^# Written by nfvlab[\s\S]*\nWantedBy=multi-user\.target\n$/,
     );
   });
 
