@@ -46,9 +46,9 @@ export const records = pulumi.all(
 /** What a look could have changed: the kernel's settings, and every file of the system's configuration with the time of its last change. */
 const SNAPSHOT = `cd /
 grep -rs . proc/sys/kernel proc/sys/vm | grep -v -E '^proc/sys/(kernel/(random|ns_last_pid|pty|keys|perf_event_max|osrelease)|vm/stat_refresh)' | sha256sum
-grep -rs . sys/kernel/mm/transparent_hugepage sys/kernel/mm/ksm/run sys/devices/virtual/workqueue/cpumask sys/devices/system/cpu/smt sys/module/kvm/parameters | sha256sum
+grep -s . sys/kernel/mm/transparent_hugepage/enabled sys/kernel/mm/transparent_hugepage/defrag sys/kernel/mm/ksm/run sys/devices/virtual/workqueue/cpumask sys/devices/system/cpu/smt/control sys/module/kvm/parameters/* | sha256sum
 find etc boot/grub var/lib usr/lib/sysctl.d -newer /run/systemd/system -type f 2>/dev/null | grep -v -E '^var/lib/(systemd|private|dhcp)' | sort
-lsmod | sha256sum; ls /run/systemd/transient 2>/dev/null || true`;
+lsmod | cut -d ' ' -f 1 | sort | sha256sum; ls /run/systemd/transient 2>/dev/null | grep nfvlab || true`;
 
 describe("a server of this test's own", () => {
   const root = mkdtempSync(join(tmpdir(), "nfvlab-inspect-"));
