@@ -94,7 +94,9 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     // Before the CPUs of systemd, since it reads its configuration again.
     "KernelThreads.persisted": "systemctl -q disable nfvlab-kernel-threads",
     "SystemdCpus.cpuAffinity": "taskset --cpu-list --pid 0-2 1 > /dev/null",
-    "SystemdCpus.user": "echo 0-3 > /sys/fs/cgroup/user.slice/cpuset.cpus",
+    // Each new session has systemd give user.slice its CPUs, so systemd itself has to hold others.
+    "SystemdCpus.user":
+      "systemctl set-property --runtime user.slice AllowedCPUs=0-3; rm -r /run/systemd/system.control/user.slice.d",
     "KernelThreads.priority": "chrt --fifo --pid 3 $(pgrep -x ksoftirqd/1)",
   },
   {
