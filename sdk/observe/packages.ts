@@ -39,8 +39,8 @@ export function aptSimulation(stdout: string): AptSimulation {
   const installs = new Map<string, string>();
   const changes = new Map<string, { from: string; to: string }>();
   for (const [, name = "", from, to = ""] of stdout.matchAll(/^Inst (\S+) (?:\[([^\]]+)\] )?\((\S+) /gm)) {
-    if (from === undefined) installs.set(name, to);
-    else changes.set(name, { from, to });
+    if (from === undefined) installs.set(withoutNative(name), to);
+    else changes.set(withoutNative(name), { from, to });
   }
   return {
     installs,

@@ -2,6 +2,7 @@ import type { ObservedIrqBalance } from "../observe/irq-balance.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
+import { removeFile } from "./tmpfiles.ts";
 
 const LIST = "IRQBALANCE_BANNED_CPULIST";
 const MASK = "IRQBALANCE_BANNED_CPUS";
@@ -109,8 +110,7 @@ export function planRemoval(
     return { steps: [], changedByOthers: false };
   if (own !== written) return { steps: [], changedByOthers: true };
   const left = withoutLines(text);
-  if (left === "" && !found.file)
-    return { steps: [{ purpose: `remove ${path}`, argv: ["rm", "-f", path] }], changedByOthers: false };
+  if (left === "" && !found.file) return { steps: [removeFile(path)], changedByOthers: false };
   return { steps: planText(path, left, text), changedByOthers: false };
 }
 

@@ -110,10 +110,7 @@ export function unknownPackages(names: readonly string[], stderr: string, host: 
 /** What a simulation of a removal would take beyond what is ours. */
 export function foreignRemovals({ removes }: AptSimulation, ours: readonly string[]): string[] {
   const own = new Set(ours);
-  return removes
-    .map((name) => name.replace(/:(amd64|arm64)$/, ""))
-    .filter((name) => !own.has(name))
-    .sort();
+  return removes.filter((name) => !own.has(name)).sort();
 }
 
 /** What came, with its version, since these were all that was there. */

@@ -1,6 +1,7 @@
 import type { ObservedTuned } from "../observe/tuned.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
+import { planFile } from "./tmpfiles.ts";
 
 export type TunedVariables = Readonly<Record<string, string>>;
 
@@ -177,26 +178,24 @@ export function selectProfile(
   variables: TunedVariables,
   observed: ObservedTuned,
 ): Step[] {
-  const write = (path: string, text: string): Step => ({
-    purpose: `write ${path}`,
-    argv: [
-      "sh",
-      "-c",
-      'umask 022; mkdir -p "$(dirname "$1")" && cat > "$1.part" && mv "$1.part" "$1"',
-      "sh",
-      path,
-    ],
-    stdin: text,
-  });
   return [
-    ...(definition === undefined ? [] : [write(`${observed.ownFolder}/${profile}/tuned.conf`, definition)]),
+    ...(definition === undefined
+      ? []
+      : planFile(`${observed.ownFolder}/${profile}/tuned.conf`, definition, undefined)),
     ...(Object.keys(variables).length === 0
       ? []
-      : [write(variablesPath(profile), withVariables(observed.variables.get(profile) ?? "", variables))]),
+      : planFile(
+          variablesPath(profile),
+          withVariables(observed.variables.get(profile) ?? "", variables),
+          undefined,
+        )),
     ...(observed.isRunning
       ? []
       : // Started without a profile, TuneD would choose one and apply it first.
-        [write("/etc/tuned/active_profile", `${profile}\n`), write("/etc/tuned/profile_mode", "manual\n")]),
+        [
+          ...planFile("/etc/tuned/active_profile", `${profile}\n`, undefined),
+          ...planFile("/etc/tuned/profile_mode", "manual\n", undefined),
+        ]),
     { purpose: "start TuneD", argv: ["systemctl", "enable", "--now", "--quiet", SERVICE] },
     {
       purpose: `select profile ${profile}`,

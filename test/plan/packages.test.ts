@@ -12,6 +12,8 @@ import {
   verifyPackages,
   versionsOf,
 } from "../../sdk/plan/packages.ts";
+import { HostError, VerificationError } from "../../sdk/units/errors.ts";
+import { refusalOf } from "./refusal.ts";
 
 const listed = [
   "adduser 3.152 ii ",
@@ -75,19 +77,11 @@ describe("what apt would do", () => {
 });
 
 test("refusals say what is there and what to do", async () => {
-  const refusal = (work: () => void) => {
-    try {
-      work();
-    } catch (error) {
-      return (error as Error).message;
-    }
-    throw new Error("nothing was refused");
-  };
   const texts = [
-    refusal(() => requireDpkg(undefined, "dut")),
-    refusal(() => requireAdditions(recorded("simulate-disturbing"), ["rt-tests"], "dut")),
+    refusalOf(() => requireDpkg(undefined, "dut"), HostError),
+    refusalOf(() => requireAdditions(recorded("simulate-disturbing"), ["rt-tests"], "dut"), HostError),
     unknownPackages(["rt-test"], "E: Unable to locate package rt-test\n", "dut").message,
-    refusal(() => verifyPackages({ held: "1.0-2" }, installed)),
+    refusalOf(() => verifyPackages({ held: "1.0-2" }, installed), VerificationError),
   ];
   await expect(`${texts.join("\n")}\n`).toMatchFileSnapshot("../golden/packages/refusals.txt");
   requireDpkg(installed, "dut");

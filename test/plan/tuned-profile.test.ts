@@ -14,6 +14,8 @@ import {
   verifySelected,
   withVariables,
 } from "../../sdk/plan/tuned-profile.ts";
+import { HostError, VerificationError } from "../../sdk/units/errors.ts";
+import { refusalOf } from "./refusal.ts";
 
 const encoded = (text: string) => Buffer.from(text).toString("base64");
 const variables = "# Reserve 1 core.\nisolated_cores=${f:calc_isolated_cores:1}\nisolate_managed_irq=Y\n";
@@ -185,23 +187,17 @@ describe("steps", () => {
 });
 
 describe("refusals", () => {
-  const refusal = (work: () => void) => {
-    try {
-      work();
-    } catch (error) {
-      return (error as Error).message;
-    }
-    throw new Error("nothing was refused");
-  };
-
   test("say what is there and what to do", async () => {
     const seen = parse();
     const texts = [
-      refusal(() => requireTuned("x", undefined, {}, { ...seen, isInstalled: false }, "dut")),
-      refusal(() => requireTuned("realtime-virtual-hots", undefined, {}, seen, "dut")),
-      refusal(() => requireTuned("balanced", undefined, { isolated_cores: "2-3" }, seen, "dut")),
-      refusal(() => verifySelected("balanced", seen)),
-      refusal(() => verifySelected("balanced", { ...seen, profile: "", isRunning: false })),
+      refusalOf(() => requireTuned("x", undefined, {}, { ...seen, isInstalled: false }, "dut"), HostError),
+      refusalOf(() => requireTuned("realtime-virtual-hots", undefined, {}, seen, "dut"), HostError),
+      refusalOf(() => requireTuned("balanced", undefined, { isolated_cores: "2-3" }, seen, "dut"), HostError),
+      refusalOf(() => verifySelected("balanced", seen), VerificationError),
+      refusalOf(
+        () => verifySelected("balanced", { ...seen, profile: "", isRunning: false }),
+        VerificationError,
+      ),
     ];
     await expect(`${texts.join("\n")}\n`).toMatchFileSnapshot("../golden/tuned/refusals.txt");
   });
