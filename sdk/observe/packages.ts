@@ -45,6 +45,6 @@ export function aptSimulation(stdout: string): AptSimulation {
   return {
     installs,
     changes,
-    removes: [...stdout.matchAll(/^(?:Remv|Purg) (\S+)/gm)].map(([, name = ""]) => name),
+    removes: [...stdout.matchAll(/^(?:Remv|Purg) (\S+)/gm)].map(([, name = ""]) => withoutNative(name)),
   };
 }

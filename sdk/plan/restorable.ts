@@ -24,3 +24,8 @@ export function restorable(
 export function leftAlone(changedByOthers: readonly string[]): string {
   return `left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`;
 }
+
+/** What an operation says of a service that runs beside what is set by hand. */
+export function rivalRuns(service: string, host: string): string {
+  return `${service} runs on ${host} and may set the same: stop it, or let it alone decide`;
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordOf } from "../measure/record.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
-import { hostFactsOf } from "../observe/host-facts.ts";
+import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
 import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
 import { ownerWords } from "../plan/owner.ts";
 import { systemdMissing } from "../plan/systemd.ts";
@@ -41,7 +41,7 @@ export async function measuring(
   { seconds, ...subject }: Measurement,
   prepare: (facts: HostFacts) => () => Promise<Measured>,
 ): Promise<ResultRecord> {
-  const measure = prepare(hostFactsOf(await host.observeNow(fingerprintProbes)));
+  const measure = prepare(hostFactsOf(await host.observeNow(hostFactsProbes)));
   await waitForTurn(operation, host, seconds + SPARE_S);
   try {
     return await record(host, subject, measure);

@@ -73,6 +73,7 @@ describe("what apt would do", () => {
     const purge = recorded("simulate-purge");
     const others = ["libc-devtools", "libgd3", "libheif1", "libx265-199", "linux-perf"];
     expect(foreignRemovals(purge, ["rt-tests", "libnuma1"])).toEqual(others);
+    expect(aptSimulation("Purg libnuma1:amd64 [2.0.16-1]\n").removes).toEqual(["libnuma1"]);
   });
 });
 

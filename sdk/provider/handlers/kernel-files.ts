@@ -26,7 +26,7 @@ import { refusalsIn } from "../../plan/kernel-writes.ts";
 import type { Knob } from "../../plan/knobs.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { type PackedTexts, packTexts, unpackTexts } from "../../plan/packed-texts.ts";
-import { leftAlone } from "../../plan/restorable.ts";
+import { leftAlone, rivalRuns } from "../../plan/restorable.ts";
 import type { Step } from "../../plan/step.ts";
 import {
   fieldsIn,
@@ -86,7 +86,7 @@ export function kernelFilesHandler<D extends ResourceDefinition>(resource: Kerne
     requireKnobs(settings, before, host.name);
     requireSole(settings, tmpfilesPath(nameOf(inputs)), pathsSet(before), host.name);
     for (const service of resource.rivals.filter((name) => running.includes(name)))
-      operation.warn(`${service} runs on ${host.name} and may set the same: stop it, or let it alone decide`);
+      operation.warn(rivalRuns(service, host.name));
     return machineOf(before);
   };
 

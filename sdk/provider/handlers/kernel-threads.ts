@@ -18,7 +18,7 @@ import {
 } from "../../plan/kernel-threads.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { packTexts, unpackTexts } from "../../plan/packed-texts.ts";
-import { leftAlone, restorable } from "../../plan/restorable.ts";
+import { leftAlone, restorable, rivalRuns } from "../../plan/restorable.ts";
 import type { Step } from "../../plan/step.ts";
 import { CommandError } from "../../remote/command-error.ts";
 import type { Inputs } from "../../schema/definition.ts";
@@ -92,8 +92,7 @@ async function prepare(operation: Operation, host: Host, { threads }: Scheduled)
   const lists = Object.entries(threads).map(([name, wanted]) => [`threads["${name}"].cpus`, wanted.cpus]);
   requireOnline(Object.fromEntries(lists), cpus.online, host.name);
   requireThreads(threads, before.threads, host.name);
-  if (running.includes("tuned"))
-    operation.warn(`tuned runs on ${host.name} and may set the same: stop it, or let it alone decide`);
+  if (running.includes("tuned")) operation.warn(rivalRuns("tuned", host.name));
   return before;
 }
 

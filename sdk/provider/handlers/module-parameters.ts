@@ -11,6 +11,7 @@ import {
   restoreParameters,
   verifyParameters,
 } from "../../plan/module-parameters.ts";
+import { leftAlone } from "../../plan/restorable.ts";
 import { planFile, removeFile } from "../../plan/tmpfiles.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { moduleParameters } from "../../schema/module-parameters.ts";
@@ -117,8 +118,7 @@ async function restore(
   module: ObservedModule,
 ): Promise<void> {
   const { target, changedByOthers } = restoreParameters(found, written, module);
-  if (changedByOthers.length > 0)
-    operation.warn(`left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`);
+  if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
   await host.execute(planParameters(name, target, module));
 }
 

@@ -17,6 +17,7 @@ import {
   restoreOptions,
   verifyDaemon,
 } from "../../plan/ovs-daemon.ts";
+import { leftAlone } from "../../plan/restorable.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { ovsDaemon } from "../../schema/ovs.ts";
 import { type Handler, type Host, Incomplete, type Operation } from "../handler.ts";
@@ -66,8 +67,7 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
       state.found,
       observed.otherConfig,
     );
-    if (changedByOthers.length > 0)
-      operation.warn(`left alone, since somebody else has changed them: ${changedByOthers.join(", ")}`);
+    if (changedByOthers.length > 0) operation.warn(leftAlone(changedByOthers));
     const plan = planDaemon(target, observed);
     await host.execute([
       ...plan.steps,
