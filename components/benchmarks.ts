@@ -6,7 +6,7 @@ import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
-import type { TunedHost } from "./tuned-host.ts";
+import type { TunedHost, TunedHostArgs } from "./tuned-host.ts";
 import type { VhostUserVnf } from "./vhost-user-vnf.ts";
 
 export interface CyclictestBenchmarkArgs {
@@ -64,8 +64,11 @@ export interface MetricResults {
   readonly max: number;
 }
 
-interface Measured {
+/** A record, and what a reader asks of it first. */
+export interface Measured {
+  /** The whole record: histogram, fingerprint, command. */
   readonly record: pulumi.Output<ResultRecord>;
+  /** The record in short. */
   readonly results: pulumi.Output<BenchmarkResults>;
 }
 
@@ -98,6 +101,7 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
           name,
           subject,
           ...timing(args),
+          ...declaredOf(host),
           ...(args.coLoad !== undefined && { coLoad: args.coLoad }),
           triggers: [...(args.once === true ? [] : [host.bootId]), ...(args.rerunOn ?? [])],
         },
@@ -155,6 +159,7 @@ export class LatencyBenchmark extends LabComponent<Measured> {
           target: args.to,
           ...(args.count !== undefined && { count: args.count }),
           ...timing(args),
+          ...declaredOf(host),
           triggers: [host.bootId, ...(args.rerunOn ?? [])],
         },
         // Until a bridge has its flows, it drops every echo.
@@ -163,6 +168,11 @@ export class LatencyBenchmark extends LabComponent<Measured> {
       return measured(run.record);
     });
   }
+}
+
+/** What a record says of the firmware. */
+export function declaredOf({ firmware }: Pick<TunedHost, "firmware">): Pick<TunedHostArgs, "firmware"> {
+  return firmware === undefined ? {} : { firmware };
 }
 
 function checkCpus(
@@ -196,7 +206,8 @@ function checkCpus(
   check.done();
 }
 
-function measured(record: pulumi.Output<ResultRecord>): Measured {
+/** A record with its short form. */
+export function measured(record: pulumi.Output<ResultRecord>): Measured {
   // An update of chosen targets leaves out what is not there yet, and hands its outputs on as undefined.
   const results = record.apply((known: ResultRecord | undefined) => known && inShort(known));
   return { record, results: results as pulumi.Output<BenchmarkResults> };

@@ -23,6 +23,7 @@ interface Built {
  * @property numaNodes CPUs and memory of each node
  * @property igbCards network cards with virtual functions, 0 to 4, default 2
  * @property bootArguments kernel arguments of its first boot
+ * @property wire name of a wire to the cards of another emulated server of the program
  * @example
  * const machine = new EmulatedServer("dut", {
  *   numaNodes: [{ cpus: "0-1", memory: "2GiB" }, { cpus: "2-3", memory: "2GiB" }],

@@ -6,9 +6,12 @@ import {
   IrqAffinity,
   IrqBalance,
   KernelThreads,
+  MachineChecks,
   MemoryManagement,
   ModuleParameters,
+  RealtimeKernel,
   Reboot,
+  Swap,
   Sysctls,
   SystemdCpus,
   Workqueues,
@@ -33,7 +36,14 @@ export interface HostTuningArgs {
   readonly cpus: HostCpus;
   /** How it is tuned: a plan of `planTuning`, as it is. Nothing of it is left to tuned. */
   readonly tuning?: TuningPlan;
-  /** May boot arguments of `tuning` reboot it? Without this they wait, and a warning says so. */
+  /** Whether it runs a kernel with PREEMPT_RT: Debian's own, or that of a package. Default false: the kernel that it has. */
+  readonly realtimeKernel?:
+    | boolean
+    | {
+        /** Package that is the kernel, or needs it, where it is none of Debian's. */
+        readonly package: string;
+      };
+  /** May boot arguments of `tuning`, or a real-time kernel, reboot it? Without this they wait, and a warning says so. */
   readonly reboot?: RebootPermission;
   /** Huge pages that the machine is to have, a pool for each node and size. */
   readonly hugepages?: readonly {
@@ -46,6 +56,8 @@ export interface HostTuningArgs {
   }[];
   /** Kernel parameters by key, `{ "kernel.numa_balancing": 0 }`: set now and at every boot, with those of `tuning`. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
+  /** `off` for a machine that is not to swap at all. Default: swap as it is, and vm.swappiness of `tuning`. */
+  readonly swap?: "off";
 }
 
 export interface RebootPermission {
@@ -64,20 +76,24 @@ type Resources = readonly pulumi.CustomResource[];
 /** What counts from a boot on, in the order of its coming about. */
 interface BootTuning {
   readonly bootArguments: BootArguments | undefined;
+  readonly kernel: RealtimeKernel | undefined;
   /** What a module or a service reads at its next start. */
   readonly files: Resources;
   readonly reboot: Reboot | undefined;
 }
 
 /** Notes what of a plan goes with nothing else that the host is given. */
-export function checkTuning(check: InputCheck, { tuning, reboot, ...args }: HostTuningArgs): void {
-  if (reboot !== undefined && tuning?.resources.bootArguments === undefined) {
+export function checkTuning(
+  check: InputCheck,
+  { tuning, reboot, realtimeKernel = false, ...args }: HostTuningArgs,
+): void {
+  if (reboot !== undefined && realtimeKernel === false && tuning?.resources.bootArguments === undefined) {
     check.wrong({
       code: "reboot-for-nothing",
       property: "reboot",
       problem: "nothing is tuned that waits for a reboot",
       observed: tuning === undefined ? "no tuning" : "a plan without boot arguments",
-      expected: "tuning with boot arguments",
+      expected: "tuning with boot arguments, or realtimeKernel",
       hint: "leave reboot out, or give the host a plan of planTuning",
     });
   }
@@ -153,8 +169,7 @@ export function tuneBoot(
   scope: Scope,
   host: pulumi.Output<HostReference>,
   name: string,
-  tuning: TuningPlan | undefined,
-  permission: RebootPermission | undefined,
+  { tuning, realtimeKernel = false, reboot: permission }: HostTuningArgs,
 ): BootTuning {
   const { bootArguments: boot, moduleParameters = [], irqBalance, systemdCpus } = tuning?.resources ?? {};
   const mayAtDelete = permission !== undefined && permission.onDelete !== "deny";
@@ -167,6 +182,20 @@ export function tuneBoot(
       ...(mayAtDelete && { rebootOnDelete: "allow" }),
     });
   const after = { dependsOn: bootArguments ?? [] };
+  // Deleted before the arguments, whose delete reboots the machine out of both.
+  const kernel =
+    realtimeKernel === false
+      ? undefined
+      : scope.child(
+          RealtimeKernel,
+          "realtime-kernel",
+          {
+            host,
+            ...(realtimeKernel !== true && realtimeKernel),
+            ...(mayAtDelete && bootArguments === undefined && { rebootOnDelete: "allow" }),
+          },
+          after,
+        );
   const files = [
     ...moduleParameters.map((each) =>
       scope.child(ModuleParameters, `module-${each.module}`, { ...each, host }, after),
@@ -174,24 +203,27 @@ export function tuneBoot(
     irqBalance && scope.child(IrqBalance, "irq-balance", { ...irqBalance, host }, after),
     systemdCpus && scope.child(SystemdCpus, "systemd-cpus", { ...systemdCpus, host }, after),
   ].filter((each) => each !== undefined);
-  if (bootArguments === undefined || permission === undefined) {
+  if ((bootArguments === undefined && kernel === undefined) || permission === undefined) {
     if (bootArguments !== undefined) sayWhatWaits(bootArguments, name);
-    return { bootArguments, files, reboot: undefined };
+    if (kernel !== undefined) sayThatKernelWaits(kernel, name);
+    return { bootArguments, kernel, files, reboot: undefined };
   }
-  const { bootTimeout, reason = `profile ${tuning?.profile}` } = permission;
+  const { bootTimeout, reason = tuning === undefined ? "a real-time kernel" : `profile ${tuning.profile}` } =
+    permission;
+  const waiting = [bootArguments, kernel].filter((each) => each !== undefined);
   const reboot = scope.child(
     Reboot,
     "reboot",
     {
       host,
       allow: true,
-      triggers: [bootArguments.arguments],
+      triggers: [bootArguments?.arguments, kernel?.kernel].filter((each) => each !== undefined),
       reason,
       ...(bootTimeout !== undefined && { bootTimeout }),
     },
-    { dependsOn: [bootArguments, ...files] },
+    { dependsOn: [...waiting, ...files] },
   );
-  return { bootArguments, files, reboot };
+  return { bootArguments, kernel, files, reboot };
 }
 
 /** Nobody allowed a reboot, so nothing is done but to say so. */
@@ -205,21 +237,36 @@ function sayWhatWaits(bootArguments: BootArguments, host: string): void {
   });
 }
 
+function sayThatKernelWaits(kernel: RealtimeKernel, host: string): void {
+  pulumi.all([kernel.kernel, kernel.running]).apply(([release, isRunning]: [string?, boolean?]) => {
+    if (isRunning !== false) return;
+    pulumi.log.warn(
+      `kernel ${release} of ${host} waits for a reboot: allow it with reboot: { allow: true }, or reboot the machine and refresh`,
+      kernel,
+    );
+  });
+}
+
 /** What counts at once: the profile's kernel parameters with the host's own, and every knob of the running kernel. */
 export function tuneRunning(
   scope: Scope,
   host: pulumi.Output<HostReference>,
   name: string,
-  { tuning, sysctls }: Pick<HostTuningArgs, "tuning" | "sysctls">,
+  { tuning, sysctls, swap }: Pick<HostTuningArgs, "tuning" | "sysctls" | "swap">,
   dependsOn: pulumi.Resource,
 ): { readonly sysctls: Sysctls | undefined; readonly knobs: Resources } {
   const { resources } = tuning ?? {};
   const options = { dependsOn };
   const values = { ...resources?.sysctls?.values, ...sysctls };
-  const { memoryManagement, cpuFrequency, cpuIdle, workqueues, irqAffinity, kernelThreads } = resources ?? {};
+  const { memoryManagement, machineChecks, cpuFrequency, cpuIdle, workqueues, irqAffinity, kernelThreads } =
+    resources ?? {};
   const knobs = [
     memoryManagement &&
       scope.child(MemoryManagement, "memory-management", { ...memoryManagement, host }, options),
+    swap === "off" || resources?.swap !== undefined
+      ? scope.child(Swap, "swap", { host }, options)
+      : undefined,
+    machineChecks && scope.child(MachineChecks, "machine-checks", { ...machineChecks, host }, options),
     cpuFrequency && scope.child(CpuFrequency, "cpu-frequency", { ...cpuFrequency, host, name }, options),
     cpuIdle && scope.child(CpuIdle, "cpu-idle", { ...cpuIdle, host, name }, options),
     workqueues && scope.child(Workqueues, "workqueues", { ...workqueues, host }, options),

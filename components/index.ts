@@ -1,16 +1,39 @@
-export { planTuning } from "../sdk/resources/host.ts";
+export { planTuning, planTuningOutput } from "../sdk/resources/host.ts";
+export type { Attachment, ChainMember, DirectAttachment, SwitchedAttachment } from "./attachment.ts";
 export {
   CyclictestBenchmark,
   type CyclictestBenchmarkArgs,
   LatencyBenchmark,
   type LatencyBenchmarkArgs,
 } from "./benchmarks.ts";
+export { bridgedEnd, functionEnd, switchedEnd } from "./chain-ends.ts";
+export { type ContainerNicArgs, ContainerVnf, type ContainerVnfArgs } from "./container-vnf.ts";
 export { EmulatedServer, type EmulatedServerArgs } from "./emulated-server.ts";
+export { ForwarderVnf, type ForwarderVnfArgs } from "./forwarder-vnf.ts";
+export { type GuestRoute, GuestVnf, type GuestVnfArgs } from "./guest-vnf.ts";
 export { HostInspection, type HostInspectionArgs } from "./host-inspection.ts";
 export type { HostCpus, HostTuningArgs, RebootPermission } from "./host-tuning.ts";
 export { LabComponent, type Scope } from "./lab-component.ts";
-export { OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
+export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
+export {
+  type ChainEnd,
+  type ChainHop,
+  type MemberEnd,
+  ServiceChain,
+  type ServiceChainArgs,
+} from "./service-chain.ts";
 export { type SideBySide, type Sides, sideBySide } from "./side-by-side.ts";
+export { SiteCommand, type SiteCommandArgs } from "./site-command.ts";
+export { SriovVnf, type SriovVnfArgs } from "./sriov-vnf.ts";
+export { TapVnf, type TapVnfArgs } from "./tap-vnf.ts";
+export {
+  TrafficBenchmark,
+  type TrafficBenchmarkArgs,
+  type TrafficEnd,
+  type TrafficPath,
+  type VnfEnd,
+} from "./traffic-benchmark.ts";
 export { TunedHost, type TunedHostArgs } from "./tuned-host.ts";
 export { tuningByHand } from "./tuning-by-hand.ts";
-export { VhostUserVnf, type VhostUserVnfArgs, type VnfNicArgs } from "./vhost-user-vnf.ts";
+export { VhostUserVnf, type VhostUserVnfArgs } from "./vhost-user-vnf.ts";
+export type { NamedDevice, PciDevice, VnfNicArgs } from "./vnf-nic.ts";

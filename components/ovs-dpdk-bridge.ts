@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { ArgsOf, Wired } from "../sdk/resources/lab-resource.ts";
 import { Bridge, Daemon, Flows, Port } from "../sdk/resources/ovs.ts";
-import type { ovsDaemon } from "../sdk/schema/ovs.ts";
+import type { OvsInterface, ovsDaemon, ovsFlows, ovsPort } from "../sdk/schema/ovs.ts";
 import type { CpuList } from "../sdk/units/cpuset.ts";
 import type { Size } from "../sdk/units/size.ts";
 import { InputCheck } from "./input-check.ts";
@@ -20,11 +20,30 @@ export interface OvsDpdkBridgeArgs {
   readonly addresses?: readonly string[];
   /** Guest-facing ports by name, in the order of their OpenFlow numbers from 1. Each gets a socket of its own. */
   readonly vhostUserPorts?: readonly string[];
-  /** Flows of the bridge; ports are 1 up in the order above, `LOCAL` is the bridge. */
-  readonly flows?: readonly string[];
+  /** Further ports by name, of any kind, with OpenFlow numbers that go on from those above where they have none. */
+  readonly ports?: Readonly<Record<string, BridgePortArgs>>;
+  /** Flows of the bridge: as data with ports by name, or as texts with ports by number; `LOCAL` is the bridge. */
+  readonly flows?: ArgsOf<typeof ovsFlows>["flows"];
   /** Further options of the daemon. */
   readonly daemon?: Omit<ArgsOf<typeof ovsDaemon>, "host" | "pmdCpus" | "socketMemory">;
 }
+
+type PortArgs = ArgsOf<typeof ovsPort>;
+
+/** What a port has whatever its kind. */
+interface PortSettings extends Pick<PortArgs, "mtu" | "vlan" | "ingressPolicing" | "egressPolicer"> {
+  /** OpenFlow number, 1 to 65279. Default: the next one. */
+  readonly openflowPort?: number;
+  /** What has to be there first, for instance the driver of a network card. */
+  readonly dependsOn?: pulumi.Input<pulumi.Input<pulumi.Resource>[]>;
+}
+
+type KindArgs<I> = I extends object
+  ? { readonly [K in keyof I]: K extends "kind" ? I[K] : Wired<I[K]> }
+  : never;
+
+/** A port by its kind: `vhost-user` for a guest, on a socket of the bridge's own, or a kind of interface as `Port` has them. */
+export type BridgePortArgs = PortSettings & ({ readonly kind: "vhost-user" } | KindArgs<OvsInterface>);
 
 interface Built {
   readonly daemon: Daemon;
@@ -34,17 +53,27 @@ interface Built {
 }
 
 /** Folder of the vhost-user sockets, writable for QEMU's user and nobody else. */
-export const VHOST_SOCKET_FOLDER = "/run/nfvlab-vhost";
+const VHOST_SOCKET_FOLDER = "/run/nfvlab-vhost";
+
+/** The socket of a vhost-user port of a bridge, by the port's name: guests and processes are its other end. */
+export function vhostSocket(port: string): string {
+  return `${VHOST_SOCKET_FOLDER}/${port}.sock`;
+}
 
 /**
  * A switch in user space: the machine's daemon with its poll-mode threads, one bridge, its ports and flows. One to a machine, since the daemon is.
  *
  * @property pmdCpus CPUs that poll; a port needs one on its own NUMA node
  * @property socketMemory per NUMA node; each node with ports or guests needs some
+ * @property ports by name: `{ kind: "vhost-user" }`, `{ kind: "dpdk", devargs: "0000:5e:00.0" }`, and whatever else a `Port` can be
  * @example
  * const bridge = new OvsDpdkBridge("br0", {
  *   host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, addresses: ["198.18.0.1/24"],
- *   vhostUserPorts: ["vhu0"], flows: ["in_port=1,actions=LOCAL", "in_port=LOCAL,actions=output:1"],
+ *   ports: { vhu0: { kind: "vhost-user" }, nic0: { kind: "dpdk", devargs: "0000:5e:00.0" } },
+ *   flows: [
+ *     { match: { inPort: "nic0" }, actions: [{ kind: "output", port: "vhu0" }] },
+ *     { match: { inPort: "vhu0" }, actions: [{ kind: "output", port: "nic0" }] },
+ *   ],
  * });
  */
 export class OvsDpdkBridge extends LabComponent<Built> {
@@ -71,14 +100,23 @@ export class OvsDpdkBridge extends LabComponent<Built> {
         { dependsOn: daemon },
       );
       const ports = Object.fromEntries(
-        (args.vhostUserPorts ?? []).map((port, index) => {
-          const resource = scope.child(Port, port, {
-            host,
-            bridge: bridge.name,
-            name: port,
-            openflowPort: index + 1,
-            interface: { kind: "dpdkvhostuserclient", socketPath: `${VHOST_SOCKET_FOLDER}/${port}.sock` },
-          });
+        portsOf(args).map(([port, { kind, openflowPort, dependsOn, ...rest }], index) => {
+          const { mtu, vlan, ingressPolicing, egressPolicer, ...own } = rest;
+          const settings = Object.entries({ mtu, vlan, ingressPolicing, egressPolicer });
+          const wanted =
+            kind === "vhost-user"
+              ? { kind: "dpdkvhostuserclient", socketPath: vhostSocket(port) }
+              : { kind, ...own };
+          const resource = scope.child(
+            Port,
+            port,
+            {
+              ...{ host, bridge: bridge.name, name: port, openflowPort: openflowPort ?? index + 1 },
+              interface: wanted as PortArgs["interface"],
+              ...Object.fromEntries(settings.filter(([, value]) => value !== undefined)),
+            },
+            dependsOn === undefined ? undefined : { dependsOn },
+          );
           return [port, resource];
         }),
       );
@@ -97,9 +135,20 @@ export class OvsDpdkBridge extends LabComponent<Built> {
   }
 }
 
+/** All ports in the order of their OpenFlow numbers. */
+function portsOf({
+  vhostUserPorts = [],
+  ports = {},
+}: Pick<OvsDpdkBridgeArgs, "vhostUserPorts" | "ports">): [string, BridgePortArgs][] {
+  return [
+    ...vhostUserPorts.map((port): [string, BridgePortArgs] => [port, { kind: "vhost-user" }]),
+    ...Object.entries(ports),
+  ];
+}
+
 function checkInputs(
   name: string,
-  { host, pmdCpus, socketMemory, vhostUserPorts = [] }: OvsDpdkBridgeArgs,
+  { host, pmdCpus, socketMemory, vhostUserPorts = [], ports = {} }: OvsDpdkBridgeArgs,
 ): void {
   const check = new InputCheck("OvsDpdkBridge", name);
   checkMeasuringCpus(check, "pmdCpus", pmdCpus, host);
@@ -110,6 +159,36 @@ function checkInputs(
       problem: "DPDK gets no memory on any node",
       observed: "{}",
       expected: 'a size for each node with ports or guests, for instance { 0: "1GiB" }',
+    });
+  }
+  const numbers = new Map<number, string>();
+  portsOf({ vhostUserPorts, ports }).forEach(([port, { openflowPort = numbers.size + 1 }]) => {
+    const taken = numbers.get(openflowPort);
+    if (taken !== undefined) {
+      check.wrong({
+        code: "port-number",
+        property: `ports.${port}.openflowPort`,
+        problem: "another port of the bridge has this number",
+        observed: `${openflowPort}, as ${taken}`,
+        expected: "numbers that differ",
+        hint: "ports without a number have that of their place in the list",
+      });
+    }
+    numbers.set(taken === undefined ? openflowPort : -numbers.size, port);
+  });
+  for (const port of Object.keys(ports)) {
+    const also = vhostUserPorts.includes(port)
+      ? "vhostUserPorts"
+      : port === name
+        ? "the bridge's own port"
+        : "";
+    if (also === "") continue;
+    check.wrong({
+      code: port === name ? "port-name" : "port-twice",
+      property: `ports.${port}`,
+      problem: "the bridge has this port already",
+      observed: `${port}, as in ${also}`,
+      expected: "names that differ",
     });
   }
   vhostUserPorts.forEach((port, index) => {

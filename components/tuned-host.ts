@@ -2,14 +2,17 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   type BootArguments,
   Facts,
+  getLeasesOutput,
   Hugepages,
   Lease,
+  type RealtimeKernel,
   type Reboot,
   type Sysctls,
 } from "../sdk/resources/host.ts";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Connection, HostReference } from "../sdk/schema/connection.ts";
 import type { HostFacts } from "../sdk/schema/facts.ts";
+import type { FirmwareIntent } from "../sdk/schema/inspection.ts";
 import { CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import type { EmulatedServer } from "./emulated-server.ts";
@@ -25,11 +28,18 @@ export interface TunedHostArgs extends HostTuningArgs {
    * false for an emulated server, which is this stack's alone.
    */
   readonly lease?: boolean | HostLease;
+  /**
+   * How its firmware is set up, item by item, which nothing here can change. Every record of a measurement on it says so, with what the machine shows of it; what the machine
+   * contradicts makes the record invalid. Default: nothing is declared.
+   */
+  readonly firmware?: FirmwareIntent;
 }
 
 export interface HostLease {
   /** How long the lease lives where its holder on the machine has ended, 3s to 24h. Default 10min. */
   readonly term?: Duration;
+  /** Has a preview ask the machine already whether others have the parts. Default: a preview asks no machine, and `up` is refused. */
+  readonly preview?: "ask";
 }
 
 interface Built {
@@ -41,8 +51,10 @@ interface Built {
   readonly pools: readonly Hugepages[];
   readonly sysctls: Sysctls | undefined;
   readonly bootArguments: BootArguments | undefined;
+  readonly realtimeKernel: RealtimeKernel | undefined;
   readonly reboot: Reboot | undefined;
   readonly knobs: readonly pulumi.CustomResource[];
+  readonly firmware: FirmwareIntent | undefined;
 }
 
 /**
@@ -52,10 +64,14 @@ interface Built {
  * @property cpus `housekeeping` and `isolated` lists, disjoint, or a plan of `planCpus`; policies hold every other role against them
  * @property tuning a plan of `planTuning`: boot arguments, kernel parameters, frequencies, idle states, memory, interrupts, deferred work, services, KVM; delete puts back
  *   what was there
- * @property reboot `{ allow: true }` where boot arguments may reboot the machine, at delete too
+ * @property realtimeKernel `true` for Debian's kernel with PREEMPT_RT beside the one that is there, in the same reboot as the boot arguments
+ * @property reboot `{ allow: true }` where boot arguments or that kernel may reboot the machine, at delete too
  * @property hugepages pools, each on one node
  * @property sysctls kernel parameters; delete puts back what was there
- * @property lease whether isolated CPUs and pools are leased for this stack alone, before anything else is done there; false for what is shared by agreement
+ * @property swap `"off"` for no swap at all, now and at every boot; delete turns on what was on
+ * @property lease whether isolated CPUs and pools are leased for this stack alone, before anything else is done there; false for what is shared by agreement,
+ *   `{ preview: "ask" }` for a preview that says who has them
+ * @property firmware what is declared of its firmware, `{ turbo: false }`; goes into each record measured here
  * @example
  * const dut = new TunedHost("dut", {
  *   connection: { kind: "ssh", host: "10.0.0.7", hostKey: "ssh-ed25519 AAAA…", agentSocketPath: process.env.SSH_AUTH_SOCK ?? "" },
@@ -81,9 +97,13 @@ export class TunedHost extends LabComponent<Built> {
   declare readonly sysctls: Sysctls | undefined;
   /** What it boots with; `pending` says what waits for a reboot. */
   declare readonly bootArguments: BootArguments | undefined;
+  /** The kernel that it boots in place of its own; `running` says whether it does. */
+  declare readonly realtimeKernel: RealtimeKernel | undefined;
   declare readonly reboot: Reboot | undefined;
   /** Everything else that the plan sets. */
   declare readonly knobs: readonly pulumi.CustomResource[];
+  /** What is declared of its firmware, for the records. */
+  declare readonly firmware: FirmwareIntent | undefined;
 
   constructor(name: string, args: TunedHostArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkInputs(name, args);
@@ -96,14 +116,14 @@ export class TunedHost extends LabComponent<Built> {
       // Whatever refers to the machine waits for the lease, and knows the machine in preview all the same.
       const reference =
         lease === undefined ? machine : pulumi.all([machine, lease.urn]).apply(([known]) => known);
-      const { bootArguments, files, reboot } = tuneBoot(scope, reference, name, args.tuning, args.reboot);
+      const { bootArguments, kernel, files, reboot } = tuneBoot(scope, reference, name, args);
       // Facts are those of the boot that is measured, and a boot takes pools away: both follow it.
       const boots = reboot === undefined ? {} : { triggers: [reboot.bootId] };
       const facts = scope.child(
         Facts,
         "facts",
         { host: reference, ...boots },
-        { dependsOn: [bootArguments, ...files, reboot].filter((each) => each !== undefined) },
+        { dependsOn: [bootArguments, kernel, ...files, reboot].filter((each) => each !== undefined) },
       );
       const pools = (args.hugepages ?? []).map((pool) =>
         scope.child(
@@ -129,16 +149,19 @@ export class TunedHost extends LabComponent<Built> {
           facts,
           pools,
           bootArguments,
+          realtimeKernel: kernel,
           reboot,
         },
-        ...{ sysctls: running.sysctls, knobs: [...files, ...running.knobs] },
+        ...{ sysctls: running.sysctls, knobs: [...files, ...running.knobs], firmware: args.firmware },
       };
     });
   }
 
   /** What changes the machine: whatever uses or measures it comes after these. */
   get preparation(): readonly pulumi.CustomResource[] {
-    const single = [this.bootArguments, this.reboot, this.sysctls].filter((each) => each !== undefined);
+    const single = [this.bootArguments, this.realtimeKernel, this.reboot, this.sysctls].filter(
+      (each) => each !== undefined,
+    );
     return [...this.pools, ...single, ...this.knobs];
   }
 }
@@ -173,7 +196,13 @@ function leaseFor(
     }),
   };
   if (Object.keys(parts).length === 0) return undefined;
-  return scope.child(Lease, "lease", { host, parts, ...(lease !== true && lease) });
+  const { term, preview = undefined } = lease === true ? {} : lease;
+  const asked = preview === "ask" ? getLeasesOutput({ host, wanted: parts }) : undefined;
+  return scope.child(Lease, "lease", {
+    host: asked === undefined ? host : pulumi.all([host, asked]).apply(([known]) => known),
+    parts,
+    ...(term !== undefined && { term }),
+  });
 }
 
 function checkInputs(name: string, args: TunedHostArgs): void {

@@ -1,16 +1,22 @@
 import type {
+  EnforcementLevel,
   PolicyConfigSchema,
   ReportViolation,
   Severity,
   StackValidationArgs,
   StackValidationPolicy,
 } from "@pulumi/policy";
+import type { CheckId } from "./checks.ts";
+import { type Exception, exceptionsSchema, judgedBy, readExceptions } from "./exceptions.ts";
 import { type Lab, readLab } from "./lab.ts";
+import { UnknownValues } from "./unknown-values.ts";
 
 /** What a policy has to say. */
 export interface Findings {
   /** Something is wrong: blocks, at the policy's level. */
   violation(message: string, urn: string): void;
+  /** Something is unwise: said as advice, at any level of the policy, and once. */
+  advice(message: string, urn: string): void;
   /**
    * Something can't be judged yet: said as advice, at any level of the policy, and once for each value. `missing` names the value and
    * where it is, `undecided` what hangs on it.
@@ -23,6 +29,17 @@ export interface LabPolicy {
   /** One sentence that says what holds where the policy passes. */
   readonly description: string;
   readonly severity: Severity;
+  /** Checks of the catalogue that it is. */
+  readonly checks: readonly CheckId[];
+  /** Default mandatory. */
+  readonly level?: Extract<EnforcementLevel, "mandatory" | "advisory">;
+  /** Whether a finding may be excepted by configuration. Default true; false where nobody can answer for it. */
+  readonly excepting?: boolean;
+  /**
+   * Types of resources, without `nfvlab:`, whose values it takes from the lab: one that isn't known there is said, unless the policy says more of that
+   * resource. What `judge` reads itself is said in any case. `bench:` is all benchmarks.
+   */
+  readonly concerns?: readonly string[];
   readonly remediationSteps: string;
   readonly url?: string;
   readonly configSchema?: PolicyConfigSchema;
@@ -31,39 +48,78 @@ export interface LabPolicy {
   judge(lab: Lab, findings: Findings, args: StackValidationArgs): void;
 }
 
+/** A policy as the engine takes it, with what the catalogue says of it. */
+export interface CataloguedPolicy extends StackValidationPolicy {
+  readonly checks: readonly CheckId[];
+  readonly excepting: boolean;
+}
+
 /**
- * A mandatory policy over the whole testbed. It compares resources, so it is a stack policy; the engine runs it at the end of a preview too,
- * before anything is touched. There the engine would turn a policy that meets an unknown value into advice as a whole: so unknown values are
- * met on purpose, one by one, and the rest is judged.
+ * A policy over the whole testbed, mandatory unless it says otherwise. It compares resources, so it is a stack policy; the engine runs it at the
+ * end of a preview too, before anything is touched. There the engine would turn a policy that meets an unknown value into advice as a whole: so
+ * unknown values are met on purpose, one by one, and the rest is judged.
  *
+ * Its configuration may have `exceptions`: findings on the resources named are advice until the day named, and block again afterwards.
+ *
+ * @param clock tells what day it is, for the exceptions
  * @example
  * export const exclusiveCpus = labPolicy({ name: "exclusive-cpus", …, judge: ({ machines }, { violation }) => { … } });
  */
-export function labPolicy(policy: LabPolicy): StackValidationPolicy {
-  const { notApplicable, judge, ...described } = policy;
+export function labPolicy(policy: LabPolicy, clock: () => Date = () => new Date()): CataloguedPolicy {
+  const { notApplicable, judge, level = "mandatory", excepting = true, configSchema, ...rest } = policy;
+  const { concerns = [], ...described } = rest;
+  const properties = { ...configSchema?.properties, ...(excepting && { exceptions: exceptionsSchema }) };
   return {
     ...described,
-    enforcementLevel: "mandatory",
+    excepting,
+    enforcementLevel: level,
+    configSchema: { ...configSchema, properties },
     validateStack: (args, report) => {
-      const lab = readLab(args.resources);
-      const reason = notApplicable(lab, args);
-      if (reason !== undefined) args.notApplicable(reason);
-      const said = new Set<string>();
-      judge(
-        lab,
-        {
-          violation: (message, urn) => report(message, urn),
-          pending: (missing, undecided, urn) => {
-            const message = `${missing} isn't known yet, so ${undecided} can't be judged; it is judged once that is known.`;
-            if (said.has(message)) return;
-            said.add(message);
-            advise(report, message, urn);
-          },
+      const exceptions = exceptionsOf(args, excepting, (message) => report(message));
+      const unknowns = new UnknownValues(concerns);
+      const lab = unknowns.reading(() => readLab(args.resources));
+      const reason = unknowns.judging(() => notApplicable(lab, args));
+      if (reason !== undefined && !unknowns.isAny(lab)) args.notApplicable(reason);
+      const advised = new Set<string>();
+      const advice = (message: string, urn: string) => {
+        if (advised.has(message)) return;
+        advised.add(message);
+        advise(report, message, urn);
+      };
+      const findings: Findings = {
+        violation: (finding, urn) => {
+          const { message, holds } = judgedBy(exceptions, finding, urn, clock());
+          if (holds) advice(message, urn);
+          else report(message, urn);
         },
-        args,
-      );
+        advice,
+        pending: (missing, undecided, urn) => {
+          unknowns.said(missing, urn);
+          advice(
+            `${missing} isn't known yet, so ${undecided} can't be judged; it is judged once that is known.`,
+            urn,
+          );
+        },
+      };
+      if (reason === undefined) unknowns.judging(() => judge(lab, findings, args));
+      unknowns.sayRest(lab, policy.name, findings.pending);
     },
   };
+}
+
+function exceptionsOf(
+  args: StackValidationArgs,
+  excepting: boolean,
+  refuse: (message: string) => void,
+): readonly Exception[] {
+  const { exceptions: configured } = args.getConfig<{ readonly exceptions?: unknown }>();
+  const { exceptions, wrong } = readExceptions(configured);
+  for (const sentence of wrong) refuse(`${sentence}; mend the policy's configuration.`);
+  if (excepting || exceptions.length === 0) return exceptions;
+  refuse(
+    `exceptions: observed ${exceptions.length}, expected none; nobody can answer for what this policy finds.`,
+  );
+  return [];
 }
 
 /** The pack's server takes a finding with a level of its own; its published type has plain texts only. */

@@ -4,6 +4,8 @@ import { text } from "./property.ts";
 
 /** The testbed that a stack describes: its machines with everything on them, and what can't be placed on one yet. */
 export interface Lab {
+  /** All resources of the stack, those of others among them. */
+  readonly resources: readonly PolicyResource[];
   readonly machines: readonly Machine[];
   /** Resources on a machine whose name the preview can't tell. */
   readonly unplaced: readonly PolicyResource[];
@@ -11,7 +13,7 @@ export interface Lab {
 
 const SERVER = "nfvlab:emulate:Server";
 const TUNED_HOST = "nfvlab:components:TunedHost";
-const ON_A_MACHINE = /^nfvlab:(host|ovs|libvirt|bench):/;
+const ON_A_MACHINE = /^nfvlab:(host|ovs|libvirt|lxc|net|pci|traffic|bench):/;
 
 /**
  * Gathers the resources of a stack by machine.
@@ -37,6 +39,7 @@ export function readLab(resources: readonly PolicyResource[]): Lab {
   }
   for (const resource of resources) if (resource.type === TUNED_HOST) put(nameOfTuned(resource), resource);
   return {
+    resources,
     machines: [...machines].map(([name, members]) =>
       machineFrom(name, members, serverOf(name, members, servers)),
     ),

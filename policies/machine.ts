@@ -1,62 +1,10 @@
 import type { PolicyResource } from "@pulumi/policy";
-import { CpuSet } from "../sdk/units/cpuset.ts";
-import { bytes } from "../sdk/units/size.ts";
-import { keys, number, type Path, positions, type Reading, text, UNKNOWN } from "./property.ts";
+import { type Card, cardsFrom } from "./cards.ts";
+import { type CpuClaim, cpus, type Gap, type Know, known, type MemoryDemand } from "./claims.ts";
+import { type Guest, guestDemand, guestFrom } from "./guests.ts";
+import { flag, keys, number, positions, type Reading, text, titleOf } from "./property.ts";
+import { type Switch, switchDemand, switchFrom } from "./switches.ts";
 import { type Topology, topologyOf } from "./topology.ts";
-
-/** What a CPU is used for. */
-export type CpuRole = "housekeeping" | "isolated" | "pmd" | "lcore" | "vcpu" | "emulator";
-
-/** Where in the stack a value was said, so that a sentence can name what to change. */
-export interface Where {
-  readonly urn: string;
-  readonly resource: string;
-  /** Property path as the program writes it: `vcpuPins[0]`. */
-  readonly property: string;
-}
-
-/** A set of CPUs that one resource claims for one role. */
-export interface CpuClaim extends Where {
-  readonly role: CpuRole;
-  readonly cpus: CpuSet;
-  /** The list as written. */
-  readonly written: string;
-  /** Whose they are, for sentences: `vCPU 0 of vnf`. */
-  readonly holder: string;
-  /** Name of the guest, of the switch, of the host: two claims of one tenant have the same. */
-  readonly tenant: string;
-}
-
-/** A value that a policy would need and that isn't known yet. */
-export interface Gap extends Where {
-  /** What it would tell: who runs where, how much memory is taken, how many pages there are. */
-  readonly about: "cpus" | "memory" | "pages";
-}
-
-/** Huge-page memory that a guest or a switch takes from one node. */
-export interface MemoryDemand extends Where {
-  readonly bytes: number;
-  readonly numaNode: number;
-  /** Size of the pages it must be of; undefined where any will do. */
-  readonly pageSize?: string;
-  readonly holder: string;
-}
-
-export interface Guest {
-  readonly resource: PolicyResource;
-  readonly name: string;
-  readonly numaNode: Reading<number>;
-  readonly vcpus: readonly CpuClaim[];
-  /** Sockets of its vhost-user NICs by the NIC's name. */
-  readonly sockets: ReadonlyMap<string, Reading<string>>;
-}
-
-export interface Switch {
-  readonly resource: PolicyResource;
-  readonly pmd: CpuClaim | undefined;
-  /** Bytes by NUMA node; undefined where the daemon takes memory as it needs it. */
-  readonly socketMemory: ReadonlyMap<number, Reading<number>> | undefined;
-}
 
 export interface SwitchPort {
   readonly resource: PolicyResource;
@@ -76,12 +24,19 @@ export interface Pool {
 /** One machine with everything that the stack puts on it; nothing in it was asked of the machine. */
 export interface Machine {
   readonly name: string;
+  /** Whether it is an emulated server, whose timings mean nothing: it may be laid out as no real one is. */
+  readonly emulated: boolean;
+  /** The emulated server that it is, where this stack makes it. */
+  readonly server: PolicyResource | undefined;
+  /** All resources on it. */
+  readonly members: readonly PolicyResource[];
   readonly topology: Topology | undefined;
   readonly claims: readonly CpuClaim[];
   readonly guests: readonly Guest[];
   readonly switches: readonly Switch[];
   readonly ports: readonly SwitchPort[];
   readonly pools: readonly Pool[];
+  readonly cards: readonly Card[];
   readonly demands: readonly MemoryDemand[];
   readonly benchmarks: readonly PolicyResource[];
   readonly facts: readonly PolicyResource[];
@@ -93,13 +48,14 @@ export function machineFrom(
   members: readonly PolicyResource[],
   server: PolicyResource | undefined,
 ): Machine {
-  const of = (type: string) => members.filter((member) => member.type === `nfvlab:${type}`);
+  const of = (type: string) => ofType(members, type);
   const gaps: Gap[] = [];
   const know = known(gaps);
   const tuned = of("components:TunedHost");
   const facts = of("host:Facts");
   const switches = of("ovs:Daemon").map((daemon) => switchFrom(daemon, know));
   const guests = of("libvirt:Domain").map((domain) => guestFrom(domain, know));
+  const containers = of("lxc:Container");
   const demands = [
     ...guests.flatMap(({ resource, name }) => guestDemand(resource, name, know)),
     ...switches.flatMap(({ resource, socketMemory }) => switchDemand(resource, socketMemory)),
@@ -113,19 +69,36 @@ export function machineFrom(
       ...(pmd === undefined ? [] : [pmd]),
       ...cpus(know, resource, "lcore", ["lcoreCpus"], "the switch's main threads", "switch"),
     ]),
-    ...guests.flatMap(({ resource, name: guest, vcpus }) => [
-      ...vcpus,
-      ...cpus(know, resource, "emulator", ["emulatorCpus"], `the emulator threads of ${guest}`, guest),
-    ]),
+    ...guests.flatMap(({ vcpus, helpers }) => [...vcpus, ...helpers]),
+    ...of("traffic:Forwarder").flatMap((forwarder) => {
+      const title = titleOf(forwarder);
+      const role = sleeps(forwarder) ? "process" : "forwarder";
+      return cpus(know, forwarder, role, ["cpus"], `forwarder ${title}`, title);
+    }),
+    ...containers.flatMap((container) => {
+      const title = titleOf(container);
+      return cpus(know, container, "process", ["cpus"], `container ${title}`, title);
+    }),
+    ...of("bench:Traffic").flatMap((benchmark) =>
+      cpus(know, benchmark, "generator", ["generator", "cpus"], "the generator", "generator"),
+    ),
   ];
+  const ports = of("ovs:Port").map(portFrom);
   return {
     name,
+    emulated: server !== undefined || facts.some((each) => flag(each, "identity", "emulated") === true),
+    server,
+    members,
     topology: topologyOf(facts[0], server),
     claims,
     guests,
     switches,
-    ports: of("ovs:Port").map(portFrom),
-    pools: of("host:Hugepages").flatMap((pool) => poolFrom(pool, know)),
+    ports,
+    cards: cardsFrom(of("pci:VirtualFunctions"), of("pci:VirtualFunction"), { guests, ports, containers }),
+    pools: [
+      ...of("host:Hugepages").flatMap((pool) => poolFrom(pool, know)),
+      ...of("host:BootArguments").flatMap((boot) => bootPoolsFrom(boot, know)),
+    ],
     demands,
     benchmarks: members.filter(({ type }) => type.startsWith("nfvlab:bench:")),
     facts,
@@ -133,97 +106,17 @@ export function machineFrom(
   };
 }
 
-/** Takes a reading for granted, or notes that it isn't known. */
-type Know = <T>(
-  resource: PolicyResource,
-  about: Gap["about"],
-  path: Path,
-  reading: Reading<T>,
-) => T | undefined;
-
-function known(gaps: Gap[]): Know {
-  return (resource, about, path, reading) => {
-    if (reading !== UNKNOWN) return reading as Exclude<typeof reading, typeof UNKNOWN>;
-    gaps.push({ ...where(resource, path), about });
-    return undefined;
-  };
+/** Resources of one type among some, named without `nfvlab:`. */
+export function ofType(
+  resources: readonly PolicyResource[],
+  ...types: readonly string[]
+): readonly PolicyResource[] {
+  return resources.filter(({ type }) => types.some((each) => type === `nfvlab:${each}`));
 }
 
-export function where(resource: PolicyResource, path: Path): Where {
-  return { urn: resource.urn, resource: resource.name, property: written(path) };
-}
-
-function written(path: Path): string {
-  return path.reduce<string>((text, step) => {
-    if (typeof step === "number") return `${text}[${step}]`;
-    if (!/^[A-Za-z_][\w-]*$/.test(step)) return `${text}[${JSON.stringify(step)}]`;
-    return text === "" ? step : `${text}.${step}`;
-  }, "");
-}
-
-function cpus(
-  know: Know,
-  resource: PolicyResource,
-  role: CpuRole,
-  path: Path,
-  holder: string,
-  tenant: string,
-): CpuClaim[] {
-  const list = know(resource, "cpus", path, text(resource, ...path));
-  if (list === undefined) return [];
-  return [{ ...where(resource, path), role, cpus: CpuSet.parse(list), written: list, holder, tenant }];
-}
-
-function switchFrom(daemon: PolicyResource, know: Know): Switch {
-  const [pmd] = cpus(know, daemon, "pmd", ["pmdCpus"], "the poll-mode threads", "switch");
-  const nodes = know(daemon, "memory", ["socketMemory"], keys(daemon, "socketMemory"));
-  const socketMemory = nodes?.map((node) => {
-    const size = know(daemon, "memory", ["socketMemory", node], text(daemon, "socketMemory", node));
-    return [Number(node), size === undefined ? UNKNOWN : bytes(size)] as const;
-  });
-  return { resource: daemon, pmd, socketMemory: socketMemory && new Map(socketMemory) };
-}
-
-function switchDemand(daemon: PolicyResource, socketMemory: Switch["socketMemory"]): MemoryDemand[] {
-  return [...(socketMemory ?? [])].flatMap(([numaNode, amount]) =>
-    typeof amount === "number"
-      ? [
-          {
-            ...where(daemon, ["socketMemory", String(numaNode)]),
-            bytes: amount,
-            numaNode,
-            holder: "the switch",
-          },
-        ]
-      : [],
-  );
-}
-
-function guestFrom(domain: PolicyResource, know: Know): Guest {
-  const declared = text(domain, "name");
-  const name = typeof declared === "string" ? declared : domain.name;
-  const pins = know(domain, "cpus", ["vcpuPins"], positions(domain, "vcpuPins")) ?? [];
-  const nics = keys(domain, "nics");
-  return {
-    resource: domain,
-    name,
-    numaNode: number(domain, "numaNode"),
-    vcpus: pins.flatMap((index) =>
-      cpus(know, domain, "vcpu", ["vcpuPins", index], `vCPU ${index} of ${name}`, name),
-    ),
-    sockets:
-      nics === UNKNOWN
-        ? new Map([["nics", UNKNOWN]])
-        : new Map((nics ?? []).map((nic) => [nic, text(domain, "nics", nic, "socketPath")])),
-  };
-}
-
-function guestDemand(domain: PolicyResource, guest: string, know: Know): MemoryDemand[] {
-  const memory = know(domain, "memory", ["memory"], text(domain, "memory"));
-  const pageSize = know(domain, "memory", ["pageSize"], text(domain, "pageSize"));
-  const numaNode = know(domain, "memory", ["numaNode"], number(domain, "numaNode"));
-  if (memory === undefined || pageSize === undefined || numaNode === undefined) return [];
-  return [{ ...where(domain, ["memory"]), bytes: bytes(memory), pageSize, numaNode, holder: guest }];
+function sleeps(forwarder: PolicyResource): boolean {
+  const idle = text(forwarder, "idle");
+  return typeof idle === "string" && !/^0+\D/.test(idle);
 }
 
 function portFrom(port: PolicyResource): SwitchPort {
@@ -233,6 +126,21 @@ function portFrom(port: PolicyResource): SwitchPort {
     socketPath: text(port, "interface", "socketPath"),
     devargs: text(port, "interface", "devargs"),
   };
+}
+
+/** Pools that a boot fills, node by node; of pages that the kernel spreads over the nodes the facts tell where they came to lie. */
+function bootPoolsFrom(boot: PolicyResource, know: Know): Pool[] {
+  const list = ["arguments", "hugepages"] as const;
+  return (know(boot, "pages", list, positions(boot, ...list)) ?? []).flatMap((index) => {
+    const size = know(boot, "pages", [...list, index, "size"], text(boot, ...list, index, "size"));
+    const counts = [...list, index, "count"];
+    return (know(boot, "pages", counts, keys(boot, ...counts)) ?? []).flatMap((node) => {
+      const count = know(boot, "pages", [...counts, node], number(boot, ...counts, node));
+      return size === undefined || count === undefined
+        ? []
+        : [{ resource: boot, numaNode: Number(node), size, count }];
+    });
+  });
 }
 
 function poolFrom(pool: PolicyResource, know: Know): Pool[] {

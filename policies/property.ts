@@ -21,6 +21,17 @@ export function flag(resource: PolicyResource, ...path: Path): Reading<boolean> 
   return only(at(resource, path), (value) => (typeof value === "boolean" ? value : undefined));
 }
 
+/** Whether an output says `null`: looked for, and not there. */
+export function isNull(resource: PolicyResource, ...path: Path): Reading<boolean> {
+  return only(at(resource, path), (value) => (value === undefined ? undefined : value === null));
+}
+
+/** What a resource is called on its machine. */
+export function titleOf(resource: PolicyResource): string {
+  const declared = text(resource, "name");
+  return typeof declared === "string" ? declared : resource.name;
+}
+
 /** Names of an object's properties. */
 export function keys(resource: PolicyResource, ...path: Path): Reading<readonly string[]> {
   return only(at(resource, path), (value) =>
@@ -33,22 +44,63 @@ export function positions(resource: PolicyResource, ...path: Path): Reading<read
   return only(at(resource, path), (value) => (Array.isArray(value) ? [...value.keys()] : undefined));
 }
 
+/** Positions of a list's elements; none where the list is not known. */
+export function knownPositions(resource: PolicyResource, ...path: Path): readonly number[] {
+  const found = positions(resource, ...path);
+  return typeof found === "object" ? found : [];
+}
+
+/** Every text of a resource with the path to it, and what isn't known yet. What opens a machine is never looked at. */
+export function textsOf(
+  resource: PolicyResource,
+): readonly (readonly [path: Path, text: string | typeof UNKNOWN])[] {
+  const found: (readonly [Path, string | typeof UNKNOWN])[] = [];
+  const walk = (path: Path): void => {
+    const value = at(resource, path);
+    if (typeof value === "string" || value === UNKNOWN) found.push([path, value as string | typeof UNKNOWN]);
+    if (typeof value !== "object" || value === null) return;
+    for (const key of Array.isArray(value) ? value.keys() : Object.keys(value))
+      if (path.length > 0 || !OPENS_A_MACHINE.test(String(key))) walk([...path, key]);
+  };
+  walk([]);
+  return found;
+}
+
+const OPENS_A_MACHINE = /^(host|connection|reference)$/;
+
+/** Told of each value that somebody reads and that isn't known, by the path to where it begins to be unknown. */
+type Note = (resource: PolicyResource, path: Path) => void;
+
+let noted: Note | undefined;
+
+/** Does some work, all of it at once, and tells of what it reads and can't know. */
+export function noting<T>(note: Note, work: () => T): T {
+  const before = noted;
+  noted = note;
+  try {
+    return work();
+  } finally {
+    noted = before;
+  }
+}
+
 /**
  * Walks step by step: the engine's proxy throws at the step that is unknown, and at that step only. What a new resource will compute is
  * absent in a preview, not unknown; who reads outputs takes both for not known.
  */
 function at(resource: PolicyResource, path: Path): unknown {
   let value: unknown = resource.props;
-  try {
-    for (const step of path) {
-      if (typeof value !== "object" || value === null) return undefined;
+  for (const [index, step] of path.entries()) {
+    if (typeof value !== "object" || value === null) return undefined;
+    try {
       value = (value as Record<string | number, unknown>)[step];
+    } catch (error) {
+      if (!(error instanceof UnknownValueError)) throw error;
+      noted?.(resource, path.slice(0, index + 1));
+      return UNKNOWN;
     }
-    return value;
-  } catch (error) {
-    if (error instanceof UnknownValueError) return UNKNOWN;
-    throw error;
   }
+  return value;
 }
 
 function only<T>(value: unknown, select: (value: unknown) => T | undefined): Reading<T> {

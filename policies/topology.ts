@@ -1,17 +1,21 @@
 import type { PolicyResource } from "@pulumi/policy";
 import { CpuSet } from "../sdk/units/cpuset.ts";
-import { number, positions, text, UNKNOWN } from "./property.ts";
+import { knownPositions, number, positions, text, UNKNOWN } from "./property.ts";
 
 /** Which CPU lies where on a machine, as far as the stack knows. */
 export interface Topology {
   /** Where this was learnt, for sentences: `facts of dut-facts`. */
   readonly source: string;
+  /** NUMA nodes that have CPUs. */
+  readonly nodes: readonly number[];
   nodeOf(cpu: number): number | undefined;
   cpusOf(node: number): CpuSet;
   /** Logical CPUs of one physical core, the given one among them; undefined where nothing says. */
   siblingsOf(cpu: number): CpuSet | undefined;
   /** NUMA node of a PCI function; -1 where the firmware does not say, undefined where nothing says. */
   nodeOfNic(address: string): number | undefined;
+  /** Memory of a node in bytes; undefined where nothing says. */
+  memoryOf(node: number): number | undefined;
   /** Huge pages seen on a node when the facts were taken; undefined where nothing says. */
   pagesSeen(node: number, size: string): number | undefined;
 }
@@ -25,7 +29,7 @@ export function topologyOf(
 }
 
 function topologyOfFacts(facts: PolicyResource): Topology | undefined {
-  const cpus = list(facts, "cpus");
+  const cpus = knownPositions(facts, "cpus");
   if (cpus.length === 0) return undefined;
   const nodes = new Map<number, number>();
   const siblings = new Map<number, CpuSet>();
@@ -38,18 +42,21 @@ function topologyOfFacts(facts: PolicyResource): Topology | undefined {
     if (typeof core === "string") siblings.set(cpu, CpuSet.parse(core));
   }
   const nics = new Map<string, number>();
-  for (const index of list(facts, "nics")) {
+  for (const index of knownPositions(facts, "nics")) {
     const address = text(facts, "nics", index, "address");
     const node = number(facts, "nics", index, "numaNode");
     if (typeof address === "string" && typeof node === "number") nics.set(address, node);
   }
   const pages = new Map<string, number>();
   const known = new Set<number>();
-  for (const index of list(facts, "numaNodes")) {
+  const memory = new Map<number, number>();
+  for (const index of knownPositions(facts, "numaNodes")) {
     const node = number(facts, "numaNodes", index, "node");
     if (typeof node !== "number") continue;
     known.add(node);
-    for (const pool of list(facts, "numaNodes", index, "hugepages")) {
+    const total = number(facts, "numaNodes", index, "memoryTotalKib");
+    if (typeof total === "number") memory.set(node, total * 1024);
+    for (const pool of knownPositions(facts, "numaNodes", index, "hugepages")) {
       const size = text(facts, "numaNodes", index, "hugepages", pool, "size");
       const total = number(facts, "numaNodes", index, "hugepages", pool, "total");
       if (typeof size === "string" && typeof total === "number") pages.set(`${node} ${size}`, total);
@@ -57,6 +64,8 @@ function topologyOfFacts(facts: PolicyResource): Topology | undefined {
   }
   return {
     source: `facts of ${facts.name}`,
+    nodes: distinct(nodes),
+    memoryOf: (node) => memory.get(node),
     nodeOf: (cpu) => nodes.get(cpu),
     cpusOf: (node) => cpusOfNode(nodes, node),
     siblingsOf: (cpu) => siblings.get(cpu),
@@ -67,7 +76,7 @@ function topologyOfFacts(facts: PolicyResource): Topology | undefined {
 
 function topologyOfServer(server: PolicyResource): Topology | undefined {
   const nodes = new Map<number, number>();
-  for (const node of list(server, "numaNodes")) {
+  for (const node of knownPositions(server, "numaNodes")) {
     const cpus = text(server, "numaNodes", node, "cpus");
     if (typeof cpus !== "string") return undefined;
     for (const cpu of CpuSet.parse(cpus)) nodes.set(cpu, node);
@@ -83,6 +92,8 @@ function topologyOfServer(server: PolicyResource): Topology | undefined {
   const declared = new Set(nodes.values());
   return {
     source: `numaNodes of ${server.name}`,
+    nodes: distinct(nodes),
+    memoryOf: () => undefined,
     nodeOf: (cpu) => nodes.get(cpu),
     cpusOf: (node) => cpusOfNode(nodes, node),
     // Its cores have one thread each.
@@ -91,6 +102,10 @@ function topologyOfServer(server: PolicyResource): Topology | undefined {
     // A fresh server has the pages that its first boot asks for, and no others.
     pagesSeen: (node) => (bootsWithPages || !declared.has(node) ? undefined : 0),
   };
+}
+
+function distinct(nodes: ReadonlyMap<number, number>): number[] {
+  return [...new Set(nodes.values())].sort((a, b) => a - b);
 }
 
 function cpusOfNode(nodes: ReadonlyMap<number, number>, node: number): CpuSet {
@@ -106,9 +121,4 @@ export function placement(cpus: CpuSet, topology: Topology): string {
       return `${node === undefined ? "no node" : `node ${node}`} (CPU${here.size === 1 ? "" : "s"} ${here.format()})`;
     })
     .join(" and ");
-}
-
-function list(resource: PolicyResource, ...path: (string | number)[]): readonly number[] {
-  const found = positions(resource, ...path);
-  return typeof found === "object" ? found : [];
 }

@@ -6,6 +6,10 @@ const experiments = {
   embedded: () => import("./embedded.ts"),
   inspect: () => import("./inspect.ts"),
   "interrupt-latency": () => import("./interrupt-latency.ts"),
+  "lxc-or-kvm": () => import("./lxc-or-kvm.ts"),
+  pvp: () => import("./pvp.ts"),
+  pvvp: () => import("./pvvp.ts"),
+  "sr-iov": () => import("./sr-iov.ts"),
 } as const satisfies Record<string, () => Promise<object>>;
 
 const wanted = new pulumi.Config().get("experiment") ?? "embedded";

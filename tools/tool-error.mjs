@@ -4,10 +4,10 @@ import { constants } from "node:os";
 export class ToolError extends Error {}
 
 /**
- * Runs a tool's main function: its result is the exit code, a ToolError one message on standard error and exit code 1. A signal ends the
+ * Runs a tool's main function: its result is the exit code, a ToolError one message on standard error and the exit code of failures. A signal ends the
  * tool in the ordinary way, so that what it started is ended too, unless somebody else listens to it.
  */
-export async function runTool(main) {
+export async function runTool(main, failed = 1) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
       if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
@@ -17,6 +17,6 @@ export async function runTool(main) {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
     console.error(error instanceof ToolError ? `\n${error.message}` : error);
-    process.exitCode = 1;
+    process.exitCode = failed;
   }
 }

@@ -1,16 +1,27 @@
 import type { PolicyResource } from "@pulumi/policy";
 import { formatNanoseconds } from "../../sdk/units/duration.ts";
+import { baselineOf } from "../baseline.ts";
+import {
+  type Budget,
+  besideOf,
+  budgetsSchema,
+  figureOf,
+  idleBudget,
+  inUnit,
+  labelOf,
+  unitOf,
+} from "../budget.ts";
 import { type Findings, labPolicy } from "../lab-policy.ts";
-import type { Machine } from "../machine.ts";
-import { flag, number, positions, text, UNKNOWN } from "../property.ts";
-
-/** What a metric may be at most. */
-interface Budget {
-  readonly metric: string;
-  readonly percentile: "50" | "90" | "99" | "99.9" | "99.99" | "99.999" | "max";
-  readonly maxNs: number;
-  readonly minSamples?: number;
-}
+import { matches } from "../pattern.ts";
+import { number, text } from "../property.ts";
+import {
+  isBenchmark,
+  type Measurement,
+  type MetricAt,
+  measurementsOf,
+  metricsOf,
+  refusalsOf,
+} from "../records.ts";
 
 interface Configuration {
   readonly budgets?: readonly Budget[];
@@ -18,44 +29,27 @@ interface Configuration {
 }
 
 /**
- * Every record of a metric with a budget keeps it: valid, of this boot, measured on a machine whose timings mean something, with samples enough
- * for the percentile that is asked for, and no greater than allowed. For a median the upper end of its 95 % interval counts.
+ * Every record of a metric with a budget keeps it: valid, of this boot and machine, measured where timings mean something, with samples enough for the
+ * figure that is asked for, and within its bounds. For a median the worse end of its 95 % interval counts. A budget may be a bound, or a share of a baseline: of
+ * another record of the stack, or of a stored value, which counts only for what was in force when it was taken.
  *
- * A record that is invalid, stale or functional is no evidence, whatever its numbers say; one of a preview is not there yet.
+ * A record that is invalid, stale, foreign or functional is no evidence, whatever its numbers say; one of a preview is not there yet.
  *
- * Configure `budgets` (ns) and `functional`; change what the metric depends on, or the budget.
+ * Configure `budgets` and `functional`; change what the metric depends on, or the budget.
  *
  * @severity high
- * @see RFC 8204 and https://wiki.linuxfoundation.org/realtime/documentation/howto/tools/cyclictest/start
+ * @see RFC 8204, RFC 2544 and https://wiki.linuxfoundation.org/realtime/documentation/howto/tools/cyclictest/start
  */
 export const latencyBudget = labPolicy({
   name: "latency-budget",
-  description: "Measured latencies keep their budgets.",
+  description: "Measured latencies, rates and losses keep their budgets.",
   severity: "high",
-  remediationSteps:
-    "Find what disturbs the CPU that was measured, or give the metric the budget that it needs.",
+  checks: ["M04", "M05", "M06", "M07", "M08", "M09", "M10", "M11", "M12", "M13", "M21", "M23"],
+  remediationSteps: "Find what disturbs what was measured, or give the metric the budget that it needs.",
   url: "https://wiki.linuxfoundation.org/realtime/documentation/howto/tools/cyclictest/start",
   configSchema: {
     properties: {
-      budgets: {
-        type: "array",
-        description: "What each metric may be at most, in ns.",
-        items: {
-          type: "object",
-          properties: {
-            metric: { type: "string", minLength: 1, description: "Name in the record: guest.timer.latency." },
-            percentile: { type: "string", enum: ["50", "90", "99", "99.9", "99.99", "99.999", "max"] },
-            maxNs: { type: "number", exclusiveMinimum: 0, description: "Greatest value allowed, ns." },
-            minSamples: {
-              type: "integer",
-              minimum: 1,
-              description: "Fewest samples that count as evidence.",
-            },
-          },
-          required: ["metric", "percentile", "maxNs"],
-          additionalProperties: false,
-        },
-      },
+      budgets: budgetsSchema,
       functional: {
         type: "string",
         enum: ["refuse", "allow"],
@@ -64,21 +58,27 @@ export const latencyBudget = labPolicy({
       },
     },
   },
-  notApplicable: ({ machines, unplaced }, args) => {
+  notApplicable: (lab, args) => {
     if ((args.getConfig<Configuration>().budgets ?? []).length === 0) return "no budget is configured";
-    const measures = machines.some(({ benchmarks }) => benchmarks.length > 0) || unplaced.some(isBenchmark);
-    return measures ? undefined : "this stack measures nothing";
+    return measurementsOf(lab).length > 0 ? undefined : "this stack measures nothing";
   },
-  judge: ({ machines, unplaced }, findings, args) => {
+  judge: (lab, findings, args) => {
     const { budgets = [], functional = "refuse" } = args.getConfig<Configuration>();
+    for (const [position, budget] of budgets.entries()) {
+      const fault = idleBudget(budget);
+      const [first] = measurementsOf(lab);
+      if (fault !== undefined && first !== undefined)
+        findings.violation(
+          `budgets[${position}]: ${fault}; mend the policy's configuration.`,
+          first.benchmark.urn,
+        );
+    }
     const wanted = new Set(budgets.map(({ metric }) => metric));
     const measured = new Set<string>();
-    const open: PolicyResource[] = unplaced.filter(isBenchmark);
-    const judged = [
-      ...machines.flatMap((machine) => machine.benchmarks.map((benchmark) => ({ benchmark, machine }))),
-      ...unplaced.filter(isBenchmark).map((benchmark) => ({ benchmark, machine: undefined })),
-    ];
-    for (const { benchmark, machine } of judged) {
+    const all = measurementsOf(lab);
+    const open: PolicyResource[] = lab.unplaced.filter(isBenchmark);
+    for (const measurement of all) {
+      const { benchmark, machine } = measurement;
       const metrics = metricsOf(benchmark);
       if (metrics === undefined) {
         if (machine !== undefined) open.push(benchmark);
@@ -86,24 +86,29 @@ export const latencyBudget = labPolicy({
       }
       const gated = metrics.filter(({ name }) => wanted.has(name));
       for (const { name } of gated) measured.add(name);
-      if (gated.length === 0) continue;
-      const refusals = refusalsOf(benchmark, machine, functional, findings);
+      const asked = gated.flatMap((metric) =>
+        budgets.flatMap((budget, position) =>
+          budget.metric === metric.name && isMeant(budget, benchmark) ? [{ metric, budget, position }] : [],
+        ),
+      );
+      if (asked.length === 0) continue;
+      const refusals = refusalsOf(measurement, functional, findings);
       for (const refusal of refusals) {
-        findings.violation(
-          `${gated.map(({ name }) => name).join(", ")} of ${benchmark.name}: ${refusal}`,
-          benchmark.urn,
-        );
+        const names = [...new Set(asked.map(({ metric }) => metric.name))].join(", ");
+        findings.violation(`${names} of ${benchmark.name}: ${refusal}`, benchmark.urn);
       }
       if (refusals.length > 0) continue;
-      for (const [position, budget] of budgets.entries()) {
-        for (const metric of gated.filter(({ name }) => name === budget.metric)) {
-          const excess = excessOf(benchmark, metric, budget, `budgets[${position}]`);
-          if (excess !== undefined) findings.violation(excess, benchmark.urn);
-        }
+      for (const { metric, budget, position } of asked) {
+        const excesses = [
+          ...bounds(benchmark, metric, budget, `budgets[${position}]`),
+          ...ratios(measurement, metric, budget, `budgets[${position}]`, all, functional, findings),
+        ];
+        const say = budget.advise === true ? findings.advice : findings.violation;
+        for (const excess of excesses) say(excess, benchmark.urn);
       }
     }
     for (const metric of wanted) {
-      const [anywhere] = judged;
+      const [anywhere] = all;
       if (measured.has(metric) || anywhere === undefined) continue;
       const waiting = open.map(({ name }) => name).join(", ");
       findings.pending(
@@ -117,124 +122,97 @@ export const latencyBudget = labPolicy({
   },
 });
 
-function isBenchmark({ type }: PolicyResource): boolean {
-  return type.startsWith("nfvlab:bench:");
+function isMeant({ benchmark: pattern, beside }: Budget, benchmark: PolicyResource): boolean {
+  if (pattern !== undefined && !matches(pattern, benchmark.name)) return false;
+  const load = besideOf(benchmark);
+  return beside === undefined || load === beside || (beside === "any" && load !== "none");
 }
 
-interface Metric {
-  readonly name: string;
-  readonly index: number;
+/** What is wrong with one figure by itself. */
+function bounds(benchmark: PolicyResource, metric: MetricAt, budget: Budget, at: string): string[] {
+  const { maxNs, max = maxNs, min, percentile } = budget;
+  if (max === undefined && min === undefined) return [];
+  const { name } = metric;
+  const unit = unitOf(benchmark, metric, budget);
+  if (maxNs !== undefined && unit !== "ns")
+    return [
+      `${name} of ${benchmark.name} is in ${unit}, the budget in ns: a latency is needed; change metric in ${at}.`,
+    ];
+  const allowed = [
+    ...(max === undefined ? [] : [unit === "ns" ? formatNanoseconds(max) : `${inUnit(max, unit)} at most`]),
+    ...(min === undefined ? [] : [`${inUnit(min, unit)} at least`]),
+  ].join(" and ");
+  const figure = figureOf(benchmark, metric, budget, `allowed ${allowed} (${at})`);
+  if ("missing" in figure) return [figure.missing];
+  const { value, low, high } = figure;
+  const broken = (bound: number, limit: number, least: boolean) => {
+    // Two numbers that look alike when rounded are told apart by their last digit.
+    const alike = inUnit(bound, unit) === inUnit(limit, unit);
+    const said = (number: number) => (alike ? `${number} ${unit}` : inUnit(number, unit));
+    const end =
+      bound === value ? "" : `, ${said(bound)} at the ${least ? "lower" : "upper"} end of its 95 % interval`;
+    const field = least ? "min" : maxNs === undefined ? "max" : "maxNs";
+    return (
+      `${name} ${labelOf(percentile)} is ${said(value)}${end}, allowed ${said(limit)}${least ? " at least" : ""} (${at}); measured by ` +
+      `${benchmark.name} (${provenance(benchmark, metric)}): find what disturbs it, or ${least ? "lower" : "raise"} ${field} in ${at}.`
+    );
+  };
+  return [
+    ...(max !== undefined && high > max ? [broken(high, max, false)] : []),
+    ...(min !== undefined && low < min ? [broken(low, min, true)] : []),
+  ];
 }
 
-/** Metrics of a benchmark's record; undefined where nothing was measured yet. */
-function metricsOf(benchmark: PolicyResource): Metric[] | undefined {
-  const indexes = positions(benchmark, "record", "metrics");
-  if (indexes === undefined || indexes === UNKNOWN) return undefined;
-  return indexes.flatMap((index) => {
-    const name = text(benchmark, "record", "metrics", index, "name");
-    return typeof name === "string" ? [{ name, index }] : [];
-  });
-}
-
-/** Why a record is no evidence at all. */
-function refusalsOf(
-  benchmark: PolicyResource,
-  machine: Machine | undefined,
+/** What is wrong with one figure beside its baseline. */
+function ratios(
+  measurement: Measurement,
+  metric: MetricAt,
+  budget: Budget,
+  at: string,
+  all: readonly Measurement[],
   functional: "refuse" | "allow",
   findings: Findings,
 ): string[] {
-  const refusals: string[] = [];
-  const again = `measure again: pulumi up --replace '${benchmark.urn}'`;
-  if (flag(benchmark, "record", "valid") !== true) {
-    const list = positions(benchmark, "record", "invalidReasons");
-    const reasons = (typeof list === "object" ? list : []).map((index) =>
-      String(text(benchmark, "record", "invalidReasons", index)),
-    );
-    refusals.push(
-      `the record is invalid (${reasons.join("; ") || "no reason given"}): mend that and ${again}`,
-    );
+  const { against, percentile } = budget;
+  if (against === undefined) return [];
+  const { benchmark } = measurement;
+  const title = `${metric.name} ${labelOf(percentile)} of ${benchmark.name}`;
+  const baseline = baselineOf(measurement, metric, { ...budget, against }, all, functional, findings);
+  if ("waiting" in baseline) {
+    findings.pending(baseline.waiting, `what ${title} is held against (${at})`, benchmark.urn);
+    return [];
   }
-  if (functional === "refuse" && flag(benchmark, "record", "functional") !== false) {
-    refusals.push(
-      "measured on an emulated server, whose timings mean nothing: measure on hardware, or set functional to " +
-        '"allow" in the pack\'s configuration where only the working of it matters.',
-    );
-  }
-  const measuredIn = text(benchmark, "record", "fingerprint", "bootId");
-  for (const facts of machine?.facts ?? []) {
-    const runningIn = text(facts, "identity", "bootId");
-    if (typeof runningIn !== "string") {
-      findings.pending(
-        `identity.bootId of ${facts.name}`,
-        `whether ${benchmark.name} is of this boot`,
-        benchmark.urn,
-      );
-    } else if (measuredIn !== runningIn) {
-      refusals.push(
-        `the record is stale, measured in boot ${short(measuredIn)}, while ${machine?.name} runs boot ${short(runningIn)} ` +
-          `(${facts.name}): ${again}`,
-      );
-    }
-  }
-  return refusals;
+  if ("refused" in baseline)
+    return [`${title} can't be held against its baseline (${at}): ${baseline.refused}.`];
+  const { maxRatio, minRatio } = against;
+  const figure = figureOf(benchmark, metric, budget, `held against ${baseline.said} (${at})`);
+  if ("missing" in figure) return [figure.missing];
+  const unit = unitOf(benchmark, metric, budget);
+  const broken = (bound: number, reference: number, limit: number, least: boolean) =>
+    `${title} is ${times(bound / reference, limit)} times ${baseline.said} (${inUnit(bound, unit)} to ${inUnit(reference, unit)}), allowed ` +
+    `${limit} times at ${least ? "least" : "most"} (${at}): find what ${least ? "is lost" : "disturbs it"}, or take a new baseline.`;
+  return [
+    ...(maxRatio !== undefined && figure.high > maxRatio * baseline.figure.low
+      ? [broken(figure.high, baseline.figure.low, maxRatio, false)]
+      : []),
+    ...(minRatio !== undefined && figure.low < minRatio * baseline.figure.high
+      ? [broken(figure.low, baseline.figure.high, minRatio, true)]
+      : []),
+  ];
 }
 
-/** What is wrong with one number, undefined where it keeps its budget. */
-function excessOf(
-  benchmark: PolicyResource,
-  { name, index }: Metric,
-  { percentile, maxNs, minSamples }: Budget,
-  budget: string,
-): string | undefined {
-  const of = (...path: string[]) => number(benchmark, "record", "metrics", index, ...path);
-  const label = percentile === "max" ? "max" : `p${percentile}`;
-  const limit = `allowed ${formatNanoseconds(maxNs)} (${budget})`;
-  const unit = text(benchmark, "record", "metrics", index, "unit");
-  if (unit !== "ns") {
-    return `${name} of ${benchmark.name} is in ${String(unit)}, the budget in ns: a latency is needed; change metric in ${budget}.`;
-  }
-  const samples = of("samples");
-  const count = typeof samples === "number" ? samples : 0;
-  const more = "raise duration or repetitions of the benchmark";
-  const needed = Math.max(minSamples ?? 1, supportOf(percentile));
-  if (count < needed) {
-    return `${name} ${label} of ${benchmark.name} is not supported: ${count} samples, needed are ${needed}, ${limit}: ${more}.`;
-  }
-  const value = percentile === "max" ? of("max") : of("percentiles", percentile);
-  if (typeof value !== "number") {
-    return (
-      `${name} ${label} of ${benchmark.name} is not known: of ${count} samples ${Number(of("overflow") ?? 0)} lie beyond the ` +
-      `histogram, ${limit}: raise histogramMax of the benchmark.`
-    );
-  }
-  const upper = percentile === "50" ? of("interval95", "high") : undefined;
-  const bound = typeof upper === "number" ? Math.max(value, upper) : value;
-  if (bound <= maxNs) return undefined;
-  // Two numbers that look alike when rounded are told apart by their last digit.
-  const alike = formatNanoseconds(bound) === formatNanoseconds(maxNs);
-  const said = (ns: number) => (alike ? `${ns} ns` : formatNanoseconds(ns));
-  const confidence = bound > value ? `, ${said(bound)} at the upper end of its 95 % interval` : "";
-  return (
-    `${name} ${label} is ${said(value)}${confidence}, allowed ${said(maxNs)} (${budget}); measured by ${benchmark.name} ` +
-    `(${provenance(benchmark, count)}): find what disturbs it, or raise maxNs in ${budget}.`
-  );
+/** A ratio to three digits, or to as many as tell it from its limit. */
+function times(ratio: number, limit: number): number {
+  const short = Number(ratio.toPrecision(3));
+  return short === limit ? Number(ratio.toPrecision(7)) : short;
 }
 
-/** Samples that a percentile p needs, 10 / (1 - p); a maximum needs one. */
-function supportOf(percentile: Budget["percentile"]): number {
-  return percentile === "max" ? 1 : Math.ceil(Number((10 / (1 - Number(percentile) / 100)).toFixed(6)));
-}
-
-function provenance(benchmark: PolicyResource, samples: number): string {
+function provenance(benchmark: PolicyResource, metric: MetricAt): string {
   const facts = [
     text(benchmark, "record", "subject"),
     text(benchmark, "record", "tool", "version"),
-    `${samples} samples`,
+    `${Number(number(benchmark, "record", "metrics", metric.index, "samples"))} samples`,
     text(benchmark, "record", "startedAt"),
   ];
   return facts.filter((fact) => typeof fact === "string").join(", ");
-}
-
-function short(bootId: unknown): string {
-  return typeof bootId === "string" ? bootId.slice(0, 8) : "unknown";
 }

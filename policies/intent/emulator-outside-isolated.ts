@@ -1,26 +1,28 @@
 import { CpuSet } from "../../sdk/units/cpuset.ts";
+import type { CpuRole } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
-import type { CpuRole, Machine } from "../machine.ts";
+import type { Machine } from "../machine.ts";
 import { cited, cpusOf } from "../sentence.ts";
 
-const KEPT_FREE: readonly CpuRole[] = ["isolated", "pmd", "vcpu"];
+const KEPT_FREE: readonly CpuRole[] = ["isolated", "pmd", "vcpu", "forwarder"];
 
 /**
- * QEMU's own threads, which emulate devices and talk to libvirt, run outside the isolated set and off every poll-mode and vCPU CPU.
+ * QEMU's own threads, which emulate devices, serve disks and talk to libvirt, run outside the isolated set and off every poll-mode and vCPU CPU.
  *
  * They wake at any time and for as long as it takes. On a vCPU's CPU each wake-up is a pause of the guest; and since the kernel balances no
  * load among isolated CPUs, several of them there pile up on one.
  *
- * Change `emulatorCpus` of the domain to housekeeping CPUs.
+ * Change `emulatorCpus` or `iothreadPins` of the domain to housekeeping CPUs.
  *
  * @severity high
  * @see https://libvirt.org/formatdomain.html#cpu-tuning (emulatorpin)
  */
 export const emulatorOutsideIsolated = labPolicy({
   name: "emulator-outside-isolated",
-  description: "Emulator threads stay off isolated, poll-mode and vCPU CPUs.",
+  description: "Emulator and I/O threads stay off isolated, poll-mode and vCPU CPUs.",
   severity: "high",
-  remediationSteps: "Set emulatorCpus to housekeeping CPUs.",
+  checks: ["P08"],
+  remediationSteps: "Set emulatorCpus and iothreadPins to housekeeping CPUs.",
   url: "https://libvirt.org/formatdomain.html#cpu-tuning",
   notApplicable: ({ machines, unplaced }) =>
     machines.every(({ guests }) => guests.length === 0) && !unplaced.some(isDomain)
@@ -37,7 +39,7 @@ export const emulatorOutsideIsolated = labPolicy({
           rest = rest.minus(shared);
           violation(
             `${cpusOf(shared, machine.name)} may run ${cited(emulator)}, but ${shared.size === 1 ? "belongs" : "belong"} to ` +
-              `${cited(claim)}: change emulatorCpus${instead(machine)}.`,
+              `${cited(claim)}: change ${emulator.property}${instead(machine)}.`,
             emulator.urn,
           );
         }

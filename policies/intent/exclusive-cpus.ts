@@ -1,9 +1,10 @@
 import type { CpuSet } from "../../sdk/units/cpuset.ts";
+import type { CpuClaim, CpuRole } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
-import type { CpuClaim, CpuRole, Machine } from "../machine.ts";
+import type { Machine } from "../machine.ts";
 import { cited, cpusOf } from "../sentence.ts";
 
-/** Roles that can't share a CPU. Main threads of the switch and emulator threads may run among housekeeping. */
+/** Roles that can't share a CPU. Main threads of the switch, emulator threads, and processes that sleep may run among housekeeping; generators take turns. */
 const APART: ReadonlyArray<readonly [CpuRole, CpuRole]> = [
   ["pmd", "pmd"],
   ["pmd", "vcpu"],
@@ -13,15 +14,26 @@ const APART: ReadonlyArray<readonly [CpuRole, CpuRole]> = [
   ["housekeeping", "vcpu"],
   ["lcore", "pmd"],
   ["lcore", "vcpu"],
+  ["forwarder", "forwarder"],
+  ["forwarder", "pmd"],
+  ["forwarder", "vcpu"],
+  ["forwarder", "housekeeping"],
+  ["forwarder", "lcore"],
+  ["forwarder", "process"],
+  ["forwarder", "generator"],
+  ["process", "pmd"],
+  ["process", "vcpu"],
+  ["generator", "pmd"],
+  ["generator", "vcpu"],
 ];
 
 /**
- * No CPU has two exclusive roles: poll-mode thread, vCPU of a guest, housekeeping, main threads of the switch.
+ * No CPU has two exclusive roles: poll-mode thread, vCPU of a guest, forwarder that polls, container, generator, housekeeping, main threads of the switch.
  *
  * A poll-mode thread never yields: a vCPU on its CPU gets what the scheduler leaves it, and both lose packets without a word in any log. The
  * lists come from OVS, libvirt and the host's plan, so no single tool sees the overlap.
  *
- * Change `pmdCpus` or `lcoreCpus` of the daemon, `vcpuPins` of the domain, or `cpus` of the TunedHost.
+ * Change `pmdCpus` or `lcoreCpus` of the daemon, `vcpuPins` of the domain, or `cpus` of the forwarder, the container, the generator or the TunedHost.
  *
  * @severity critical
  * @see https://docs.openvswitch.org/en/latest/intro/install/dpdk/ (pmd-cpu-mask)
@@ -30,6 +42,8 @@ export const exclusiveCpus = labPolicy({
   name: "exclusive-cpus",
   description: "Every CPU has at most one exclusive role.",
   severity: "critical",
+  checks: ["P01", "P03"],
+  excepting: false,
   remediationSteps: "Give poll-mode threads, each vCPU and housekeeping CPUs of their own.",
   url: "https://docs.openvswitch.org/en/latest/intro/install/dpdk/",
   notApplicable: ({ machines, unplaced }) =>
@@ -49,7 +63,9 @@ export const exclusiveCpus = labPolicy({
         pending(`${gap.property} of ${gap.resource}`, "whether its CPUs are its own", gap.urn);
       }
     }
-    for (const { name, urn } of unplaced.filter(({ type }) => /:(Daemon|Domain)$/.test(type))) {
+    for (const { name, urn } of unplaced.filter(({ type }) =>
+      /:(Daemon|Domain|Forwarder|Container|Traffic)$/.test(type),
+    )) {
       pending(`host of ${name}`, "whether its CPUs are its own", urn);
     }
   },

@@ -1,6 +1,7 @@
 import { bytes } from "../../sdk/units/size.ts";
+import type { MemoryDemand } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
-import type { Machine, MemoryDemand } from "../machine.ts";
+import type { Machine } from "../machine.ts";
 import { property, size } from "../sentence.ts";
 
 /**
@@ -20,6 +21,7 @@ export const hugepagesSufficient = labPolicy({
   name: "hugepages-sufficient",
   description: "Guests and switch take no more huge pages than their NUMA node has.",
   severity: "high",
+  checks: ["P16"],
   remediationSteps: "Raise the pool's count, or lower the guests' memory or the switch's socketMemory.",
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/memory/",
   notApplicable: ({ machines, unplaced }) =>

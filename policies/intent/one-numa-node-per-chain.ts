@@ -1,5 +1,7 @@
+import { where } from "../claims.ts";
+import type { Guest } from "../guests.ts";
 import { type Findings, labPolicy } from "../lab-policy.ts";
-import { type Guest, type Machine, type SwitchPort, where } from "../machine.ts";
+import type { Machine, SwitchPort } from "../machine.ts";
 import { UNKNOWN } from "../property.ts";
 import { cited, property } from "../sentence.ts";
 import { placement, type Topology } from "../topology.ts";
@@ -19,6 +21,7 @@ export const oneNumaNodePerChain = labPolicy({
   name: "one-numa-node-per-chain",
   description: "The vCPUs, memory, poll-mode threads and NICs of one chain are on one NUMA node.",
   severity: "high",
+  checks: ["P04"],
   remediationSteps: "Choose pmdCpus, socketMemory, vcpuPins and numaNode from the node of the chain's NIC.",
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/pmd/",
   notApplicable: ({ machines, unplaced }) =>

@@ -1,11 +1,12 @@
+import type { CpuClaim, CpuRole } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
-import type { CpuClaim, CpuRole, Machine } from "../machine.ts";
+import type { Machine } from "../machine.ts";
 import { cited } from "../sentence.ts";
 
-const EXCLUSIVE: readonly CpuRole[] = ["pmd", "vcpu", "housekeeping"];
+const EXCLUSIVE: readonly CpuRole[] = ["pmd", "vcpu", "forwarder", "housekeeping"];
 
 /**
- * Hardware threads of one core belong to one owner: the switch, one guest, or housekeeping. A sibling that nobody uses is fine.
+ * Hardware threads of one core belong to one owner: the switch, one guest, one forwarder that polls, or housekeeping. A sibling that nobody uses is fine.
  *
  * Two threads share a core's execution units and caches: the neighbour's load shows in one's latency, and speculation lets one read what the
  * other works on (L1TF, MDS).
@@ -19,6 +20,9 @@ export const oneOwnerPerCore = labPolicy({
   name: "one-owner-per-core",
   description: "Hardware threads of one core have one owner.",
   severity: "high",
+  checks: ["P05"],
+  excepting: false,
+  concerns: ["components:TunedHost", "ovs:Daemon", "libvirt:Domain", "traffic:Forwarder"],
   remediationSteps: "Give both threads of a core to one owner, or leave the sibling idle.",
   url: "https://docs.kernel.org/admin-guide/hw-vuln/core-scheduling.html",
   notApplicable: ({ machines }) =>

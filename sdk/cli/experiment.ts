@@ -2,33 +2,18 @@ import { binsOf } from "../measure/bins.ts";
 import { curveOf } from "../measure/metric.ts";
 import type {
   Experiment,
-  ReportedBridge,
-  ReportedCpu,
-  ReportedGuest,
-  ReportedHost,
   ReportedInspection,
   ReportedMetric,
-  ReportedPort,
+  ReportedPath,
   ReportedRecord,
   Verdict,
 } from "../report/experiment.ts";
-import type { HostFacts } from "../schema/facts.ts";
 import { inspect } from "../schema/inspection.ts";
+import { PacketPathState } from "../schema/packet-path.ts";
 import { type Metric, ResultRecord } from "../schema/record.ts";
-import { CpuSet } from "../units/cpuset.ts";
-
-/** A resource as `pulumi stack export` shows it. */
-export interface StateResource {
-  readonly urn: string;
-  readonly type: string;
-  /** Absent of components. */
-  readonly id?: string;
-  /** Its replacement is there; it waits to be deleted. */
-  readonly delete?: boolean;
-  readonly outputs?: Readonly<Record<string, unknown>>;
-}
-
-type Use = Pick<ReportedCpu, "role" | "guest">;
+import { traffic } from "../schema/traffic.ts";
+import { hostOf } from "./hosts.ts";
+import { hostNameOf, nameOf, type StateResource, text } from "./state-resource.ts";
 
 const CURVE = [0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999];
 
@@ -45,16 +30,17 @@ export function experimentOf(
     current.filter(({ type }) => type === "nfvlab:host:Facts").map((found) => [hostNameOf(found), found]),
   );
   const hosts = [...facts].map(([name, found]) =>
-    hostOf(
+    hostOf({
       name,
-      found,
-      current.find(({ type, urn }) => type === "nfvlab:components:TunedHost" && nameOf(urn) === name),
-      current.filter((resource) => hostNameOf(resource) === name),
-    ),
+      facts: found,
+      tuned: current.find(({ type, urn }) => type === "nfvlab:components:TunedHost" && nameOf(urn) === name),
+      resources: current.filter((resource) => hostNameOf(resource) === name),
+    }),
   );
   const records = current.flatMap((resource) => recordsOf(resource));
   const inspections = current.flatMap(inspectionOf);
-  return { project, stack, madeAt, hosts, inspections, records, verdicts };
+  const paths = current.flatMap((resource) => pathOf(resource, current));
+  return { project, stack, madeAt, hosts, inspections, paths, records, verdicts };
 }
 
 /** What a look at a host found, those of its firmware last. One that another version wrote is left out: the next `up` looks again. */
@@ -69,102 +55,24 @@ function inspectionOf({ type, urn, outputs }: StateResource): ReportedInspection
   return [{ host: nameOf(urn), summary, settings }];
 }
 
-function hostOf(
-  name: string,
-  facts: StateResource,
-  tuned: StateResource | undefined,
-  resources: readonly StateResource[],
-): ReportedHost {
-  const here = (type: string) => resources.filter((resource) => resource.type === type);
-  const { cpuModel, kernel, identity, numaNodes, cpus } = facts.outputs as unknown as HostFacts;
-  const ports = here("nfvlab:ovs:Port");
-  const guests = here("nfvlab:libvirt:Domain").map(guestOf);
-  const uses = usesOf(tuned, here("nfvlab:ovs:Daemon"), guests);
-  const cores = new Map(cpus.map(({ cpu, core }) => [cpu, core]));
-  return {
-    name,
-    emulated: identity.emulated,
-    description: `${cpuModel}, Linux ${kernel.release}`,
-    nodes: numaNodes.map((node) => ({
-      node: node.node,
-      cpus: [...CpuSet.parse(node.cpus)].map(
-        (cpu): ReportedCpu => ({
-          cpu,
-          core: cores.get(cpu) ?? cpu,
-          ...(uses.get(cpu) ?? { role: "other" as const }),
-        }),
-      ),
-      hugepages: here("nfvlab:host:Hugepages")
-        .filter((pool) => pool.outputs?.["numaNode"] === node.node)
-        .map((pool) => `${text(pool, "count")} × ${text(pool, "size")}`),
-    })),
-    bridges: here("nfvlab:ovs:Bridge").map((bridge) => bridgeOf(bridge, ports)),
-    guests,
-  };
-}
-
-/** Who uses which CPU. Where there are several, the one who keeps it busiest is named: policies say that there are several. */
-function usesOf(
-  tuned: StateResource | undefined,
-  daemons: readonly StateResource[],
-  guests: readonly ReportedGuest[],
-): Map<number, Use> {
-  const uses = new Map<number, Use>();
-  const cpus = tuned?.outputs?.["cpus"] as { housekeeping?: string; isolated?: string } | undefined;
-  const give = (list: string | undefined, use: Use) => {
-    for (const cpu of CpuSet.parse(list ?? "")) uses.set(cpu, use);
-  };
-  give(cpus?.housekeeping, { role: "housekeeping" });
-  give(cpus?.isolated, { role: "isolated" });
-  for (const { name, vcpuPins } of guests)
-    for (const [vcpu, pin] of vcpuPins.entries()) give(pin, { role: "vcpu", guest: { name, vcpu } });
-  for (const daemon of daemons) give(text(daemon, "pmdCpus"), { role: "pmd" });
-  return uses;
-}
-
-function bridgeOf(bridge: StateResource, ports: readonly StateResource[]): ReportedBridge {
-  return {
-    name: text(bridge, "name"),
-    addresses: texts(bridge.outputs?.["addresses"]),
-    ports: ports.filter((port) => text(port, "bridge") === text(bridge, "name")).map(portOf),
-  };
-}
-
-function portOf(port: StateResource): ReportedPort {
-  const {
-    kind = "",
-    socketPath,
-    devargs,
-    addresses,
-  } = (port.outputs?.["interface"] ?? {}) as {
-    kind?: string;
-    socketPath?: string;
-    devargs?: string;
-    addresses?: readonly string[];
-  };
-  return {
-    name: text(port, "name"),
-    kind,
-    peer: devargs ?? texts(addresses).join(", "),
-    ...(socketPath !== undefined && { socket: socketPath }),
-    up: port.outputs?.["up"] === true,
-  };
-}
-
-function guestOf(domain: StateResource): ReportedGuest {
-  const nics = (domain.outputs?.["nics"] ?? {}) as Record<string, { socketPath?: string; address?: string }>;
-  return {
-    name: text(domain, "name"),
-    memory: text(domain, "memory"),
-    numaNode: Number(domain.outputs?.["numaNode"]),
-    vcpuPins: texts(domain.outputs?.["vcpuPins"]),
-    running: domain.outputs?.["running"] === true,
-    nics: Object.entries(nics).map(([name, { socketPath, address = "" }]) => ({
-      name,
-      address,
-      ...(socketPath !== undefined && { socket: socketPath }),
-    })),
-  };
+/** A benchmark's way, and what its run counted. */
+function pathOf({ type, urn, outputs }: StateResource, resources: readonly StateResource[]): ReportedPath[] {
+  const way = PacketPathState.safeParse(outputs?.["path"]);
+  if (!type.startsWith("nfvlab:components:") || !way.success) return [];
+  const name = nameOf(urn);
+  const run = resources.find((each) => each.type === traffic.token && nameOf(each.urn) === `${name}-run`);
+  const measured = traffic.outputs.safeParse(run?.outputs);
+  if (!measured.success) return [{ name, path: way.data, functional: false, valid: false }];
+  const { record, frames } = measured.data;
+  const directions = [frames.forward, ...(frames.reverse === null ? [] : [frames.reverse])];
+  const sum = (count: "sent" | "received" | "lost") =>
+    directions.reduce((total, direction) => total + direction[count], 0);
+  return [
+    {
+      ...{ name, path: way.data, functional: record.functional, valid: record.valid },
+      frames: { sent: sum("sent"), received: sum("received"), lost: sum("lost") },
+    },
+  ];
 }
 
 function recordsOf(resource: StateResource): ReportedRecord[] {
@@ -255,21 +163,4 @@ function flatten(value: object, prefix = ""): Record<string, string> {
         : [[`${prefix}${key}`, String(item ?? "unknown")]],
     ),
   );
-}
-
-/** Ids begin with the lab's name of the machine. `host` itself is no help: it holds the connection, so the state has it encrypted. */
-function hostNameOf({ id = "" }: StateResource): string {
-  return id.split("/")[0] ?? "";
-}
-
-function nameOf(urn: string): string {
-  return urn.split("::").at(-1) ?? "";
-}
-
-function text(resource: StateResource, property: string): string {
-  return String(resource.outputs?.[property] ?? "");
-}
-
-function texts(list: unknown): string[] {
-  return Array.isArray(list) ? list.map(String) : [];
 }

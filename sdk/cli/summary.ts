@@ -6,7 +6,8 @@ import type { Verdict } from "../report/experiment.ts";
 import { renderReport } from "../report/html.ts";
 import { renderSummary } from "../report/terminal.ts";
 import { InputError } from "../units/errors.ts";
-import { experimentOf, type StateResource } from "./experiment.ts";
+import { experimentOf } from "./experiment.ts";
+import type { StateResource } from "./state-resource.ts";
 
 export const SUMMARY_USAGE =
   "usage: nfvlab summary STACK [--file STATE.json] [--verdicts VERDICTS.json] [--report REPORT.html]";

@@ -3,8 +3,8 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { LocalTransport } from "../remote/local-transport.ts";
-import { quote } from "../remote/quoting.ts";
 import { HostError } from "../units/errors.ts";
+import { quote } from "../units/quoting.ts";
 import { ownerOf, withLock } from "./owned-lock.ts";
 import { CUSTOMIZE, DISK_LABEL, type ImageSpecification, imageHash } from "./recipe.ts";
 

@@ -9,11 +9,20 @@ export interface MachineSpecification {
   readonly numaNodes: readonly { readonly cpus: string; readonly memory: string }[];
   readonly igbCards: number;
   readonly bootArguments: readonly string[];
+  /** Name of a wire to another server of the same stack. */
+  readonly wire?: string | undefined;
+}
+
+/** A server's end of a wire: both ends know a TCP port of loopback, one listens there. */
+export interface WireEnd {
+  readonly port: number;
+  readonly listens: boolean;
 }
 
 export interface MachineIdentity {
   readonly uuid: string;
   readonly sshPort: number;
+  readonly wire?: WireEnd;
 }
 
 export type Accelerator = "kvm" | "tcg";
@@ -95,11 +104,21 @@ export function machineArguments(
     ...["-netdev", `user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:${identity.sshPort}-:22`],
     ...["-device", `virtio-net-pci,netdev=management,bus=pcie.0,mac=${MANAGEMENT_MAC},romfile=`],
     ...Array.from({ length: igbCards }, (_, card) => igb(card, card % nodes.length)).flat(),
+    ...(identity.wire === undefined ? [] : wired(identity.wire)),
     ...["-fw_cfg", "name=opt/io.systemd.credentials/ssh.authorized_keys.root,file=authorized-keys"],
     ...["-fw_cfg", "name=opt/io.systemd.credentials/tmpfiles.extra,file=files"],
     ...["-smbios", `type=1,manufacturer=nfvlab,product=emulated server,serial=${name},uuid=${identity.uuid}`],
     ...["-object", "rng-builtin,id=entropy", "-device", "virtio-rng-pci,rng=entropy,bus=pcie.0"],
     ...["-qmp", "unix:qmp.sock,server=on,wait=off", "-serial", "file:serial.log", "-pidfile", "pid"],
+  ];
+}
+
+/** The hub of the cards goes on in another server's. A stream loses nothing, and the end that connects does so again when the other was away. */
+function wired({ port, listens }: WireEnd): string[] {
+  const role = listens ? "server=on" : "server=off,reconnect-ms=500";
+  return [
+    ...["-netdev", `stream,id=wire,addr.type=inet,addr.host=127.0.0.1,addr.port=${port},${role}`],
+    ...["-netdev", "hubport,id=wire-end,hubid=0,netdev=wire"],
   ];
 }
 

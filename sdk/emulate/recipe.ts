@@ -35,13 +35,16 @@ export const TESTBED_PACKAGES: readonly string[] = [
     "librte-net-e1000-25",
     "librte-net-null25",
   ],
+  // testpmd with every driver of DPDK, and what our own traffic generator is built with.
+  ...["dpdk", "dpdk-dev", "libdpdk-dev", "gcc", "libc6-dev", "pkg-config"],
+  ...["lxc", "driverctl", "xdp-tools", "bpftool", "libxml2-utils"],
   ...["qemu-system-x86", "qemu-utils", "libvirt-daemon-system", "libvirt-clients"],
   ...["rt-tests", "stress-ng", "busybox-static", "qemu-guest-agent", "cpio", "zstd", "lz4", "tuned"],
 ];
 
 const GRUB_COMMAND_LINE = "console=ttyS0 tsc=reliable intel_iommu=on iommu=pt quiet $nfvlab_arguments";
 
-/** Runs inside the new tree: a small initramfs, services (tuned only when asked for), SSH by key alone, a boot loader that takes arguments from outside and from within. */
+/** Runs inside the new tree: a small initramfs, services (tuned only when asked for, no bridge of LXC's own), SSH by key alone, a boot loader that takes arguments from outside and from within. */
 export const CUSTOMIZE = `set -eu
 printf 'MODULES=list\\nCOMPRESS=lz4\\n' > /etc/initramfs-tools/conf.d/nfvlab
 printf '%s\\n' virtio_pci virtio_blk ext4 qemu_fw_cfg > /etc/initramfs-tools/modules
@@ -51,8 +54,9 @@ mkdir -p /etc/systemd/network /boot/grub
 printf '[Match]\\nMACAddress=${MANAGEMENT_MAC}\\n[Network]\\nDHCP=ipv4\\nLinkLocalAddressing=no\\n' > /etc/systemd/network/10-management.network
 systemctl enable systemd-networkd ssh libvirtd openvswitch-switch serial-getty@ttyS0 2>&1
 systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer man-db.timer dpkg-db-backup.timer \\
-  systemd-networkd-wait-online.service grub-common.service libvirt-guests.service 2>&1
-systemctl disable tuned 2>&1
+  systemd-networkd-wait-online.service grub-common.service libvirt-guests.service \\
+  ldconfig.service systemd-journal-catalog-update.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount 2>&1
+systemctl disable tuned lxc lxc-net lxc-monitord dpdk uuidd.socket 2>&1
 update-alternatives --set ovs-vswitchd /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 printf 'PermitRootLogin prohibit-password\\nPasswordAuthentication no\\nHostKey /etc/ssh/ssh_host_ed25519_key\\nUseDNS no\\n' > /etc/ssh/sshd_config.d/nfvlab.conf
 rm -f /etc/ssh/ssh_host_*

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { createServer, connect as openSocket } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SshConnection } from "../remote/connection.ts";
 import { generateKeyPair } from "../remote/host-keys.ts";
@@ -20,10 +20,12 @@ import {
   grubConfiguration,
   type MachineSpecification,
   machineArguments,
+  type WireEnd,
 } from "./machine.ts";
 import { withLock } from "./owned-lock.ts";
 import { type Exit, formatExit, lastLines, startDetached } from "./process.ts";
 import { DISK_LABEL } from "./recipe.ts";
+import { joinWire, leaveWires } from "./wire.ts";
 
 export interface ServerSpecification extends MachineSpecification {
   /** Cache folder of the image. */
@@ -46,6 +48,7 @@ interface Identity {
   readonly sshPort: number;
   readonly hostKey: KeyPair;
   readonly accelerator: Accelerator;
+  readonly wire?: WireEnd;
 }
 
 interface KeyPair {
@@ -64,7 +67,8 @@ const UNPRIVILEGED = "65534:65534";
  * Starts a server in a folder of its own, or finds it running. Whatever an earlier start left behind is used: the disk is made once and kept until
  * `removeServer`, and so is the server's identity. Resolves when SSH answers.
  *
- * @throws HostError `server-start` with what QEMU said, `server-boot` with what it said, how it ended and the last lines of its console, `server-timer`
+ * @throws HostError `server-start` with what QEMU said, `server-boot` with what it said, how it ended and the last lines of its console, `server-timer`,
+ *   `wire-taken`
  */
 export async function startServer(
   folder: string,
@@ -107,6 +111,7 @@ export async function inspectServer(folder: string): Promise<ServerState> {
 /** Ends a server's process and removes its disk, its identity and, with the last server of its stack, the stack's key. */
 export async function removeServer(folder: string): Promise<void> {
   await stopServer(folder);
+  await leaveWires(dirname(folder), basename(folder));
   await rm(folder, { recursive: true, force: true });
   const stack = dirname(folder);
   const left = await readdir(stack).catch(() => undefined);
@@ -154,7 +159,11 @@ async function boot(
   const hostKey = earlier?.hostKey ?? generateKeyPair();
   const uuid = earlier?.uuid ?? randomUUID();
   const accelerator = await chooseAccelerator(hypervisor, dirname(dirname(specification.image)));
-  const { name } = specification;
+  const { name, wire: wireName } = specification;
+  const wire =
+    wireName === undefined
+      ? undefined
+      : await joinWire(dirname(folder), wireName, basename(folder), freePort);
 
   if (!(await readdir(folder)).includes("overlay.qcow2")) {
     const backing = ["-b", join(specification.image, "disk.raw"), "-F", "raw"];
@@ -198,7 +207,7 @@ async function boot(
   let faults = 0;
   for (let attempt = 1; ; attempt += 1) {
     const sshPort = attempt === 1 && earlier !== undefined ? earlier.sshPort : await freePort();
-    const identity: Identity = { uuid, sshPort, hostKey, accelerator };
+    const identity: Identity = { uuid, sshPort, hostKey, accelerator, ...(wire !== undefined && { wire }) };
     await writeIdentity(folder, identity);
     const args = [...machineArguments(specification, identity, accelerator), ...drop];
     const argv = hypervisor.argv("qemu-system-x86_64", args);

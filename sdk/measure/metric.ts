@@ -36,21 +36,22 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
     return {
       samples: histogram.totalCount + repetition.overflow,
       min: Math.min(...repetition.buckets.map(([value]) => value), repetition.max),
-      median: histogram.totalCount === 0 ? repetition.max : histogram.getValueAtPercentile(50),
+      median: histogram.totalCount === 0 ? repetition.max : valueAt(histogram, 50, repetition.max),
       max: repetition.max,
     };
   });
   const medians = each.map(({ median }) => median);
+  const max = Math.max(...each.map((repetition) => repetition.max));
   return {
     name,
     unit,
     direction,
     samples,
     min: Math.min(...each.map(({ min }) => min)),
-    mean: merged.totalCount === 0 ? 0 : merged.mean,
-    max: Math.max(...each.map(({ max }) => max)),
+    mean: meanOf(repetitions.flatMap(({ buckets }) => buckets)),
+    max,
     percentiles: Object.fromEntries(
-      PERCENTILES.map((percentile) => [percentile, percentileOf(merged, overflow, Number(percentile))]),
+      PERCENTILES.map((percentile) => [percentile, percentileOf(merged, overflow, max, Number(percentile))]),
     ),
     histogram: hdr.encodeIntoCompressedBase64(merged),
     overflow,
@@ -63,16 +64,30 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
   };
 }
 
-function percentileOf(histogram: hdr.Histogram, overflow: number, percentile: number): number | null {
+function percentileOf(
+  histogram: hdr.Histogram,
+  overflow: number,
+  max: number,
+  percentile: number,
+): number | null {
   const samples = histogram.totalCount + overflow;
   // 10 / (1 - p), in whole numbers so that 99.9 needs 10 000 and not 10 000.000000002.
   const needed =
     percentile === 50 ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1000) / Math.round((100 - percentile) * 1000));
   if (samples < needed || histogram.totalCount === 0) return null;
   const rank = (percentile / 100) * samples;
-  return rank > histogram.totalCount
-    ? null
-    : histogram.getValueAtPercentile((100 * rank) / histogram.totalCount);
+  return rank > histogram.totalCount ? null : valueAt(histogram, (100 * rank) / histogram.totalCount, max);
+}
+
+/** The highest value that the histogram can't tell from the one at this percentile may lie above all that were measured. */
+function valueAt(histogram: hdr.Histogram, percentile: number, max: number): number {
+  return Math.min(histogram.getValueAtPercentile(percentile), max);
+}
+
+/** Of the values themselves: the histogram has three digits of them. */
+function meanOf(buckets: readonly (readonly [value: number, count: number])[]): number {
+  const samples = sum(buckets.map(([, count]) => count));
+  return samples === 0 ? 0 : sum(buckets.map(([value, count]) => value * count)) / samples;
 }
 
 function histogramOf(buckets: readonly (readonly [number, number])[]): hdr.Histogram {

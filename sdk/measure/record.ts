@@ -5,6 +5,7 @@ import {
   RecordVersion,
   type ResultRecord,
 } from "../schema/record.ts";
+import { differencesOf } from "./differences.ts";
 
 export interface Measurement {
   readonly kind: string;
@@ -15,6 +16,8 @@ export interface Measurement {
   readonly after: Fingerprint;
   readonly tool: { readonly command: readonly string[]; readonly version: string };
   readonly coLoad?: RecordedCoLoad | undefined;
+  /** What its own tool found against its numbers. */
+  readonly faults?: readonly string[] | undefined;
   readonly startedAt: string;
   readonly durationMs: number;
   readonly functional: boolean;
@@ -22,14 +25,27 @@ export interface Measurement {
 
 /** Share of the samples that may be missing. */
 const MISSING_SHARE = 1e-5;
+/** How many changes a reason names. */
+const NAMED = 3;
 
 /** The record of a measurement, with every reason why it would not be valid. */
 export function recordOf(measurement: Measurement): ResultRecord {
-  const { kind, subject, before, after, coLoad, startedAt, durationMs, functional } = measurement;
+  const {
+    kind,
+    subject,
+    before,
+    after,
+    coLoad,
+    faults = [],
+    startedAt,
+    durationMs,
+    functional,
+  } = measurement;
   const invalidReasons = [
     ...(before.hash === after.hash && before.bootId === after.bootId
       ? []
-      : ["what was in force changed while it ran"]),
+      : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`]),
+    ...faults,
     ...measurement.metrics.flatMap(faultsOf),
     ...(coLoad === undefined ? [] : lacksOf(coLoad)),
   ];
@@ -47,6 +63,12 @@ export function recordOf(measurement: Measurement): ResultRecord {
     valid: invalidReasons.length === 0,
     invalidReasons,
   };
+}
+
+/** A reader wants to know what it was, not all of what a careless hand changed. */
+function firstOf(differences: readonly string[]): string {
+  const [shown, more] = [differences.slice(0, NAMED), differences.length - NAMED];
+  return `${shown.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
 function faultsOf({ name, samples, missing }: Metric): string[] {

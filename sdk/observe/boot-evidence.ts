@@ -34,9 +34,15 @@ export const bootEvidence: Probe<BootEvidence> = {
     kind: "files",
     patterns: [
       ...["/proc/cmdline", "/proc/meminfo", "/proc/irq/default_smp_affinity"],
-      ...["osrelease", "random/boot_id", "soft_watchdog", "watchdog", "nmi_watchdog", "numa_balancing"].map(
-        (file) => `/proc/sys/kernel/${file}`,
-      ),
+      ...[
+        "osrelease",
+        "version",
+        "random/boot_id",
+        "soft_watchdog",
+        "watchdog",
+        "nmi_watchdog",
+        "numa_balancing",
+      ].map((file) => `/proc/sys/kernel/${file}`),
       ...["isolated", "nohz_full", "present", "online", "smt/control", "smt/active"].map(
         (file) => `${CPU}/${file}`,
       ),
@@ -51,6 +57,7 @@ export const bootEvidence: Probe<BootEvidence> = {
       ...["ignore_ce", "dont_log_ce", "cmci_disabled"].map((file) => `${MACHINE_CHECK}/${file}`),
       "/sys/kernel/mm/transparent_hugepage/enabled",
       "/sys/kernel/rcu_normal",
+      "/sys/kernel/realtime",
       "/sys/kernel/debug/sched/preempt",
       ...[
         "processor/parameters/max_cstate",

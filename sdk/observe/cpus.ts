@@ -2,6 +2,7 @@ import { CpuSet } from "../units/cpuset.ts";
 import type { ListedCpu } from "./lscpu.ts";
 import { unreadable } from "./parse-error.ts";
 import { filesOf, type Probe } from "./probe.ts";
+import { wholeNumberOf } from "./understood.ts";
 
 export interface ObservedCpu {
   readonly cpu: number;
@@ -105,7 +106,7 @@ function cachesOf(files: ReadonlyMap<string, readonly string[]>): ObservedCache[
     const at = (file: string) => files.get(`${folder}/${file}`)?.[0]?.trim() ?? "";
     const shared = CpuSet.parse(at("shared_cpu_list"));
     const cache = {
-      level: Number(lines[0]),
+      level: wholeNumberOf(path, lines[0]),
       type: at("type") as ObservedCache["type"],
       sizeKib: kibOf(at("size")),
       cpus: shared.format(),

@@ -1,4 +1,5 @@
 import { HostError } from "../units/errors.ts";
+import { jsonOf } from "./understood.ts";
 
 /** One measuring thread: counts by latency in ns, and what its histogram could not hold. */
 export interface CyclictestThread {
@@ -26,12 +27,12 @@ export function parseCyclictest(text: string): CyclictestRun {
   const clean = text.replace(/^\s*"cmdline:?":.*$/m, "").replace(/:\s*-?nan\b/g, ": null");
   let report: Report;
   try {
-    report = JSON.parse(clean) as Report;
+    report = jsonOf(clean) as Report;
   } catch (cause) {
     throw unreadable(text, cause);
   }
   const factor = report.resolution_in_ns === 1 ? 1 : 1000;
-  const threads = Object.values(report.thread ?? {}).map((thread): CyclictestThread => {
+  const threads = Object.values(report?.thread ?? {}).map((thread): CyclictestThread => {
     const buckets = Object.entries(thread.histogram ?? {}).map(
       ([value, count]) => [Number(value) * factor, count] as const,
     );
@@ -45,7 +46,9 @@ export function parseCyclictest(text: string): CyclictestRun {
       overflow: Math.max(0, thread.cycles - counted),
     };
   });
-  if (threads.length === 0) throw unreadable(text);
+  const isWhole = ({ cpu, cycles, minNs, maxNs, buckets }: CyclictestThread) =>
+    [cpu, cycles, minNs, maxNs, ...buckets.flat()].every((each) => Number.isFinite(each) && each >= 0);
+  if (threads.length === 0 || !threads.every(isWhole)) throw unreadable(text);
   return { version: report["rt_test_version:"] ?? report.rt_test_version ?? "unknown", threads };
 }
 

@@ -1,10 +1,19 @@
 import { XMLParser } from "fast-xml-parser";
 import { CpuSet } from "../units/cpuset.ts";
-import type { Probe } from "./probe.ts";
+import { unreadable } from "./parse-error.ts";
+import type { Answer, Probe } from "./probe.ts";
+import { type ObservedThread, threadsOf } from "./qemu-threads.ts";
+import { understood, wholeNumberOf } from "./understood.ts";
 
-export interface ObservedThread {
-  readonly name: string;
-  readonly cpus: CpuSet;
+/** An interface or a passed-through function as the definition holds it. */
+export interface ObservedNic {
+  /** libvirt's type, or `pci` for a function passed through as it is. */
+  readonly type: string;
+  readonly mac?: string;
+  /** What it is on the host: socket path, bridge, device or PCI address. */
+  readonly source?: string;
+  readonly model?: string;
+  readonly vlan?: number;
 }
 
 export interface ObservedDomain {
@@ -19,22 +28,26 @@ export interface ObservedDomain {
   /** Pins as they are in force: of the running threads, else of the definition. */
   readonly vcpuPins: readonly string[];
   readonly emulatorCpus: string;
-  readonly sockets: readonly string[];
-  readonly macs: readonly string[];
+  readonly iothreadPins: readonly string[];
+  readonly nics: readonly ObservedNic[];
+  /** Names of memory that it shares with others. */
+  readonly sharedMemory: readonly string[];
   /** Threads of its QEMU, while it runs. */
   readonly threads: readonly ObservedThread[];
   /** The definition in force, as libvirt writes it. */
   readonly xml: string;
 }
 
-// libvirt's own pid files tell the process; reading needs no right to change anything.
+// libvirt's own pid files tell the process; reading needs no right to change anything. A guest may go between the list and the question.
 const SCRIPT = `virsh --readonly --quiet --connect qemu:///system list --all --name | while read -r name; do
   [ -n "$name" ] || continue
+  state=$(virsh --readonly --quiet --connect qemu:///system domstate "$name" 2>/dev/null) || continue
   echo "@domain $name"
-  echo "@state $(virsh --readonly --quiet --connect qemu:///system domstate "$name" | head -n 1)"
+  echo "@state $(echo "$state" | head -n 1)"
   virsh --readonly --quiet --connect qemu:///system dumpxml "$name"
   pid=$(cat "/run/libvirt/qemu/$name.pid" 2>/dev/null) || continue
-  for task in /proc/$pid/task/*; do echo "@thread $(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$task/status") $(cat "$task/comm")"; done
+  grep -H '' /proc/$pid/task/*/stat 2>/dev/null | sed 's/^/@/'
+  grep -H '^Cpus_allowed_list' /proc/$pid/task/*/status 2>/dev/null | sed 's/^/@/'
 done; true`;
 
 const parser = new XMLParser({
@@ -43,21 +56,26 @@ const parser = new XMLParser({
   processEntities: false,
   parseTagValue: false,
   parseAttributeValue: false,
-  isArray: (name) => ["vcpupin", "interface", "page"].includes(name),
+  isArray: (name) => ["vcpupin", "iothreadpin", "interface", "hostdev", "page", "shmem"].includes(name),
 });
 
 /** All guests of the machine: definitions, states, and the threads of those that run. Empty where there is no libvirt. */
 export const domains: Probe<readonly ObservedDomain[]> = {
   name: "libvirt-domains",
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
-  parse: ({ stdout }) =>
-    stdout
+  parse: (answer) =>
+    answer.stdout
       .split(/^@domain /m)
       .slice(1)
-      .map(parseDomain),
+      .map((section) =>
+        understood(`the definition of guest ${section.split("\n")[0]}`, { ...answer, stdout: section }, () =>
+          parseDomain(section, answer),
+        ),
+      ),
 };
 
-function parseDomain(section: string): ObservedDomain {
+/** Without a definition a guest of ours would look like another's. */
+function parseDomain(section: string, answer: Answer): ObservedDomain {
   const lines = section.split("\n");
   const name = lines[0] ?? "";
   const state =
@@ -65,50 +83,47 @@ function parseDomain(section: string): ObservedDomain {
       .find((line) => line.startsWith("@state "))
       ?.slice("@state ".length)
       .trim() ?? "";
-  const threads = lines.flatMap((line): ObservedThread[] => {
-    const match = /^@thread (\S*) (.*)$/.exec(line);
-    return match === null ? [] : [{ cpus: CpuSet.parse(match[1] ?? ""), name: match[2] ?? "" }];
-  });
+  const threads = threadsOf(lines);
   const xml = lines
     .slice(1)
     .filter((line) => !line.startsWith("@"))
     .join("\n");
-  const { domain } = parser.parse(xml) as { domain: Element };
+  const { domain } = parser.parse(xml) as { domain?: Element };
+  if (domain === undefined) throw unreadable(`the definition of guest ${name}`, { ...answer, stdout: xml });
   const get = (...path: string[]) =>
     path.reduce<unknown>((element, key) => (element as Element | undefined)?.[key], domain);
-  const interfaces = (get("devices", "interface") as Element[] | undefined) ?? [];
-  const defined = (get("cputune", "vcpupin") as Element[] | undefined) ?? [];
+  const all = (...path: string[]) => (get(...path) as Element[] | undefined) ?? [];
+  const defined = all("cputune", "vcpupin");
+  const definedThreads = all("cputune", "iothreadpin");
   const count = Number(textOf(get("vcpu")) || defined.length);
-  const emulator = threads.find(
-    (thread) => thread.name.startsWith("qemu-system") || thread.name.startsWith("qemu-kvm"),
-  );
+  const emulator = threads.find(({ main }) => main);
   const owner = get("metadata", "nfvlab:owner", "@tag") as string | undefined;
   return {
     name,
     uuid: textOf(get("uuid")),
     state,
     ...(owner !== undefined && { owner }),
-    memoryKib: Number(textOf(get("memory"))),
-    pageSizeKib: Number(
-      (get("memoryBacking", "hugepages", "page") as Element[] | undefined)?.[0]?.["@size"] ?? 4,
+    memoryKib: wholeNumberOf(`the memory of guest ${name}`, textOf(get("memory"))),
+    pageSizeKib: wholeNumberOf(
+      `the page size of guest ${name}`,
+      String(all("memoryBacking", "hugepages", "page")[0]?.["@size"] ?? 4),
     ),
-    numaNode: Number(get("numatune", "memory", "@nodeset") ?? 0),
+    numaNode: firstNode(get("numatune")),
     vcpuPins: Array.from({ length: count }, (_, vcpu) => {
-      const thread = threads.find(
-        (candidate) => candidate.name === `CPU ${vcpu}/KVM` || candidate.name === `CPU ${vcpu}/TCG`,
-      );
+      const thread = threads.find((candidate) => candidate.vcpu === vcpu);
       const pin = defined.find((element) => Number(element["@vcpu"]) === vcpu)?.["@cpuset"];
       return thread?.cpus.format() ?? CpuSet.parse(String(pin ?? "")).format();
     }),
     emulatorCpus:
       emulator?.cpus.format() ??
       CpuSet.parse(String(get("cputune", "emulatorpin", "@cpuset") ?? "")).format(),
-    sockets: interfaces.flatMap(
-      (element) => ((element.source as Element | undefined)?.["@path"] as string | undefined) ?? [],
-    ),
-    macs: interfaces.flatMap(
-      (element) => ((element.mac as Element | undefined)?.["@address"] as string | undefined) ?? [],
-    ),
+    iothreadPins: Array.from({ length: Number(textOf(get("iothreads")) || 0) }, (_, index) => {
+      const thread = threads.find((candidate) => candidate.name === `IO iothread${index + 1}`);
+      const pin = definedThreads.find((element) => Number(element["@iothread"]) === index + 1)?.["@cpuset"];
+      return thread?.cpus.format() ?? CpuSet.parse(String(pin ?? "")).format();
+    }),
+    nics: [...all("devices", "interface").map(interfaceOf), ...all("devices", "hostdev").flatMap(functionOf)],
+    sharedMemory: all("devices", "shmem").map((element) => String(element["@name"])),
     threads,
     xml,
   };
@@ -116,24 +131,51 @@ function parseDomain(section: string): ObservedDomain {
 
 type Element = Readonly<Record<string, unknown>>;
 
+function interfaceOf(element: Element): ObservedNic {
+  const part = (name: string) => element[name] as Element | undefined;
+  const type = String(element["@type"]);
+  const source = part("source");
+  const names = ["@path", "@bridge", "@dev"].flatMap((key) => (source?.[key] as string | undefined) ?? []);
+  const target = type === "ethernet" ? (part("target")?.["@dev"] as string | undefined) : undefined;
+  const where = type === "hostdev" ? pciAddressOf(source) : (names[0] ?? target);
+  const tag = part("vlan")?.tag as Element | undefined;
+  return {
+    type,
+    ...text("mac", part("mac")?.["@address"]),
+    ...text("source", where),
+    ...text("model", part("model")?.["@type"]),
+    ...(tag !== undefined && { vlan: wholeNumberOf("the VLAN of an interface", String(tag["@id"])) }),
+  };
+}
+
+function functionOf(element: Element): ObservedNic[] {
+  return element["@type"] === "pci" ? [{ type: "pci", ...text("source", pciAddressOf(element.source)) }] : [];
+}
+
+function pciAddressOf(source: unknown): string | undefined {
+  const address = (source as Element | undefined)?.address as Element | undefined;
+  if (address === undefined) return undefined;
+  const [domain, bus, slot, fn] = ["domain", "bus", "slot", "function"].map((part) =>
+    Number(address[`@${part}`] ?? 0).toString(16),
+  );
+  return `${domain?.padStart(4, "0")}:${bus?.padStart(2, "0")}:${slot?.padStart(2, "0")}.${fn}`;
+}
+
+function text<K extends string>(key: K, value: unknown): { [P in K]?: string } {
+  return (value === undefined ? {} : { [key]: String(value) }) as { [P in K]?: string };
+}
+
+/** Node of the guest's first memory: of several cells, that of the first. */
+function firstNode(tune: unknown): number {
+  const nodes = (tune as Element | undefined)?.memnode;
+  const [first] = Array.isArray(nodes) ? nodes : [nodes];
+  const list =
+    (first as Element | undefined)?.["@nodeset"] ??
+    ((tune as Element | undefined)?.memory as Element | undefined)?.["@nodeset"];
+  return [...CpuSet.parse(String(list ?? "0"))][0] ?? 0;
+}
+
 function textOf(element: unknown): string {
   if (typeof element === "object" && element !== null) return String((element as Element)["#text"] ?? "");
   return element === undefined ? "" : String(element);
 }
-
-/** Flags of the machine's CPU, and the user that guests run as. */
-export const guestPlatform: Probe<{ readonly cpuFlags: ReadonlySet<string>; readonly qemuUser: string }> = {
-  name: "guest-platform",
-  ask: {
-    kind: "command",
-    argv: [
-      "sh",
-      "-c",
-      "grep -m1 '^flags' /proc/cpuinfo; for user in libvirt-qemu qemu root; do id -u $user >/dev/null 2>&1 && echo user=$user && break; done",
-    ],
-  },
-  parse: ({ stdout }) => ({
-    cpuFlags: new Set((/^flags\s*:\s*(.*)$/m.exec(stdout)?.[1] ?? "").split(" ")),
-    qemuUser: /^user=(\S+)$/m.exec(stdout)?.[1] ?? "root",
-  }),
-};

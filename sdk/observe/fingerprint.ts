@@ -21,7 +21,7 @@ export const fingerprintProbes = {
  * What is in force, and a hash of it. Equal hashes mean that two numbers may be compared; which boot it was does not count, and neither does what moves by
  * itself, such as free memory.
  *
- * @param declared what can't be read, by name: firmware settings, cabling
+ * @param declared what was declared, by name, with what the machine shows of it: firmware settings
  */
 export function fingerprintOf(
   observed: Observed<typeof fingerprintProbes>,
@@ -61,19 +61,6 @@ export function fingerprintOf(
   return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
 }
 
-/**
- * What differs between two fingerprints, a line each, for the reasons of a record that is not valid.
- *
- * @example differencesOf(before, after); // ["settings./sys/kernel/mm/ksm/run: 0, then 1"]
- */
-export function differencesOf(before: Fingerprint, after: Fingerprint): string[] {
-  const [one, other] = [leavesOf(before), leavesOf(after)];
-  return [...new Set([...one.keys(), ...other.keys()])]
-    .filter((path) => path !== "hash" && one.get(path) !== other.get(path))
-    .sort()
-    .map((path) => `${path}: ${one.get(path) ?? "not there"}, then ${other.get(path) ?? "not there"}`);
-}
-
 function described({
   vendor,
   device,
@@ -104,11 +91,20 @@ function versionsOf({ versions }: HostFacts, database: Switch): Record<string, s
 
 function portsOf(interfaces: readonly ObservedInterface[]): Record<string, string> {
   return Object.fromEntries(
-    // Whether a guest is connected and which number a port got is the switch's doing; all else was configured.
-    interfaces.map(({ name, status: _, error: __, ofport: ___, owner: ____, ...configured }) => [
+    // Whether a guest is connected, which number a port got and what it counted is the switch's doing.
+    interfaces.map(({ name, bridge, type, options, settings }) => [
       name,
-      canonical(configured),
+      canonical({ bridge, type, options, ...configured(settings) }),
     ]),
+  );
+}
+
+/** What was set of an interface beside its type and options. Other columns are what the switch writes. */
+function configured(settings: ObservedInterface["settings"]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([column]) =>
+      /^(mtu_request|mac|ingress_policing_\w+|cfm_mpid|(other_config|bfd|lldp):.*)$/.test(column),
+    ),
   );
 }
 
@@ -122,16 +118,6 @@ function canonical(value: unknown): string {
     typeof item === "object" && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item,
-  );
-}
-
-function leavesOf(fingerprint: Fingerprint): Map<string, string> {
-  return new Map(
-    Object.entries(fingerprint).flatMap(([name, value]) =>
-      typeof value === "object" && value !== null
-        ? Object.entries(value).map(([key, leaf]) => [`${name}.${key}`, String(leaf)] as const)
-        : [[name, String(value)] as const],
-    ),
   );
 }
 

@@ -1,4 +1,5 @@
 import { filesOf, type Probe } from "./probe.ts";
+import { wholeNumberOf } from "./understood.ts";
 
 /** A pool of huge pages as the kernel shows it. */
 export interface ObservedPool {
@@ -33,10 +34,7 @@ export const hugepagePools: Probe<readonly ObservedPool[]> = {
         free: 0,
         surplus: 0,
       };
-      pool[field === "nr" ? "total" : field === "free" ? "free" : "surplus"] = Number.parseInt(
-        lines[0] ?? "0",
-        10,
-      );
+      pool[field === "nr" ? "total" : field === "free" ? "free" : "surplus"] = wholeNumberOf(path, lines[0]);
       pools.set(key, pool);
     }
     return [...pools.values()].sort((a, b) => a.numaNode - b.numaNode || a.sizeKib - b.sizeKib);

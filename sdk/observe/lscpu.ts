@@ -1,5 +1,6 @@
 import { unreadable } from "./parse-error.ts";
 import type { Answer, Probe } from "./probe.ts";
+import { jsonOf } from "./understood.ts";
 
 /** A row of `lscpu`. What the kernel does not tell is absent: of a CPU that is offline, everything but its number. */
 export interface ListedCpu {
@@ -51,7 +52,7 @@ export function parseLscpu(answer: Answer): ListedCpu[] {
 
 function rowsOf(json: string): Readonly<Record<string, unknown>>[] {
   try {
-    const { cpus } = JSON.parse(json) as { cpus?: unknown };
+    const { cpus } = jsonOf(json) as { cpus?: unknown };
     return Array.isArray(cpus) ? cpus.filter((row) => typeof row === "object" && row !== null) : [];
   } catch {
     return [];

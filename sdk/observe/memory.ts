@@ -1,6 +1,7 @@
 import { CpuSet } from "../units/cpuset.ts";
 import { unreadable } from "./parse-error.ts";
 import { filesOf, type Probe } from "./probe.ts";
+import { wholeNumberOf } from "./understood.ts";
 
 export interface ObservedNode {
   readonly node: number;
@@ -38,7 +39,11 @@ export const numaNodes: Probe<readonly ObservedNode[]> = {
           cpus: CpuSet.parse(lines("cpulist")[0] ?? ""),
           memoryTotalKib: memory("MemTotal"),
           memoryFreeKib: memory("MemFree"),
-          distances: (lines("distance")[0] ?? "").trim().split(/\s+/).filter(Boolean).map(Number),
+          distances: (lines("distance")[0] ?? "")
+            .trim()
+            .split(/\s+/)
+            .filter(Boolean)
+            .map((distance) => wholeNumberOf(`a distance of NUMA node ${node}`, distance)),
         };
       });
   },

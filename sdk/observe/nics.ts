@@ -1,4 +1,5 @@
 import { filesOf, type Probe } from "./probe.ts";
+import { wholeNumberOf } from "./understood.ts";
 
 export interface ObservedNic {
   readonly address: string;
@@ -62,20 +63,22 @@ export function nicsOf(
       const link = (name: string) => links.get(`${DEVICES}/${address}/${name}`);
       const [driver, group, physicalFunction] = [link("driver"), link("iommu_group"), link("physfn")];
       const total = text(address, "sriov_totalvfs");
+      const number = (file: string, otherwise: string) =>
+        wholeNumberOf(`${file} of ${address}`, text(address, file) ?? otherwise);
       return {
         address,
         vendor: text(address, "vendor") ?? "",
         device: text(address, "device") ?? "",
-        numaNode: Number(text(address, "numa_node") ?? -1),
+        numaNode: number("numa_node", "-1"),
         interfaces: [...files.keys()]
           .filter((path) => path.startsWith(`${DEVICES}/${address}/`))
           .flatMap((path) => /\/net\/([^/]+)\/address$/.exec(path)?.[1] ?? [])
           .sort(),
         ...(driver !== undefined && { driver }),
-        ...(group !== undefined && { iommuGroup: Number(group) }),
+        ...(group !== undefined && { iommuGroup: wholeNumberOf(`the IOMMU group of ${address}`, group) }),
         ...(physicalFunction !== undefined && { physicalFunction }),
         ...(total !== undefined && {
-          virtualFunctions: { total: Number(total), active: Number(text(address, "sriov_numvfs") ?? 0) },
+          virtualFunctions: { total: number("sriov_totalvfs", "0"), active: number("sriov_numvfs", "0") },
         }),
       };
     });

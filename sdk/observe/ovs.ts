@@ -1,8 +1,12 @@
 import { OWNER_KEY } from "../schema/ovs.ts";
 import { HostError } from "../units/errors.ts";
-import { decodeTables, listOf, mapOf, optional } from "./ovsdb.ts";
+import { decodeTables, listOf, mapOf, optional, type Row } from "./ovsdb.ts";
 import { unreadable } from "./parse-error.ts";
 import type { Answer, Probe } from "./probe.ts";
+import { jsonOf, understood } from "./understood.ts";
+
+/** What is set in a row, one text by the path that ovs-vsctl writes to: `options:n_rxq`, `mtu_request`. */
+export type Settings = Readonly<Record<string, string>>;
 
 export interface ObservedInterface {
   readonly name: string;
@@ -14,7 +18,30 @@ export interface ObservedInterface {
   readonly ofport?: number;
   readonly ofportRequest?: number;
   readonly mtuRequest?: number;
+  readonly linkState?: string;
+  readonly statistics: Readonly<Record<string, number>>;
+  readonly settings: Settings;
+  /** Row of the database, by which a port lets go of it. */
+  readonly uuid: string;
   readonly bridge?: string;
+  readonly port?: string;
+  readonly owner?: string;
+}
+
+export interface ObservedQos {
+  readonly uuid: string;
+  readonly type: string;
+  readonly settings: Settings;
+  readonly owner?: string;
+}
+
+export interface ObservedPort {
+  readonly name: string;
+  readonly bridge?: string;
+  /** Names of its interfaces: one, or the members of a bond. */
+  readonly interfaces: readonly string[];
+  readonly settings: Settings;
+  readonly qos?: ObservedQos;
   readonly owner?: string;
 }
 
@@ -22,6 +49,7 @@ export interface ObservedBridge {
   readonly name: string;
   readonly datapath: string;
   readonly failMode?: string;
+  readonly settings: Settings;
   readonly owner?: string;
 }
 
@@ -34,7 +62,10 @@ export interface ObservedDatabase {
   readonly version: string;
   /** The daemon has taken over the last change. */
   readonly settled: boolean;
+  /** Types of interfaces that the running daemon can have; those of DPDK only once it runs. */
+  readonly interfaceTypes: readonly string[];
   readonly bridges: readonly ObservedBridge[];
+  readonly ports: readonly ObservedPort[];
   readonly interfaces: readonly ObservedInterface[];
 }
 
@@ -46,7 +77,7 @@ export type Switch =
 
 const columns = (...names: string[]) => `--columns=${names.join(",")}`;
 
-/** The switch's database: options, bridges, ports, interfaces. */
+/** The switch's database: options, bridges, ports, interfaces. Whole rows, since older databases lack some of the columns. */
 export const ovsDatabase: Probe<Switch> = {
   name: "ovs-database",
   ask: {
@@ -62,71 +93,112 @@ export const ovsDatabase: Probe<Switch> = {
           "ovs_version",
           "cur_cfg",
           "next_cfg",
+          "iface_types",
         ),
         "list",
         "Open_vSwitch",
         "--",
       ],
-      ...[columns("name", "datapath_type", "fail_mode", "ports", "external_ids"), "list", "Bridge", "--"],
-      ...[columns("_uuid", "name", "interfaces"), "list", "Port", "--"],
-      columns(
-        "_uuid",
-        "name",
-        "type",
-        "options",
-        "status",
-        "error",
-        "ofport",
-        "ofport_request",
-        "mtu_request",
-        "external_ids",
-      ),
-      ...["list", "Interface"],
+      ...["list", "Bridge", "--"],
+      ...["list", "Port", "--"],
+      ...["list", "Interface", "--"],
+      ...["list", "QoS"],
     ],
   },
   parse: (answer) => {
     if (answer.code === 127) return { state: "absent" };
     if (answer.code !== 0) return { state: "silent", said: lastLine(answer) };
-    const [daemons = [], bridges = [], ports = [], interfaces = []] = decodeTables(answer.stdout);
-    const daemon = daemons[0];
-    if (daemon === undefined) throw unreadable("the database of Open vSwitch", answer);
-    const interfacesOf = new Map(ports.map((port) => [port._uuid, listOf(port.interfaces)]));
-    const bridgeOf = new Map(
-      bridges.flatMap((bridge) =>
-        listOf(bridge.ports).flatMap((port) =>
-          (interfacesOf.get(port) ?? []).map((uuid) => [uuid, String(bridge.name)] as const),
-        ),
-      ),
-    );
-    return {
-      state: "answering",
-      ...given("owner", mapOf(daemon.external_ids)[OWNER_KEY]),
-      otherConfig: mapOf(daemon.other_config),
-      initialized: daemon.dpdk_initialized === true,
-      dpdkVersion: String(optional(daemon.dpdk_version) ?? "none").replace(/^DPDK /, ""),
-      version: String(optional(daemon.ovs_version) ?? ""),
-      settled: daemon.cur_cfg === daemon.next_cfg,
-      bridges: bridges.map((row) => ({
-        name: String(row.name),
-        datapath: String(row.datapath_type || "system"),
-        ...given("failMode", optional<string>(row.fail_mode)),
-        ...given("owner", mapOf(row.external_ids)[OWNER_KEY]),
-      })),
-      interfaces: interfaces.map((row) => ({
-        name: String(row.name),
-        type: String(row.type || "system"),
-        options: mapOf(row.options),
-        status: mapOf(row.status),
-        ...given("error", optional<string>(row.error)),
-        ...given("ofport", optional<number>(row.ofport)),
-        ...given("ofportRequest", optional<number>(row.ofport_request)),
-        ...given("mtuRequest", optional<number>(row.mtu_request)),
-        ...given("bridge", bridgeOf.get(row._uuid)),
-        ...given("owner", mapOf(row.external_ids)[OWNER_KEY]),
-      })),
-    };
+    return understood("the database of Open vSwitch", answer, () => databaseIn(answer));
   },
 };
+
+function databaseIn(answer: Answer): Switch {
+  const [daemons = [], bridges = [], ports = [], interfaces = [], qos = []] = decodeTables(answer.stdout);
+  const daemon = daemons[0];
+  if (daemon === undefined) throw unreadable("the database of Open vSwitch", answer);
+  const nameOf = new Map(interfaces.map((row) => [row._uuid, String(row.name)]));
+  const bridgeOf = new Map(
+    bridges.flatMap((bridge) => listOf(bridge.ports).map((port) => [port, String(bridge.name)] as const)),
+  );
+  const portOf = new Map(
+    ports.flatMap((port) => listOf(port.interfaces).map((uuid) => [uuid, port] as const)),
+  );
+  const qosOf = new Map(qos.map((row) => [row._uuid, observedQos(row)]));
+  return {
+    state: "answering",
+    ...given("owner", ownerOf(daemon)),
+    otherConfig: mapOf(daemon.other_config),
+    initialized: daemon.dpdk_initialized === true,
+    dpdkVersion: String(optional(daemon.dpdk_version) ?? "none").replace(/^DPDK /, ""),
+    version: String(optional(daemon.ovs_version) ?? ""),
+    settled: daemon.cur_cfg === daemon.next_cfg,
+    interfaceTypes: listOf(daemon.iface_types).map(String),
+    bridges: bridges.map((row) => ({
+      name: String(row.name),
+      datapath: String(row.datapath_type || "system"),
+      ...given("failMode", optional<string>(row.fail_mode)),
+      settings: settingsOf(row),
+      ...given("owner", ownerOf(row)),
+    })),
+    ports: ports.map((row) => ({
+      name: String(row.name),
+      ...given("bridge", bridgeOf.get(row._uuid)),
+      interfaces: listOf(row.interfaces).flatMap((uuid) => nameOf.get(uuid) ?? []),
+      settings: settingsOf(row),
+      ...given("qos", qosOf.get(optional(row.qos))),
+      ...given("owner", ownerOf(row)),
+    })),
+    interfaces: interfaces.map((row) => ({
+      name: String(row.name),
+      uuid: String(row._uuid),
+      type: String(row.type || "system"),
+      options: mapOf(row.options),
+      status: mapOf(row.status),
+      statistics: mapOf(row.statistics) as unknown as Readonly<Record<string, number>>,
+      settings: settingsOf(row),
+      ...given("error", optional<string>(row.error)),
+      ...given("ofport", optional<number>(row.ofport)),
+      ...given("ofportRequest", optional<number>(row.ofport_request)),
+      ...given("mtuRequest", optional<number>(row.mtu_request)),
+      ...given("linkState", optional<string>(row.link_state)),
+      ...given("bridge", bridgeOf.get(portOf.get(row._uuid)?._uuid)),
+      ...given("port", optional<string>(portOf.get(row._uuid)?.name)),
+      ...given("owner", ownerOf(row)),
+    })),
+  };
+}
+
+function observedQos(row: Row): ObservedQos {
+  return {
+    uuid: String(row._uuid),
+    type: String(row.type),
+    settings: settingsOf(row),
+    ...given("owner", ownerOf(row)),
+  };
+}
+
+function ownerOf(row: Row): string | undefined {
+  return mapOf(row.external_ids)[OWNER_KEY];
+}
+
+/** What a person may have set in a row, not what the daemon says of itself. */
+function settingsOf(row: Row): Settings {
+  return Object.fromEntries(
+    Object.entries(row).flatMap(([column, cell]): [string, string][] => {
+      if (TOLD.has(column) || cell === null || cell === undefined || cell === "") return [];
+      if (Array.isArray(cell))
+        return cell.length === 0 ? [] : [[column, cell.map(String).sort(byNumber).join(",")]];
+      if (typeof cell !== "object") return [[column, String(cell)]];
+      return Object.entries(cell).map(([key, value]) => [`${column}:${key}`, String(value)]);
+    }),
+  );
+}
+
+const TOLD: ReadonlySet<string> = new Set(["_uuid", "name", "statistics", "status", "external_ids"]);
+
+function byNumber(a: string, b: string): number {
+  return Number(a) - Number(b) || (a < b ? -1 : 1);
+}
 
 /** Whether ovs-vswitchd itself answers within five seconds: its database does, long after its main thread no longer turns. */
 export const ovsLiveness: Probe<boolean> = {
@@ -149,6 +221,8 @@ export interface PollModeThread {
   readonly cpu: number;
   readonly numaNode: number;
   readonly isolated: boolean;
+  /** Share of its time that no queue took, where it is known. */
+  readonly overheadPercent?: number;
   readonly queues: readonly PolledQueue[];
 }
 
@@ -175,7 +249,11 @@ export const polling: Probe<Polling> = {
  * while nothing was measured.
  */
 export function parsePmdRxqShow(text: string): PollModeThread[] {
-  const threads: { cpu: number; numaNode: number; isolated: boolean; queues: PolledQueue[] }[] = [];
+  const threads: (Omit<PollModeThread, "queues" | "isolated" | "overheadPercent"> & {
+    isolated: boolean;
+    overheadPercent?: number;
+    queues: PolledQueue[];
+  })[] = [];
   for (const line of text.split(/\r?\n/)) {
     const header = /^pmd thread numa_id (-?\d+) core_id (\d+):\s*$/.exec(line);
     if (header !== null) {
@@ -186,6 +264,8 @@ export function parsePmdRxqShow(text: string): PollModeThread[] {
     if (thread === undefined) continue;
     const isolated = /^\s*isolated\s*:\s*(true|false)/.exec(line);
     if (isolated !== null) thread.isolated = isolated[1] === "true";
+    const overhead = /^\s*overhead\s*:\s*(\d+)\s*%/.exec(line);
+    if (overhead !== null) thread.overheadPercent = Number(overhead[1]);
     const queues =
       /^\s*port:\s*(\S+)\s+queue-id:\s*((?:\d+\s*)+)(?:\((enabled|disabled)\))?\s*(?:pmd usage:\s*(?:(\d+)\s*%|NOT AVAIL))?/.exec(
         line,
@@ -242,19 +322,20 @@ export interface ObservedFlow {
 export const interfaceAddresses: Probe<ReadonlyMap<string, readonly string[]>> = {
   name: "interface-addresses",
   ask: { kind: "command", argv: ["ip", "-j", "-4", "addr", "show"] },
-  parse: ({ stdout }) => {
-    const links = JSON.parse(stdout.trim() || "[]") as {
-      ifname?: string;
-      addr_info?: { local: string; prefixlen: number }[];
-    }[];
-    return new Map(
-      links.flatMap(({ ifname, addr_info = [] }) =>
-        ifname === undefined
-          ? []
-          : [[ifname, addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`)] as const],
-      ),
-    );
-  },
+  parse: (answer) =>
+    understood("the addresses of the interfaces (ip)", answer, () => {
+      const links = jsonOf(answer.stdout.trim() || "[]") as {
+        ifname?: string;
+        addr_info?: { local: string; prefixlen: number }[];
+      }[];
+      return new Map(
+        links.flatMap(({ ifname, addr_info = [] }) =>
+          ifname === undefined
+            ? []
+            : [[ifname, addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`)] as const],
+        ),
+      );
+    }),
 };
 
 /**

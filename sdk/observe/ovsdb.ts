@@ -1,3 +1,5 @@
+import { jsonOf } from "./understood.ts";
+
 /** A row of an OVSDB table, its cells decoded: atoms, arrays for sets, plain records for maps. Unset optional columns are empty arrays. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -11,7 +13,7 @@ export function decodeTables(text: string): Row[][] {
     .split("\n")
     .filter((line) => line.trim().startsWith("{"))
     .map((line) => {
-      const { headings, data } = JSON.parse(line) as { headings: string[]; data: unknown[][] };
+      const { headings, data } = jsonOf(line) as { headings: string[]; data: unknown[][] };
       return data.map((cells) =>
         Object.fromEntries(headings.map((heading, index) => [heading, decodeCell(cells[index])])),
       );

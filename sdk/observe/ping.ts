@@ -10,6 +10,9 @@ export interface PingRun {
   readonly duplicates: number;
 }
 
+/** More than anybody waits for: a day of an echo each millisecond. */
+const MOST = 1e8;
+
 /**
  * Reads what ping prints, that of iputils or of busybox.
  *
@@ -17,7 +20,7 @@ export interface PingRun {
  */
 export function parsePing(text: string): PingRun {
   const summary = /^(\d+) packets transmitted, (\d+) (?:packets )?received/m.exec(text);
-  if (summary === null) {
+  if (summary === null || Number(summary[1]) > MOST) {
     throw new HostError({
       code: "parse",
       problem: "could not read what ping reported",
@@ -29,7 +32,7 @@ export function parsePing(text: string): PingRun {
   let duplicates = 0;
   let first = Number.POSITIVE_INFINITY;
   for (const [, sequence = "", milliseconds = "", duplicate] of text.matchAll(
-    /seq=(\d+) .*time=([\d.]+) ms( \(DUP!\))?/g,
+    /seq=(\d+) .*time=(\d+(?:\.\d+)?) ms( \(DUP!\))?/g,
   )) {
     if (duplicate !== undefined || times.has(Number(sequence))) duplicates += 1;
     else times.set(Number(sequence), Math.round(Number(milliseconds) * 1e6));

@@ -1,4 +1,5 @@
 import type { Probe } from "./probe.ts";
+import { wholeNumberOf } from "./understood.ts";
 
 /** What the kernel says of one resource: `L3`, `L2`, `MB`. Masks are hexadecimal. */
 export interface ResctrlResource {
@@ -80,10 +81,12 @@ function resourcesIn(files: ReadonlyMap<string, readonly string[]>): Map<string,
         name,
         {
           ...(mask !== undefined && { mask }),
-          ...(minBits !== undefined && { minBits: Number(minBits) }),
+          ...(minBits !== undefined && {
+            minBits: wholeNumberOf(`the smallest mask of ${name} (resctrl)`, minBits),
+          }),
           ...(shareable !== undefined && { shareable }),
           sparse: text("sparse_masks") === "1",
-          groups: Number(text("num_closids")),
+          groups: wholeNumberOf(`the groups of ${name} (resctrl)`, text("num_closids")),
         },
       ];
     }),

@@ -4,6 +4,7 @@ import { kernelThreadsNow } from "./kernel-threads.ts";
 import { kernelModule } from "./module-parameters.ts";
 import { filesOf, type Observed, type Probe } from "./probe.ts";
 import { idleLatencyLimit } from "./settings.ts";
+import { wholeNumberOf } from "./understood.ts";
 
 const IDLE = "/sys/devices/system/cpu/cpu0/cpuidle";
 
@@ -26,7 +27,10 @@ export const idleStates: Probe<readonly IdleState[]> = {
       if (name === undefined) return states;
       states.push({
         name: name.trim(),
-        latency: Number(files.get(`${IDLE}/state${number}/latency`)?.[0] ?? 0),
+        latency: wholeNumberOf(
+          `the latency of idle state ${name}`,
+          files.get(`${IDLE}/state${number}/latency`)?.[0] ?? "0",
+        ),
       });
     }
   },

@@ -93,9 +93,13 @@ export function planRoundTrip({
 /** Name of the transient unit that a run on a host lives in. */
 export const unitOf = (tag: string, name: string) => `nfvlab-${tag}-${name}`;
 
-/** Runs a program as a unit of its own with a time limit: a connection that is lost leaves nothing behind. */
-export function inUnit(unit: string, seconds: number, argv: Argv): Argv {
-  const properties = [`--property=RuntimeMaxSec=${seconds}`, "--property=LimitMEMLOCK=infinity"];
+/**
+ * Runs a program as a unit of its own with a time limit: a connection that is lost leaves nothing behind.
+ *
+ * @param more properties of the unit, `ExecStopPost=...`
+ */
+export function inUnit(unit: string, seconds: number, argv: Argv, more: readonly string[] = []): Argv {
+  const properties = [`RuntimeMaxSec=${seconds}`, "LimitMEMLOCK=infinity", ...more];
   return [
     "systemd-run",
     `--unit=${unit}`,
@@ -103,7 +107,7 @@ export function inUnit(unit: string, seconds: number, argv: Argv): Argv {
     "--pipe",
     "--collect",
     "--quiet",
-    ...properties,
+    ...properties.map((property) => `--property=${property}`),
     ...argv,
   ];
 }

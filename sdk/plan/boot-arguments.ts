@@ -219,6 +219,8 @@ export interface Surroundings {
   readonly shown: Shown;
   /** Arguments that the machine has of its own in the entry that is to be booted. */
   readonly base: readonly BootArgument[];
+  /** The file that these come from. */
+  readonly baseFile?: string | undefined;
   /** Sets of others on the machine, by name. */
   readonly others: ReadonlyMap<string, readonly BootArgument[]>;
 }
@@ -228,7 +230,7 @@ export interface Surroundings {
  *
  * @throws InputError `boot-arguments`
  */
-export function requireFitting(set: BootArgumentSet, { shown, base, others }: Surroundings): void {
+export function requireFitting(set: BootArgumentSet, { shown, base, baseFile, others }: Surroundings): void {
   const present = CpuSet.parse(shown.files.get("/sys/devices/system/cpu/present") ?? "");
   const online = CpuSet.parse(shown.files.get("/sys/devices/system/cpu/online") ?? "");
   const found: InputError[] = [];
@@ -281,7 +283,7 @@ export function requireFitting(set: BootArgumentSet, { shown, base, others }: Su
       property: `arguments.${fieldFor(name)}`,
       problem: `the machine has its own ${name}, which comes first and wins`,
       observed: formatArgument(there),
-      expected: `no ${name} in /etc/default/grub`,
+      expected: `no ${name} in ${baseFile ?? "/etc/default/grub"}`,
     });
   }
   for (const [other, line] of others) {

@@ -10,13 +10,22 @@ export const IMAGE_PROGRAMS: Readonly<Record<string, string>> = {
   cyclictest: "rt-tests",
   ping: "iputils-ping",
   cpio: "cpio",
+  depmod: "kmod",
   zstd: "zstd",
 };
 
 /** Line on the console that tells that the guest is up. */
 export const READY_MARK = "NFVLAB-GUEST-READY";
 
-/** First program of the guest: mounts, modules, addresses from the boot arguments, then the agent for ever. */
+/**
+ * Boot argument that makes a guest a forwarder: its interfaces with these MAC addresses become ports of one bridge of its kernel, `nfvlab.bridge=MAC,MAC`.
+ */
+export const BRIDGE_ARGUMENT = "nfvlab.bridge";
+
+/** Boot argument of a route by which a guest forwards: the interface's MAC address, the IPv4 address, and the MAC address that packets for it go to. */
+export const ROUTE_ARGUMENT = "nfvlab.route";
+
+/** First program of the guest: mounts, drivers of what it has, addresses, bridge and routes from the boot arguments, then the agent for ever. */
 const INIT = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp /sbin /usr/bin /usr/sbin
 /bin/busybox --install -s /bin
@@ -27,16 +36,43 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
-while read -r module; do insmod "/modules/$module"; done < /modules/order
+for bus in pci virtio; do
+  for alias in /sys/bus/$bus/devices/*/modalias; do
+    [ ! -e "$alias" ] || modprobe -q "$(cat "$alias")"
+  done
+done
+interface_of() {
+  for interface in /sys/class/net/*; do
+    [ "$(cat "$interface/address")" != "$1" ] || basename "$interface"
+  done
+}
 ip link set lo up
 for argument in $(cat /proc/cmdline); do
   case $argument in
     nfvlab.address=*)
       value=\${argument#*=}
-      for interface in /sys/class/net/*; do
-        [ "$(cat "$interface/address")" = "\${value%%,*}" ] || continue
-        ip addr add "\${value#*,}" dev "$(basename "$interface")"
-        ip link set "$(basename "$interface")" up
+      for interface in $(interface_of "\${value%%,*}"); do
+        ip addr add "\${value#*,}" dev "$interface"
+        ip link set "$interface" up
+      done ;;
+    nfvlab.bridge=*)
+      modprobe bridge
+      brctl addbr forward
+      echo 0 > /sys/class/net/forward/bridge/multicast_snooping
+      for mac in $(echo "\${argument#*=}" | tr , ' '); do
+        for interface in $(interface_of "$mac"); do
+          brctl addif forward "$interface"
+          ip link set "$interface" promisc on up
+        done
+      done
+      ip link set forward up ;;
+    nfvlab.route=*)
+      echo 1 > /proc/sys/net/ipv4/ip_forward
+      set -- $(echo "\${argument#*=}" | tr , ' ')
+      for interface in $(interface_of "$1"); do
+        ip link set "$interface" up
+        ip route add "$2/32" dev "$interface"
+        arp -i "$interface" -s "$2" "$3"
       done ;;
   esac
 done
@@ -57,20 +93,43 @@ exec /bin/busybox poweroff -f
  * Builds on the machine: kernel and initramfs side by side, a manifest last. Files are laid out in sorted order with one time stamp, so equal packages
  * give equal images.
  */
-export function buildBootImage(name: string): Step[] {
+export function buildBootImage(image: ImageContents & { readonly name: string }): Step[] {
+  const { name, programs = [], modules = [] } = image;
   return [
     {
       purpose: `build the boot image ${name}`,
-      argv: ["sh", "-s", name, recipeHash()],
+      argv: [
+        ...["sh", "-s", name, recipeHash(image)],
+        ...[[...PROGRAMS, ...programs].join(" "), [...MODULES, ...modules].join(" ")],
+      ] as [string, ...string[]],
       stdin: BUILD,
-      timeoutMs: 300_000,
+      timeoutMs: 600_000,
     },
   ];
 }
 
-/** Tells an image of this recipe from one that an earlier release of it built. */
-export function recipeHash(): string {
-  return createHash("sha256").update(BUILD).digest("hex").slice(0, 16);
+/** What an image holds beside what all do. */
+export interface ImageContents {
+  readonly programs?: readonly string[] | undefined;
+  readonly modules?: readonly string[] | undefined;
+}
+
+const PROGRAMS = ["qemu-ga", "cyclictest", "ping"];
+const MODULES = [
+  ...["virtio_net", "virtio_console", "virtio_rng", "virtio_blk", "bridge"],
+  // Cards that QEMU emulates, and virtual functions as they come by passthrough.
+  ...["e1000", "e1000e", "8139cp", "igbvf", "iavf", "ixgbevf"],
+];
+
+/** Programs that must be on the machine, each with the package of Debian that has it where that is known. */
+export function neededPrograms({ programs = [] }: ImageContents): string[] {
+  return [...new Set([...Object.keys(IMAGE_PROGRAMS), ...programs])];
+}
+
+/** Tells an image of this recipe and these contents from one of an earlier release or of others. */
+export function recipeHash({ programs = [], modules = [] }: ImageContents = {}): string {
+  const recipe = JSON.stringify([BUILD, [...PROGRAMS, ...programs], [...MODULES, ...modules]]);
+  return createHash("sha256").update(recipe).digest("hex").slice(0, 16);
 }
 
 export function removeBootImage(name: string): Step[] {
@@ -83,7 +142,8 @@ release=$(uname -r)
 work=$(mktemp -d ${"${TMPDIR:-/var/tmp}"}/nfvlab-image.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/modules" "$root/etc"
+modules=$root/lib/modules/$release
+mkdir -p "$modules" "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/etc"
 cp "$(command -v busybox)" "$root/bin/busybox"
 copy() {
   cp -L "$(command -v "$1")" "$root/usr/bin/$1"
@@ -92,16 +152,15 @@ copy() {
     cp -L "$library" "$root$library"
   done
 }
-for program in qemu-ga cyclictest ping; do copy "$program"; done
-for module in virtio_net virtio_console virtio_rng virtio_blk; do
+for program in $3; do copy "$program"; done
+for module in $4; do
   modprobe --show-depends "$module" 2>/dev/null | sed -n 's/^insmod \\([^ ]*\\).*/\\1/p' | while read -r file; do
     plain=$(basename "$file" | sed 's/\\.\\(xz\\|zst\\|gz\\)$//')
-    [ ! -e "$root/modules/$plain" ] || continue
-    case $file in *.xz) busybox xzcat "$file" ;; *.zst) zstd -dqc "$file" ;; *.gz) busybox zcat "$file" ;; *) cat "$file" ;; esac > "$root/modules/$plain"
-    echo "$plain" >> "$root/modules/order"
+    [ ! -e "$modules/$plain" ] || continue
+    case $file in *.xz) busybox xzcat "$file" ;; *.zst) zstd -dqc "$file" ;; *.gz) busybox zcat "$file" ;; *) cat "$file" ;; esac > "$modules/$plain"
   done
 done
-touch "$root/modules/order"
+depmod -b "$root" "$release" 2>/dev/null
 cat > "$root/init" <<'INIT'
 ${INIT}INIT
 cat > "$root/sbin/shutdown" <<'SHUTDOWN'
@@ -110,7 +169,7 @@ chmod 755 "$root/init" "$root/sbin/shutdown"
 echo 'root:x:0:0:root:/:/bin/sh' > "$root/etc/passwd"
 find "$root" -exec touch -h -d @0 {} +
 mkdir "$work/image"
-(cd "$root" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) | zstd -q -10 -o "$work/image/initramfs"
+(cd "$root" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) | zstd -q -3 -o "$work/image/initramfs"
 cp "/boot/vmlinuz-$release" "$work/image/kernel"
 chmod 755 "$work/image"
 chmod 644 "$work/image/kernel" "$work/image/initramfs"

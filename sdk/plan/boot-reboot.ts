@@ -3,7 +3,9 @@ import type { ObservedDomain } from "../observe/domains.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import type { Shown } from "./boot-argument-table.ts";
 import { type Judgement, judge, readBootArguments } from "./boot-arguments.ts";
-import { defaultEntry, entryId, stagedLine } from "./boot-loader.ts";
+import { wayOf } from "./boot-loader.ts";
+import { stagedLine } from "./boot-sets.ts";
+import { shortOfKernel } from "./realtime-kernel.ts";
 import type { Step } from "./step.ts";
 
 /** How a machine is to be booted next. */
@@ -17,8 +19,8 @@ export interface BootPlan {
 }
 
 export function planBoot(loader: ObservedBootLoader, shown: Pick<Shown, "entry">): BootPlan {
-  const staged = stagedLine(loader.sets);
-  const entry = staged.length === 0 ? undefined : entryId(staged);
+  const { defaultEntry, stagedEntry } = wayOf(loader);
+  const entry = stagedEntry(loader)?.id;
   return {
     entry,
     isDue: shown.entry !== entry,
@@ -26,9 +28,10 @@ export function planBoot(loader: ObservedBootLoader, shown: Pick<Shown, "entry">
   };
 }
 
-/** What the running kernel shows of all sets together. */
+/** What the running kernel shows of all sets together, and of the kernel that was chosen. */
 export function judgeAll(loader: ObservedBootLoader, shown: Shown): Judgement {
-  return judge(readBootArguments(stagedLine(loader.sets)), shown);
+  const judged = judge(readBootArguments(stagedLine(loader.sets)), shown);
+  return { ...judged, pending: [...shortOfKernel(loader.kernel?.release, shown), ...judged.pending] };
 }
 
 /** Starts after the answer is out: the connection ends with the machine. */
@@ -69,7 +72,7 @@ export function notBack(host: string, seconds: number, loader: ObservedBootLoade
     problem: `${host} did not come back from its reboot`,
     observed: `no SSH within ${seconds} s`,
     hint:
-      `its next power cycle boots entry ${defaultEntry(loader)}, by which it ran before: switch it off and on, look at its console, ` +
+      `its next power cycle boots entry ${wayOf(loader).defaultEntry(loader)}, by which it ran before: switch it off and on, look at its console, ` +
       "and change the arguments",
   });
 }

@@ -1,10 +1,15 @@
 import { create } from "xmlbuilder2";
 import type { Inputs } from "../schema/definition.ts";
+import type { GuestTimers } from "../schema/guest-machine.ts";
 import type { libvirtDomain } from "../schema/libvirt.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { exactly } from "../units/size.ts";
+import { BRIDGE_ARGUMENT, ROUTE_ARGUMENT } from "./boot-image.ts";
+import { nicElements } from "./domain-nics-xml.ts";
+import { guestCells, type PlacedCell } from "./guest-cells.ts";
 
 type DomainInputs = Inputs<typeof libvirtDomain>;
+type Element = Readonly<Record<string, unknown>>;
 
 export const METADATA_NAMESPACE = "urn:nfvlab:owner:1";
 
@@ -27,153 +32,311 @@ const LOCKED_MARGIN_KIB = 1024 * 1024;
  * @see https://libvirt.org/formatdomain.html
  */
 export function renderDomain(inputs: DomainInputs, { tag, cpuFlags }: DomainContext): string {
-  const {
-    name,
-    numaNode,
-    vcpuPins,
-    emulatorCpus,
-    realtimeVcpus,
-    boot,
-    locked = true,
-    guestAgent = true,
-  } = inputs;
   const memory = { "@unit": "KiB", "#": exactly(inputs.memory, "KiB") };
-  const vcpus = vcpuPins.length;
-  const features = [
-    ...(cpuFlags.has("tsc_deadline_timer") ? ["tsc-deadline"] : []),
-    ...(cpuFlags.has("nonstop_tsc") ? ["invtsc"] : []),
-  ];
-  const addresses = Object.values(inputs.nics ?? {}).flatMap(({ mac, address }) =>
-    address === undefined ? [] : [`nfvlab.address=${mac},${address}`],
-  );
+  const cells = guestCells(inputs);
+  const { iothreadPins = [], locked = true } = inputs;
   const domain = {
     domain: {
       "@type": "kvm",
-      name,
+      name: inputs.name,
       metadata: { "nfvlab:owner": { "@xmlns:nfvlab": METADATA_NAMESPACE, "@tag": tag } },
       memory,
       currentMemory: memory,
       ...(locked && {
         memtune: { hard_limit: { "@unit": "KiB", "#": exactly(inputs.memory, "KiB") + LOCKED_MARGIN_KIB } },
       }),
-      memoryBacking: {
-        hugepages: { page: { "@size": exactly(inputs.pageSize, "KiB"), "@unit": "KiB", "@nodeset": "0" } },
-        nosharepages: {},
-        ...(locked && { locked: {} }),
-        access: { "@mode": "shared" },
-        allocation: { "@mode": "immediate" },
-      },
-      vcpu: { "@placement": "static", "#": vcpus },
-      cputune: {
-        vcpupin: vcpuPins.map((cpus, vcpu) => ({ "@vcpu": vcpu, "@cpuset": CpuSet.parse(cpus).format() })),
-        emulatorpin: { "@cpuset": CpuSet.parse(emulatorCpus).format() },
-        ...(realtimeVcpus !== undefined && {
-          vcpusched: {
-            "@vcpus": realtimeVcpus.vcpus,
-            "@scheduler": "fifo",
-            "@priority": realtimeVcpus.priority,
-          },
-        }),
-      },
-      numatune: {
-        memory: { "@mode": "strict", "@nodeset": numaNode },
-        memnode: { "@cellid": 0, "@mode": "strict", "@nodeset": numaNode },
-      },
-      os: {
-        type: { "@arch": "x86_64", "@machine": "q35", "#": "hvm" },
-        ...(boot.kind === "kernel"
-          ? {
-              kernel: boot.kernel,
-              initrd: boot.initramfs,
-              cmdline: ["console=ttyS0", "panic=-1", ...(boot.arguments ?? []), ...addresses].join(" "),
-            }
-          : { boot: { "@dev": "hd" } }),
-      },
-      features: {
-        acpi: {},
-        apic: {},
-        pmu: { "@state": "off" },
-        kvm: { "hint-dedicated": { "@state": "on" }, "poll-control": { "@state": "on" } },
-      },
-      cpu: {
-        "@mode": "host-passthrough",
-        "@check": "none",
-        "@migratable": "off",
-        topology: { "@sockets": 1, "@dies": 1, "@cores": vcpus, "@threads": 1 },
-        cache: { "@mode": "passthrough" },
-        feature: features.map((feature) => ({ "@policy": "require", "@name": feature })),
-        numa: {
-          cell: {
-            "@id": 0,
-            "@cpus": vcpus === 1 ? "0" : `0-${vcpus - 1}`,
-            "@memory": exactly(inputs.memory, "KiB"),
-            "@unit": "KiB",
-            "@memAccess": "shared",
-          },
-        },
-      },
-      clock: {
-        "@offset": "utc",
-        timer: [
-          { "@name": "rtc", "@tickpolicy": "catchup" },
-          { "@name": "pit", "@tickpolicy": "delay" },
-          { "@name": "hpet", "@present": "no" },
-          ...(cpuFlags.has("nonstop_tsc") ? [{ "@name": "tsc", "@mode": "native" }] : []),
-        ],
-      },
+      memoryBacking: memoryBacking(inputs, cells),
+      vcpu: { "@placement": "static", "#": inputs.vcpuPins.length },
+      ...(iothreadPins.length > 0 && { iothreads: iothreadPins.length }),
+      cputune: cpuTune(inputs),
+      numatune: numaTune(cells),
+      os: operatingSystem(inputs),
+      features: featuresOf(inputs),
+      cpu: cpuOf(inputs, cells, cpuFlags),
+      clock: { "@offset": "utc", timer: timersOf(inputs.timers ?? {}, cpuFlags) },
       pm: { "suspend-to-mem": { "@enabled": "no" }, "suspend-to-disk": { "@enabled": "no" } },
       on_poweroff: "destroy",
       on_reboot: "restart",
       on_crash: "destroy",
-      devices: {
-        disk: Object.entries(inputs.disks ?? {}).map(([target, { path, format = "qcow2" }]) => ({
-          "@type": "file",
-          "@device": "disk",
-          driver: { "@name": "qemu", "@type": format, "@cache": "none", "@io": "native" },
-          source: { "@file": path },
-          target: { "@dev": target, "@bus": "virtio" },
-        })),
-        controller: [{ "@type": "usb", "@model": "none" }],
-        interface: Object.values(inputs.nics ?? {}).map(vhostUserInterface),
-        serial: { "@type": "file", source: { "@path": serialLogOf(name) }, target: { "@port": 0 } },
-        ...(guestAgent && {
-          channel: { "@type": "unix", target: { "@type": "virtio", "@name": "org.qemu.guest_agent.0" } },
-        }),
-        rng: { "@model": "virtio", backend: { "@model": "random", "#": "/dev/urandom" } },
-        memballoon: { "@model": "none" },
-        video: { model: { "@type": "none" } },
-      },
+      devices: devicesOf(inputs),
     },
   };
   return `${create(domain).end({ prettyPrint: true, headless: true })}\n`;
 }
 
-type Nic = NonNullable<DomainInputs["nics"]>[string];
-
-/** The switch is the client, so QEMU serves; checksums and segments are left to nobody, so that frames are what the generator sent. */
-function vhostUserInterface({
-  mac,
-  socketPath,
-  queues = 1,
-  rxQueueSize = 1024,
-  txQueueSize = 1024,
-  mergeableRxBuffers = false,
-}: Nic) {
-  const off = (...names: string[]) => Object.fromEntries(names.map((name) => [`@${name}`, "off"]));
+/** Shared whatever backs it: the switch and other guests reach into it. */
+function memoryBacking(inputs: DomainInputs, cells: readonly PlacedCell[]): Element {
+  const { pageSize, mergePages = false, locked = true, allocationThreads } = inputs;
+  const page = { "@size": exactly(pageSize, "KiB"), "@unit": "KiB", "@nodeset": range(cells.length) };
   return {
-    "@type": "vhostuser",
-    mac: { "@address": mac },
-    source: { "@type": "unix", "@path": socketPath, "@mode": "server" },
-    model: { "@type": "virtio" },
-    driver: {
-      "@queues": queues,
-      "@rx_queue_size": rxQueueSize,
-      "@tx_queue_size": txQueueSize,
-      host: {
-        ...(mergeableRxBuffers ? {} : { "@mrg_rxbuf": "off" }),
-        ...off("csum", "gso", "tso4", "tso6", "ecn", "ufo"),
-      },
-      guest: off("csum", "tso4", "tso6", "ecn", "ufo"),
+    ...(pageSize !== "4KiB" && { hugepages: { page } }),
+    ...(!mergePages && { nosharepages: {} }),
+    ...(locked && { locked: {} }),
+    ...(pageSize === "4KiB" && { source: { "@type": "memfd" } }),
+    access: { "@mode": "shared" },
+    allocation: {
+      "@mode": "immediate",
+      ...(allocationThreads !== undefined && { "@threads": allocationThreads }),
     },
   };
+}
+
+function cpuTune(inputs: DomainInputs): Element {
+  const { realtimeVcpus, emulatorScheduling } = inputs;
+  return {
+    vcpupin: inputs.vcpuPins.map((cpus, vcpu) => ({ "@vcpu": vcpu, "@cpuset": list(cpus) })),
+    emulatorpin: { "@cpuset": list(inputs.emulatorCpus) },
+    iothreadpin: (inputs.iothreadPins ?? []).map((cpus, index) => ({
+      "@iothread": index + 1,
+      "@cpuset": list(cpus),
+    })),
+    ...(emulatorScheduling !== undefined && { emulatorsched: scheduler(emulatorScheduling) }),
+    ...(realtimeVcpus !== undefined && {
+      vcpusched: { "@vcpus": list(realtimeVcpus.vcpus), ...scheduler(realtimeVcpus) },
+    }),
+    cachetune: (inputs.cacheTune ?? []).map(({ vcpus, caches, monitor = false }) => ({
+      "@vcpus": list(vcpus),
+      cache: caches.map(({ id, level = 3, type = "both", size }) => ({
+        "@id": id,
+        "@level": level,
+        "@type": type,
+        "@size": exactly(size, "KiB"),
+        "@unit": "KiB",
+      })),
+      ...(monitor && { monitor: { "@level": 3, "@vcpus": list(vcpus) } }),
+    })),
+    memorytune: (inputs.memoryTune ?? []).map(({ vcpus, bandwidth }) => ({
+      "@vcpus": list(vcpus),
+      node: bandwidth.map(({ node, percent }) => ({ "@id": node, "@bandwidth": percent })),
+    })),
+  };
+}
+
+function scheduler({ policy = "fifo", priority }: { policy?: "fifo" | "rr" | undefined; priority: number }) {
+  return { "@scheduler": policy, "@priority": priority };
+}
+
+function numaTune(cells: readonly PlacedCell[]): Element {
+  return {
+    memory: { "@mode": "strict", "@nodeset": CpuSet.of(cells.map(({ numaNode }) => numaNode)).format() },
+    memnode: cells.map(({ numaNode }, id) => ({ "@cellid": id, "@mode": "strict", "@nodeset": numaNode })),
+  };
+}
+
+function operatingSystem({ boot, machine = "q35", nics = {}, serial = "file" }: DomainInputs): Element {
+  const type = { "@arch": "x86_64", "@machine": machine, "#": "hvm" };
+  if (boot.kind === "disk")
+    return { ...(boot.firmware === "efi" && { "@firmware": "efi" }), type, boot: { "@dev": "hd" } };
+  const addresses = Object.values(nics).flatMap((nic) =>
+    "address" in nic && nic.address !== undefined ? [`nfvlab.address=${nic.mac},${nic.address}`] : [],
+  );
+  const bridged = (boot.bridgedNics ?? []).flatMap((name) => macOf(nics[name]) ?? []);
+  const line = [
+    ...(serial === "none" ? [] : ["console=ttyS0"]),
+    ...["panic=-1", ...(boot.arguments ?? []), ...addresses],
+    ...(bridged.length > 0 ? [`${BRIDGE_ARGUMENT}=${bridged.join(",")}`] : []),
+    ...(boot.routes ?? []).map(
+      ({ nic, to, nextHop }) => `${ROUTE_ARGUMENT}=${macOf(nics[nic])},${to},${nextHop}`,
+    ),
+  ];
+  return { type, kernel: boot.kernel, initrd: boot.initramfs, cmdline: line.join(" ") };
+}
+
+function macOf(nic: NonNullable<DomainInputs["nics"]>[string] | undefined): string | undefined {
+  return nic !== undefined && "mac" in nic ? nic.mac : undefined;
+}
+
+function featuresOf({ features = {}, iommu }: DomainInputs): Element {
+  const { pmu = false, apicEoi, vmport, smm, hidden, pvIpi, dirtyRing } = features;
+  const { hintDedicated = true, pollControl = true } = features;
+  const ioapic = features.ioapic ?? (iommu?.model === "intel" ? "qemu" : undefined);
+  return {
+    acpi: {},
+    apic: apicEoi === undefined ? {} : { "@eoi": onOff(apicEoi) },
+    pmu: state(pmu),
+    kvm: {
+      ...(hidden !== undefined && { hidden: state(hidden) }),
+      "hint-dedicated": state(hintDedicated),
+      "poll-control": state(pollControl),
+      ...(pvIpi !== undefined && { "pv-ipi": state(pvIpi) }),
+      ...(dirtyRing !== undefined && { "dirty-ring": { "@state": "on", "@size": dirtyRing } }),
+    },
+    ...(vmport !== undefined && { vmport: state(vmport) }),
+    ...(ioapic !== undefined && { ioapic: { "@driver": ioapic } }),
+    ...(smm !== undefined && { smm: state(smm) }),
+  };
+}
+
+function cpuOf(
+  { cpu = {}, vcpuPins, iommu }: DomainInputs,
+  cells: readonly PlacedCell[],
+  cpuFlags: ReadonlySet<string>,
+): Element {
+  const { migratable = false, cache = "passthrough", physicalAddressBits } = cpu;
+  const { sockets = 1, dies = 1, clusters, cores, threads = 1 } = cpu.topology ?? { cores: vcpuPins.length };
+  const features: Record<string, string> = {
+    ...(cpuFlags.has("tsc_deadline_timer") && { "tsc-deadline": "require" }),
+    ...(cpuFlags.has("nonstop_tsc") && !migratable && { invtsc: "require" }),
+    // Interrupts to x2APIC identifiers are what extended interrupt mode remaps.
+    ...(iommu?.extendedInterrupts === true && { x2apic: "require" }),
+    ...cpu.features,
+  };
+  return {
+    "@mode": "host-passthrough",
+    "@check": "none",
+    "@migratable": onOff(migratable),
+    topology: {
+      "@sockets": sockets,
+      "@dies": dies,
+      ...(clusters !== undefined && { "@clusters": clusters }),
+      "@cores": cores,
+      "@threads": threads,
+    },
+    cache: { "@mode": cache, ...(cache === "emulate" && { "@level": 3 }) },
+    ...(physicalAddressBits !== undefined && { maxphysaddr: { "@mode": physicalAddressBits } }),
+    feature: Object.entries(features).map(([name, policy]) => ({ "@policy": policy, "@name": name })),
+    numa: {
+      cell: cells.map(({ vcpus, memoryKib, distances }, id) => ({
+        "@id": id,
+        "@cpus": vcpus.format(),
+        "@memory": memoryKib,
+        "@unit": "KiB",
+        "@memAccess": "shared",
+        ...(distances !== undefined && {
+          distances: { sibling: distances.map((value, other) => ({ "@id": other, "@value": value })) },
+        }),
+      })),
+    },
+  };
+}
+
+function timersOf(given: GuestTimers, cpuFlags: ReadonlySet<string>): Element[] {
+  const rtc = { tickPolicy: "catchup", ...given.rtc };
+  const pit = { tickPolicy: "delay", ...given.pit };
+  const hpet = { present: false, ...given.hpet };
+  const tsc = { ...(cpuFlags.has("nonstop_tsc") && { mode: "native" }), ...given.tsc };
+  const timer = (name: string, attributes: Element) =>
+    Object.keys(attributes).length === 0 ? [] : [{ "@name": name, ...attributes }];
+  const present = (wanted: { readonly present?: boolean | undefined } | undefined) =>
+    wanted?.present === undefined ? {} : { "@present": wanted.present ? "yes" : "no" };
+  return [
+    ...timer("rtc", {
+      "@tickpolicy": rtc.tickPolicy,
+      ...(rtc.track !== undefined && { "@track": rtc.track }),
+      ...present(rtc),
+    }),
+    ...timer("pit", { "@tickpolicy": pit.tickPolicy, ...present(pit) }),
+    ...timer("hpet", present(hpet)),
+    ...timer("kvmclock", present(given.kvmclock)),
+    ...timer("tsc", {
+      ...(tsc.mode !== undefined && { "@mode": tsc.mode }),
+      ...(tsc.frequencyHz !== undefined && { "@frequency": tsc.frequencyHz }),
+    }),
+  ];
+}
+
+function devicesOf(inputs: DomainInputs): Element {
+  const { name, guestAgent = true, serial = "file", randomness, watchdog, iommu } = inputs;
+  const nics = nicElements(Object.values(inputs.nics ?? {}));
+  return {
+    disk: Object.entries(inputs.disks ?? {}).map(([target, disk]) => diskElement(target, disk)),
+    controller: [{ "@type": "usb", "@model": "none" }],
+    interface: nics.interface,
+    ...(serial === "file" && {
+      serial: { "@type": "file", source: { "@path": serialLogOf(name) }, target: { "@port": 0 } },
+    }),
+    ...(serial === "pty" && { serial: { "@type": "pty", target: { "@port": 0 } } }),
+    ...(guestAgent && {
+      channel: { "@type": "unix", target: { "@type": "virtio", "@name": "org.qemu.guest_agent.0" } },
+    }),
+    hostdev: nics.hostdev,
+    ...(watchdog !== undefined && { watchdog: { "@model": watchdog.model, "@action": watchdog.action } }),
+    ...(randomness?.source !== "none" && { rng: randomElement(randomness) }),
+    memballoon: { "@model": "none" },
+    video: { model: { "@type": "none" } },
+    shmem: Object.entries(inputs.sharedMemory ?? {}).map(([shared, memory]) => shmemElement(shared, memory)),
+    ...(iommu !== undefined && { iommu: iommuElement(iommu) }),
+  };
+}
+
+function diskElement(target: string, disk: NonNullable<DomainInputs["disks"]>[string]): Element {
+  const { path, format = "qcow2", cache = "none", readOnly = false, discard, iothread, queues } = disk;
+  const uncached = cache === "none" || cache === "directsync";
+  return {
+    "@type": "file",
+    "@device": "disk",
+    driver: {
+      "@name": "qemu",
+      "@type": format,
+      "@cache": cache,
+      "@io": disk.io ?? (uncached ? "native" : "threads"),
+      ...(discard !== undefined && { "@discard": discard }),
+      ...(iothread !== undefined && { "@iothread": iothread }),
+      ...(queues !== undefined && { "@queues": queues }),
+    },
+    source: { "@file": path },
+    target: { "@dev": target, "@bus": "virtio" },
+    ...(readOnly && { readonly: {} }),
+  };
+}
+
+function randomElement(random: DomainInputs["randomness"]): Element {
+  const limit = random?.bytesPerSecond;
+  return {
+    "@model": "virtio",
+    ...(limit !== undefined && { rate: { "@bytes": limit, "@period": 1000 } }),
+    backend: { "@model": "random", "#": random?.source ?? "/dev/urandom" },
+  };
+}
+
+function shmemElement(name: string, memory: NonNullable<DomainInputs["sharedMemory"]>[string]): Element {
+  if (memory.kind === "ivshmem-plain") {
+    return {
+      "@name": name,
+      ...(memory.role !== undefined && { "@role": memory.role }),
+      model: { "@type": "ivshmem-plain" },
+      size: { "@unit": "M", "#": exactly(memory.size, "MiB") },
+    };
+  }
+  return {
+    "@name": name,
+    model: { "@type": "ivshmem-doorbell" },
+    server: { "@path": memory.socket },
+    msi: {
+      "@vectors": memory.vectors ?? 1,
+      "@ioeventfd": onOff(memory.ioEventFd ?? true),
+    },
+  };
+}
+
+function iommuElement(iommu: NonNullable<DomainInputs["iommu"]>): Element {
+  if (iommu.model === "virtio") return { "@model": "virtio" };
+  const { interruptRemapping = true, cachingMode = true, deviceTlb = true, extendedInterrupts } = iommu;
+  return {
+    "@model": "intel",
+    driver: {
+      "@intremap": onOff(interruptRemapping),
+      "@caching_mode": onOff(cachingMode),
+      ...(extendedInterrupts !== undefined && { "@eim": onOff(extendedInterrupts) }),
+      "@iotlb": onOff(deviceTlb),
+      ...(iommu.addressBits !== undefined && { "@aw_bits": iommu.addressBits }),
+    },
+  };
+}
+
+function list(cpus: string): string {
+  return CpuSet.parse(cpus).format();
+}
+
+/** Numbers from 0 on, as a list. */
+function range(count: number): string {
+  return count === 1 ? "0" : `0-${count - 1}`;
+}
+
+function state(on: boolean): Element {
+  return { "@state": onOff(on) };
+}
+
+function onOff(on: boolean): "on" | "off" {
+  return on ? "on" : "off";
 }

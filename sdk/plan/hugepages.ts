@@ -4,6 +4,9 @@ import { exactly } from "../units/size.ts";
 import { restorable } from "./restorable.ts";
 import { type Step, writeStep } from "./step.ts";
 
+/** The kernel moves memory about to make room, page by page, before it answers: for the last pages of a full node, or thousands of a large one, that takes minutes. */
+const GRANT_MS = 600_000;
+
 export interface DesiredPool {
   readonly numaNode: number;
   readonly size: "2MiB" | "1GiB";
@@ -48,13 +51,12 @@ export function poolOf(
 /** What brings a pool to its count; nothing where it has it. */
 export function planHugepages(desired: DesiredPool, pool: ObservedPool): Step[] {
   if (pool.total === desired.count) return [];
-  return [
-    writeStep(
-      `set ${desired.count} pages of ${desired.size} on node ${desired.numaNode}, from ${pool.total}`,
-      `/sys/devices/system/node/node${desired.numaNode}/hugepages/hugepages-${pool.sizeKib}kB/nr_hugepages`,
-      `${desired.count}`,
-    ),
-  ];
+  const write = writeStep(
+    `set ${desired.count} pages of ${desired.size} on node ${desired.numaNode}, from ${pool.total}`,
+    `/sys/devices/system/node/node${desired.numaNode}/hugepages/hugepages-${pool.sizeKib}kB/nr_hugepages`,
+    `${desired.count}`,
+  );
+  return [{ ...write, timeoutMs: GRANT_MS }];
 }
 
 /**

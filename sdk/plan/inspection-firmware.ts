@@ -56,6 +56,36 @@ function hidden(note: string): Shown {
   return { isOn: undefined, effective: "", note };
 }
 
+/** How a record says what the machine shows of a declaration. */
+const WORDS: Readonly<Partial<Record<InspectedKnob["verdict"], string>>> = {
+  "as wanted": "verified",
+  differs: "contradicted",
+};
+
+/** What was declared of the firmware, for a record, and what of it the machine shows to be otherwise. */
+export interface DeclaredFirmware {
+  /** By item: `off, verified: smt/control is notsupported`. */
+  readonly declared: Readonly<Record<string, string>>;
+  /** A sentence for each item that the machine contradicts. */
+  readonly contradictions: readonly string[];
+}
+
+export function declaredFirmware(rows: readonly InspectedKnob[]): DeclaredFirmware {
+  const wrong = rows.filter(({ verdict }) => verdict === "differs");
+  return {
+    declared: Object.fromEntries(
+      rows.map(({ knob, wanted, verdict, effective, note }) => [
+        knob,
+        `${wanted}, ${WORDS[verdict] ?? "not verifiable"}: ${note || effective}`,
+      ]),
+    ),
+    contradictions: wrong.map(
+      ({ knob, wanted, effective }) =>
+        `${knob} is declared ${wanted}, and the machine shows it ${wanted === "on" ? "off" : "on"}: ${effective}`,
+    ),
+  };
+}
+
 /** Compares what was declared of the firmware with what the machine shows of it; what it does not show is listed as not verifiable. */
 export function inspectFirmware(
   intent: FirmwareIntent,

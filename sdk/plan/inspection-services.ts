@@ -1,5 +1,6 @@
 import type { ObservedIrqBalance } from "../observe/irq-balance.ts";
 import type { ObservedThreads } from "../observe/kernel-threads.ts";
+import type { ObservedSwap } from "../observe/swap.ts";
 import type { ObservedSystemdCpus } from "../observe/systemd-cpus.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { type Compared, wordOf } from "./inspection-row.ts";
@@ -12,6 +13,7 @@ import {
   threadsMeant,
   threadTexts,
 } from "./kernel-threads.ts";
+import { swapStates } from "./swap.ts";
 import { configuredLists, listsOf, pendingServices, type SystemdCpuLists } from "./systemd-cpus.ts";
 
 /** CPUs that irqbalance keeps off. One that does not run moves nothing anywhere. */
@@ -28,6 +30,21 @@ export function irqBalance(banned: string | undefined, observed: ObservedIrqBala
       isEffective: isStopped || effective === wanted,
       configured: wordOf(configuredBan(observed) ?? undefined, (text) => text === wanted),
       ...(observed.presence === "missing" && { absent: "irqbalance is not installed" }),
+    },
+  ];
+}
+
+/** Whether a machine swaps, and what would have it do so at its next boot. */
+export function swap(observed: ObservedSwap): Compared[] {
+  const { configured, effective } = swapStates(observed);
+  const units = observed.units.filter(({ name }) => configured.includes(name)).map(({ name }) => name);
+  return [
+    {
+      ...{ knob: "swap", wanted: "off" },
+      effective: effective.length === 0 ? "off" : effective.join(", "),
+      isEffective: effective.length === 0,
+      // Where no unit turns it on, the next boot leaves it off, whoever sees to that.
+      configured: wordOf(units.length === 0 ? "off" : units.join(", "), (text) => text === "off"),
     },
   ];
 }

@@ -1,4 +1,5 @@
 import { INSPECTION_VERDICTS, type InspectedKnob, type Inspection } from "../schema/inspection.ts";
+import { table } from "../units/table.ts";
 
 /** Settings by verdict. */
 export function countVerdicts(knobs: readonly InspectedKnob[]): Inspection["counts"] {
@@ -56,13 +57,7 @@ function tableOf(title: string, knobs: readonly InspectedKnob[]): string[] {
       note === "" ? verdict : `${verdict}: ${note}`,
     ]),
   ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  return table(rows, { gap: 2 });
 }
 
 function cut(text: string): string {

@@ -6,6 +6,7 @@ import type { ObservedIrqBalance } from "../observe/irq-balance.ts";
 import type { ObservedThreads } from "../observe/kernel-threads.ts";
 import type { ObservedHolder } from "../observe/latency-holders.ts";
 import type { ObservedModule } from "../observe/module-parameters.ts";
+import type { ObservedSwap } from "../observe/swap.ts";
 import type { ObservedSystemdCpus } from "../observe/systemd-cpus.ts";
 import type { BootArgumentSet } from "../schema/boot-arguments.ts";
 import type { InspectedKnob, InspectedTuning } from "../schema/inspection.ts";
@@ -14,9 +15,10 @@ import { exactly } from "../units/size.ts";
 import { oneLine } from "../units/sysctl.ts";
 import { fieldNames, formatArgument, type Shown, table } from "./boot-argument-table.ts";
 import { judge, readBootArguments, renderBootArguments } from "./boot-arguments.ts";
-import { defaultEntry, ownEntry, stagedLine } from "./boot-loader.ts";
+import { wayOf } from "./boot-loader.ts";
+import { stagedLine } from "./boot-sets.ts";
 import { type Compared, fileWord, textOf, wordOf } from "./inspection-row.ts";
-import { irqBalance, kernelThreads, systemdCpus } from "./inspection-services.ts";
+import { irqBalance, kernelThreads, swap, systemdCpus } from "./inspection-services.ts";
 import { inForce, type Machine, observedFields, type Setting, settingsOf } from "./kernel-files.ts";
 import { type KnobValue, moduleParameter } from "./kernel-text.ts";
 import { type Knob, knobs } from "./knobs.ts";
@@ -37,6 +39,7 @@ export interface TunedState extends Machine {
   /** What all holders of /dev/cpu_dma_latency ask for; undefined where it can't be read. */
   readonly latencyLimit: number | undefined;
   readonly latencyHolders: ReadonlyMap<string, ObservedHolder>;
+  readonly swap: ObservedSwap;
   readonly irqBalance: ObservedIrqBalance;
   readonly systemdCpus: ObservedSystemdCpus;
   readonly kernelThreads: ObservedThreads;
@@ -57,6 +60,7 @@ export function inspectTuning(tuning: InspectedTuning, state: TunedState): Inspe
       kernelFiles(part, rows, resources[part as keyof typeof knobs], state),
     ),
     ...dmaLatency(resources.cpuIdle?.dmaLatency, state),
+    ...(resources.swap === undefined ? [] : swap(state.swap)),
     ...irqBalance(resources.irqBalance?.bannedCpus, state.irqBalance),
     ...systemdCpus(resources.systemdCpus ?? {}, state.systemdCpus),
     ...kernelThreads(resources.kernelThreads?.threads ?? {}, state.kernelThreads),
@@ -73,7 +77,7 @@ export function inspectTuning(tuning: InspectedTuning, state: TunedState): Inspe
     ...compared.map((one) => ({ ...judged(one), ...origin(one.knob) })),
     ...unapplied.map(({ setting, reason: note }) => {
       const { value, source = "", reason = "" } = settings.get(setting) ?? {};
-      return { ...judged(notApplied(setting, value, note, state)), source, reason };
+      return { ...judged(notApplied(setting, value, note)), source, reason };
     }),
   ];
 }
@@ -163,6 +167,7 @@ function partsOf(set: BootArgumentSet): Part[] {
 
 /** The arguments of the next boot: of the entry that waits for a reboot, else of the machine's default. Undefined where nobody may read the menu. */
 export function nextLine(loader: ObservedBootLoader): readonly BootArgument[] | undefined {
+  const { defaultEntry, ownEntry } = wayOf(loader);
   const staged = stagedLine(loader.sets);
   const entry = loader.entries.find(({ id }) => id === defaultEntry(loader)) ?? ownEntry(loader);
   if (entry === undefined && staged.length === 0) return undefined;
@@ -342,7 +347,15 @@ function hugepagePool(
   };
 }
 
-const OTHERS = ["bootArguments", "sysctls", "moduleParameters", "irqBalance", "systemdCpus", "kernelThreads"];
+const OTHERS = [
+  "bootArguments",
+  "sysctls",
+  "moduleParameters",
+  "swap",
+  "irqBalance",
+  "systemdCpus",
+  "kernelThreads",
+];
 
 function isRead(part: string): boolean {
   return part in knobs || OTHERS.includes(part);
@@ -362,6 +375,7 @@ const SECTIONS: readonly (readonly [knob: RegExp, setting: string])[] = [
   [/^bootArguments\.extra\.(.*)$/, "extraBootArguments.$1"],
   [/^bootArguments\.unlisted\.(.*)$/, "unlistedBootArguments.$1"],
   [/^memoryManagement\.(.*)$/, "memory.$1"],
+  [/^machineChecks\..*$/, "kernel.ignoreCorrectedErrors"],
   [/^cpuFrequency\.(.*)$/, "processor.$1"],
   [/^cpuIdle\.dmaLatency$/, "processor.idleBound"],
   [/^cpuIdle\.(.*)$/, "processor.$1"],
@@ -379,14 +393,8 @@ function settingOf(knob: string): string {
 
 /** Settings that no resource has; of all others that a plan did not apply it found no place on the machine. */
 const NOBODY_SETS = ["processor.minimumPerformance", "processor.maximumPerformance"];
-const CORRECTED_ERRORS = "/sys/devices/system/machinecheck/machinecheck0/ignore_ce";
 
-function notApplied(setting: string, value: unknown, reason: string, { shown }: TunedState): Compared {
+function notApplied(setting: string, value: unknown, reason: string): Compared {
   const row = { knob: setting, wanted: textOf(value), effective: "", isEffective: undefined };
-  if (setting === "kernel.ignoreCorrectedErrors") {
-    const text = shown.files.get(CORRECTED_ERRORS);
-    if (text === undefined) return { ...row, absent: "a kernel without machine checks" };
-    return { ...row, effective: `${text === "1"}`, isEffective: (text === "1") === value, note: reason };
-  }
   return NOBODY_SETS.includes(setting) ? { ...row, note: reason } : { ...row, absent: reason };
 }

@@ -5,6 +5,7 @@ import { CpuSet } from "../units/cpuset.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import { grouped } from "./grouped.ts";
 import type { Step } from "./step.ts";
+import { readUnitsAgain } from "./systemd.ts";
 import { planFile, removeFile } from "./tmpfiles.ts";
 
 export type Threads = Inputs<typeof kernelThreads>["threads"];
@@ -269,7 +270,7 @@ export function planThreadsService(threads: Threads, found: ObservedThreads["ser
   if (isPersisted(threads, found)) return [];
   return [
     ...planFile(UNIT, threadsService(threads), found?.text.trimEnd()),
-    { purpose: "let systemd read its units again", argv: ["systemctl", "daemon-reload"] },
+    readUnitsAgain,
     { purpose: `enable ${SERVICE}`, argv: ["systemctl", "enable", SERVICE] },
   ];
 }
@@ -279,6 +280,6 @@ export function removeThreadsService(found: ObservedThreads["service"]): Step[] 
   return [
     { purpose: `disable ${SERVICE}`, argv: ["systemctl", "disable", SERVICE] },
     removeFile(UNIT),
-    { purpose: "let systemd read its units again", argv: ["systemctl", "daemon-reload"] },
+    readUnitsAgain,
   ];
 }

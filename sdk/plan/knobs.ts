@@ -86,6 +86,12 @@ export const knobs = {
       { path: `${MEMORY}/ksm/run`, text: flag, off: { first: "2", emptied: `${MEMORY}/ksm/pages_shared` } },
     ]),
   ],
+  machineChecks: [
+    // Every CPU shows the one setting of the kernel; CPU 0 never goes away.
+    host("ignoreCorrected", "no x86 processor, or a kernel without machine checks", [
+      { path: "/sys/devices/system/machinecheck/machinecheck0/ignore_ce", text: flag },
+    ]),
+  ],
   irqAffinity: [
     host("defaultCpus", "a kernel that can't move interrupts", [
       { path: "/proc/irq/default_smp_affinity", text: cpuMask },

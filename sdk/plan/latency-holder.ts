@@ -2,6 +2,7 @@ import type { ObservedHolder } from "../observe/latency-holders.ts";
 import { exactDuration, nanoseconds } from "../units/duration.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
+import { readUnitsAgain } from "./systemd.ts";
 import { planFile, removeFile } from "./tmpfiles.ts";
 
 const LONGEST_US = 2 ** 31 - 1; // the device takes a signed number of 32 bits
@@ -59,7 +60,7 @@ export function planHolder(name: string, latency: string, found: ObservedHolder 
   const service = holderService(name);
   return [
     ...planFile(unitPath(name), text, found?.text.trimEnd()),
-    { purpose: "let systemd read its units again", argv: ["systemctl", "daemon-reload"] },
+    readUnitsAgain,
     { purpose: `enable ${service}`, argv: ["systemctl", "enable", service] },
     { purpose: `hold a wake-up latency of ${latency}`, argv: ["systemctl", "restart", service] },
   ];
@@ -72,7 +73,7 @@ export function planRelease(name: string, found: ObservedHolder | undefined): St
   return [
     { purpose: `stop ${service}`, argv: ["systemctl", "disable", "--now", service] },
     removeFile(unitPath(name)),
-    { purpose: "let systemd read its units again", argv: ["systemctl", "daemon-reload"] },
+    readUnitsAgain,
   ];
 }
 

@@ -5,6 +5,7 @@ import { VerificationError } from "../units/errors.ts";
 import { partsWords } from "./lease-parts.ts";
 import { ownerWords } from "./owner.ts";
 import type { Step } from "./step.ts";
+import { readUnitsAgain } from "./systemd.ts";
 import { planFile } from "./tmpfiles.ts";
 
 /** Exit code of a grant whose ledger is not the one that was looked at any more: look again. */
@@ -96,7 +97,7 @@ export function planHolder(id: string, record: LeaseRecord, found: ObservedLease
   const service = leaseService(id);
   return [
     ...planFile(unitPath(id), text, found?.text.trimEnd()),
-    { purpose: "let systemd read its units again", argv: ["systemctl", "daemon-reload"] },
+    readUnitsAgain,
     { purpose: `enable ${service}`, argv: ["systemctl", "enable", service] },
     { purpose: `hold ${partsWords(record.parts)}`, argv: ["systemctl", "restart", service] },
   ];

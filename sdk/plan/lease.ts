@@ -122,12 +122,17 @@ export function requireReadable({ leases }: Ledger, host: string): void {
 }
 
 /** @throws HostError `locked` that names everything which others have, and who they are */
-export function requireFree({ standing }: Judgement, ledger: Ledger, host: string): void {
+export function requireFree(
+  { standing }: Judgement,
+  ledger: Ledger,
+  host: string,
+  property: "parts" | "wanted" = "parts",
+): void {
   const [first] = standing;
   if (first === undefined) return;
   throw new HostError({
     code: "locked",
-    property: "parts",
+    property,
     problem: `others have leased parts of ${host} that this stack wants`,
     observed: standing.map((overlap) => overlapWords(overlap, ledger)).join("; "),
     expected: "parts that nobody has",
@@ -135,6 +140,24 @@ export function requireFree({ standing }: Judgement, ledger: Ledger, host: strin
       "ask for other parts, or have the owner destroy that lease or give them up; where nobody answers for it any more, " +
       `\`systemctl disable --now ${leaseService(first.lease.id)}\` there ends it after its term`,
   });
+}
+
+/**
+ * Refuses what a stack means to lease, before it has a lease of which state could tell that it is its own: leases of its name are, wherever it was brought up.
+ *
+ * @throws HostError `locked`
+ */
+export function requireObtainable(
+  parts: LeaseParts,
+  { project, stack }: Pick<LeaseOwner, "project" | "stack">,
+  ledger: Ledger,
+  host: string,
+): void {
+  const others = recordedLeases(ledger).filter(
+    ({ record: { owner } }) => owner.project !== project || owner.stack !== stack,
+  );
+  const claim = { id: "", owner: { project, stack, resource: "", origin: "" }, parts };
+  requireFree(judge(claim, { ...ledger, leases: others }), ledger, host, "wanted");
 }
 
 /** @throws HostError `locked` where other stacks have leases that stand: what takes the whole machine away takes theirs */

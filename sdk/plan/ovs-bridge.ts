@@ -1,36 +1,81 @@
-import type { ObservedBridge } from "../observe/ovs.ts";
+import type { ObservedBridge, ObservedInterface } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
 import { OWNER_KEY, type ovsBridge } from "../schema/ovs.ts";
 import { HostError } from "../units/errors.ts";
+import { decodeFields, encodeFields, flag, spans, whole, words } from "./ovs-notation.ts";
+import { changeRow, ownSettings } from "./ovs-row.ts";
 import type { Step } from "./step.ts";
 
 type BridgeInputs = Inputs<typeof ovsBridge>;
 
 export interface Found<T> {
   readonly row: T | undefined;
+  /** The interface that the bridge itself is. */
+  readonly localPort?: Pick<ObservedInterface, "mtuRequest"> | undefined;
   readonly addresses: readonly string[];
+}
+
+const other = (key: string) => ({ path: `other_config:${key}` });
+
+const FIELDS = {
+  protocols: { path: "protocols", ...words(",") },
+  macAging: { ...other("mac-aging-time"), ...spans("s") },
+  macTableSize: { ...other("mac-table-size"), ...whole },
+  multicastSnooping: { path: "mcast_snooping_enable", ...flag },
+};
+const SPANNING_TREE = ["stp_enable", "rstp_enable"];
+const PATHS: ReadonlySet<string> = new Set([
+  ...Object.values(FIELDS).map(({ path }) => path),
+  ...SPANNING_TREE,
+]);
+const isOwn = (path: string) => PATHS.has(path);
+
+function bridgeSettings(inputs: BridgeInputs): Record<string, string> {
+  const { spanningTree = "none", protocols, ...rest } = inputs;
+  return {
+    ...encodeFields(FIELDS, { ...rest, protocols: protocols && [...protocols].sort() }),
+    ...(spanningTree !== "none" && { [`${spanningTree}_enable`]: "true" }),
+  };
 }
 
 /** The state of a bridge as inputs, in the user's spelling where it means the same. */
 export function observedBridge(
-  inputs: BridgeInputs,
+  inputs: Pick<BridgeInputs, "host" | "name"> & Partial<BridgeInputs>,
   row: ObservedBridge,
   addresses: readonly string[],
+  localPort?: Pick<ObservedInterface, "mtuRequest">,
 ): BridgeInputs {
-  const { datapath, failMode, addresses: wanted, ...rest } = inputs;
+  const { host, name, datapath, failMode, addresses: wanted, protocols, spanningTree } = inputs;
   const observed = {
     datapath: row.datapath as "netdev" | "system",
     failMode: (row.failMode ?? "standalone") as "secure" | "standalone",
+    spanningTree:
+      row.settings["rstp_enable"] === "true"
+        ? ("rstp" as const)
+        : row.settings["stp_enable"] === "true"
+          ? ("stp" as const)
+          : ("none" as const),
   };
+  const fields = decodeFields(FIELDS, row.settings, inputs) as Partial<BridgeInputs>;
+  const { multicastSnooping, ...others } = fields;
   return {
-    ...rest,
+    ...{ host, name },
     ...((datapath ?? "netdev") === observed.datapath
       ? spelled("datapath", datapath)
       : { datapath: observed.datapath }),
     ...((failMode ?? "secure") === observed.failMode
       ? spelled("failMode", failMode)
       : { failMode: observed.failMode }),
+    ...((spanningTree ?? "none") === observed.spanningTree
+      ? spelled("spanningTree", spanningTree)
+      : { spanningTree: observed.spanningTree }),
+    ...((inputs.multicastSnooping ?? false) === (multicastSnooping ?? false)
+      ? spelled("multicastSnooping", inputs.multicastSnooping)
+      : spelled("multicastSnooping", multicastSnooping)),
     ...(sameSet(wanted ?? [], addresses) ? spelled("addresses", wanted) : { addresses: [...addresses] }),
+    ...spelled("mtu", localPort?.mtuRequest),
+    ...others,
+    ...(protocols !== undefined && sameSet(protocols, others.protocols ?? []) && { protocols }),
   };
 }
 
@@ -52,13 +97,28 @@ export function adoptable(inputs: BridgeInputs, row: ObservedBridge | undefined,
 
 /** What brings a bridge and the addresses of its local port to what is desired. */
 export function planBridge(inputs: BridgeInputs, found: Found<ObservedBridge>, tag: string): Step[] {
-  const { name, datapath = "netdev", failMode = "secure", addresses = [] } = inputs;
-  const settings = [`datapath_type=${datapath}`, `fail_mode=${failMode}`, `external_ids:${OWNER_KEY}=${tag}`];
-  const { row } = found;
+  const { name, datapath = "netdev", failMode = "secure", addresses = [], mtu } = inputs;
+  const { row, localPort } = found;
   const right =
     row !== undefined && row.datapath === datapath && row.failMode === failMode && row.owner === tag;
-  return [
+  const set = [`datapath_type=${datapath}`, `fail_mode=${failMode}`, `external_ids:${OWNER_KEY}=${tag}`];
+  const commands = [
     ...(right
+      ? []
+      : [
+          ["--may-exist", "add-br", name],
+          ["set", "Bridge", name, ...set],
+        ]),
+    ...changeRow("Bridge", name, bridgeSettings(inputs), ownSettings(row?.settings ?? {}, isOwn)),
+    ...changeRow(
+      "Interface",
+      name,
+      mtu === undefined ? {} : { mtu_request: String(mtu) },
+      localPort?.mtuRequest === undefined ? {} : { mtu_request: String(localPort.mtuRequest) },
+    ),
+  ];
+  return [
+    ...(commands.length === 0
       ? []
       : [
           {
@@ -66,14 +126,7 @@ export function planBridge(inputs: BridgeInputs, found: Found<ObservedBridge>, t
             argv: [
               "ovs-vsctl",
               "--timeout=30",
-              "--may-exist",
-              "add-br",
-              name,
-              "--",
-              "set",
-              "Bridge",
-              name,
-              ...settings,
+              ...commands.flatMap((command) => ["--", ...command]),
             ] as const,
           },
         ]),

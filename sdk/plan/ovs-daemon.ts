@@ -1,42 +1,67 @@
 import type { ObservedPool } from "../observe/hugepages.ts";
 import type { ObservedDatabase } from "../observe/ovs.ts";
+import type { KnownOptions } from "../observe/ovs-options.ts";
 import type { Inputs } from "../schema/definition.ts";
 import { OWNER_KEY, type ovsDaemon } from "../schema/ovs.ts";
 import { CpuSet } from "../units/cpuset.ts";
-import { exactDuration } from "../units/duration.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import { bytes, exactly } from "../units/size.ts";
+import { cpus, flag, type Notation, same, spans, whole, words } from "./ovs-notation.ts";
+import { requireKnown } from "./ovs-row.ts";
 import type { Step } from "./step.ts";
 
 type DaemonInputs = Inputs<typeof ovsDaemon>;
 type Field = Exclude<keyof DaemonInputs, "host" | "restart">;
 type Found = Readonly<Record<string, string | null>>;
 
-interface Option {
+interface Option extends Notation {
   readonly key: string;
   /** Counts only from the daemon's next start, once DPDK runs. */
   readonly restart?: true;
-  readonly encode: (value: never) => string;
-  /** The value in the user's notation; `wanted` decides between spellings of the same. */
-  readonly decode: (text: string, wanted: never) => unknown;
 }
 
-const same = { encode: (value: string) => value, decode: (text: string) => text };
-const flag = { encode: (value: boolean) => String(value), decode: (text: string) => text === "true" };
-const whole = { encode: (value: number) => String(value), decode: Number };
-const cpus = {
-  encode: (list: string) => CpuSet.parse(list).toMask(),
-  decode: (mask: string, wanted: string | undefined) => {
-    const set = CpuSet.fromMask(mask);
-    return wanted !== undefined && CpuSet.parse(wanted).equals(set) ? wanted : set.format();
+const memory = { encode: encodeMemory, decode: decodeMemory };
+const mebibytes = {
+  encode: (size: string) => String(exactly(size, "MiB")),
+  decode: (text: string, wanted: string | undefined) =>
+    wanted !== undefined && bytes(wanted) === Number(text) * 2 ** 20 ? wanted : `${text}MiB`,
+};
+const pools = {
+  encode: (list: readonly { readonly mtu: number; readonly numaNode?: number }[]) =>
+    list.map(({ mtu, numaNode }) => (numaNode === undefined ? mtu : `${mtu}:${numaNode}`)).join(","),
+  decode: (text: string) =>
+    text.split(",").map((pool) => {
+      const [mtu, numaNode] = pool.split(":").map(Number);
+      return { mtu, ...(numaNode !== undefined && { numaNode }) };
+    }),
+};
+const microseconds = spans("us");
+
+/** `pmd-sleep-max` holds a bound for all threads and bounds of single ones in one list. */
+const isOfCpu = (entry: string) => entry.includes(":");
+const sleepOfAll = {
+  encode: microseconds.encode,
+  decode: (text: string, wanted: string | undefined) => {
+    const bound = text.split(",").find((entry) => !isOfCpu(entry));
+    return bound === undefined ? undefined : microseconds.decode(bound, wanted);
   },
 };
-const microseconds = {
-  encode: (text: string) => String(exactDuration(text, "us")),
-  decode: (text: string, wanted: string | undefined) =>
-    wanted !== undefined && exactDuration(wanted, "us") === Number(text) ? wanted : `${text}us`,
+const sleepOfCpus = {
+  encode: (bounds: Readonly<Record<string, string>>) =>
+    Object.entries(bounds)
+      .map(([cpu, bound]) => `${cpu}:${microseconds.encode(bound)}`)
+      .join(","),
+  decode: (text: string, wanted: Readonly<Record<string, string>> | undefined) => {
+    const bounds = text.split(",").filter(isOfCpu);
+    if (bounds.length === 0) return undefined;
+    return Object.fromEntries(
+      bounds.map((entry) => {
+        const [cpu = "", bound = ""] = entry.split(":");
+        return [cpu, microseconds.decode(bound, wanted?.[cpu])];
+      }),
+    );
+  },
 };
-const memory = { encode: encodeMemory, decode: decodeMemory };
 
 /** Every option of the daemon that this SDK writes: its key, its notation, and what changing it costs. */
 const OPTIONS: Readonly<Record<Field, Option>> = {
@@ -45,22 +70,52 @@ const OPTIONS: Readonly<Record<Field, Option>> = {
   lcoreCpus: { key: "dpdk-lcore-mask", restart: true, ...cpus },
   socketMemory: { key: "dpdk-socket-mem", restart: true, ...memory },
   socketLimit: { key: "dpdk-socket-limit", restart: true, ...memory },
+  allocMemory: { key: "dpdk-alloc-mem", restart: true, ...mebibytes },
   hugepageFolder: { key: "dpdk-hugepage-dir", restart: true, ...same },
+  ealArguments: { key: "dpdk-extra", restart: true, ...words(" ") },
+  probeAtInit: { key: "dpdk-probe-at-init", restart: true, ...flag },
   rxqAssign: { key: "pmd-rxq-assign", ...same },
   autoLoadBalance: { key: "pmd-auto-lb", ...flag },
-  pmdSleepMax: { key: "pmd-sleep-max", ...microseconds },
+  rxqIsolate: { key: "pmd-rxq-isolate", ...flag },
+  autoLoadBalanceInterval: { key: "pmd-auto-lb-rebal-interval", ...spans("min") },
+  autoLoadBalanceThreshold: { key: "pmd-auto-lb-load-threshold", ...whole },
+  autoLoadBalanceImprovement: { key: "pmd-auto-lb-improvement-threshold", ...whole },
+  pmdSleepMax: { key: "pmd-sleep-max", ...sleepOfAll },
+  pmdSleepMaxOf: { key: "pmd-sleep-max", ...sleepOfCpus },
+  perfMetrics: { key: "pmd-perf-metrics", ...flag },
   txFlushInterval: { key: "tx-flush-interval", ...microseconds },
   emcInsertInverseProbability: { key: "emc-insert-inv-prob", ...whole },
   signatureMatchCache: { key: "smc-enable", ...flag },
   perPortMemory: { key: "per-port-memory", restart: true, ...flag },
+  sharedMempools: { key: "shared-mempool-config", restart: true, ...pools },
+  segmentationOffload: { key: "userspace-tso-enable", restart: true, ...flag },
+  hardwareOffload: { key: "hw-offload", restart: true, ...flag },
+  hardwareOffloadPriority: { key: "hw-offload-priority", restart: true, ...words(",") },
+  offloadThreads: { key: "n-offload-threads", restart: true, ...whole },
+  handlerThreads: { key: "n-handler-threads", ...whole },
+  revalidatorThreads: { key: "n-revalidator-threads", ...whole },
+  flowMaxIdle: { key: "max-idle", ...spans("ms") },
+  revalidationMax: { key: "max-revalidator", ...spans("ms") },
+  flowLimit: { key: "flow-limit", ...whole },
+  vhostSocketFolder: { key: "vhost-sock-dir", restart: true, ...same },
   vhostIommu: { key: "vhost-iommu-support", restart: true, ...flag },
   vhostPostcopy: { key: "vhost-postcopy-support", restart: true, ...flag },
 };
 
 const FIELDS = Object.keys(OPTIONS) as Field[];
 
-/** @throws InputError where poll-mode and main threads share a CPU */
-export function checkDaemon({ pmdCpus, lcoreCpus }: DaemonInputs): void {
+/** @throws InputError where poll-mode and main threads share a CPU, or two options exclude each other */
+export function checkDaemon(inputs: DaemonInputs): void {
+  const { pmdCpus, lcoreCpus } = inputs;
+  if (inputs.perPortMemory === true && inputs.sharedMempools !== undefined) {
+    throw new InputError({
+      code: "mempools",
+      property: "sharedMempools",
+      problem: "ports either share memory pools or have one each",
+      observed: "perPortMemory true",
+      expected: "one of the two",
+    });
+  }
   const shared = CpuSet.parse(lcoreCpus ?? "").intersect(CpuSet.parse(pmdCpus));
   if (shared.size > 0) {
     throw new InputError({
@@ -74,25 +129,41 @@ export function checkDaemon({ pmdCpus, lcoreCpus }: DaemonInputs): void {
   }
 }
 
-/** The keys that the inputs ask for, in the daemon's notation. */
-export function desiredOptions(inputs: DaemonInputs, version: string): Record<string, string> {
+/**
+ * The keys that the inputs ask for, in the notation of the daemon that runs.
+ *
+ * @throws HostError `ovs-option-unknown` for one that it does not read
+ */
+export function desiredOptions(
+  inputs: DaemonInputs,
+  { version, known }: { readonly version: string; readonly known?: KnownOptions },
+): Record<string, string> {
   const wanted = { init: "try" as const, ...inputs };
-  return Object.fromEntries(
-    FIELDS.filter((field) => wanted[field] !== undefined).map((field) => [
-      keyOf(field, version),
-      OPTIONS[field].encode(wanted[field] as never),
-    ]),
-  );
+  const options: Record<string, string> = {};
+  for (const field of FIELDS) {
+    const value = wanted[field];
+    if (value === undefined) continue;
+    const { key, encode } = OPTIONS[field];
+    const text = encode(value as never);
+    options[key] = options[key] === undefined ? text : `${options[key]},${text}`;
+  }
+  const { "pmd-sleep-max": sleep, ...others } = options;
+  // 3.1 called it otherwise, for all threads alone.
+  const isOld =
+    known?.has("pmd-sleep-max") === false && known.has("pmd-maxsleep") && inputs.pmdSleepMaxOf === undefined;
+  const renamed = sleep === undefined ? options : isOld ? { ...others, "pmd-maxsleep": sleep } : options;
+  requireKnown(renamed, known, version);
+  return renamed;
 }
 
 /** What is in force, as inputs: every option that the user has set, read back. */
 export function observedOptions(
   inputs: DaemonInputs,
-  { otherConfig, version }: Pick<ObservedDatabase, "otherConfig" | "version">,
+  { otherConfig }: Pick<ObservedDatabase, "otherConfig">,
 ): Partial<DaemonInputs> {
   return Object.fromEntries(
     FIELDS.filter((field) => inputs[field] !== undefined).map((field) => {
-      const text = otherConfig[keyOf(field, version)];
+      const text = textOf(field, otherConfig);
       return [field, text === undefined ? undefined : OPTIONS[field].decode(text, inputs[field] as never)];
     }),
   );
@@ -101,14 +172,19 @@ export function observedOptions(
 /** On import: every option that is set. */
 export function importedOptions({
   otherConfig,
-  version,
-}: Pick<ObservedDatabase, "otherConfig" | "version">): Partial<DaemonInputs> {
+}: Pick<ObservedDatabase, "otherConfig">): Partial<DaemonInputs> {
   return Object.fromEntries(
     FIELDS.flatMap((field) => {
-      const text = otherConfig[keyOf(field, version)];
-      return text === undefined ? [] : [[field, OPTIONS[field].decode(text, undefined as never)]];
+      const text = textOf(field, otherConfig);
+      const value = text === undefined ? undefined : OPTIONS[field].decode(text, undefined as never);
+      return value === undefined ? [] : [[field, value]];
     }),
   );
+}
+
+function textOf(field: Field, otherConfig: Readonly<Record<string, string>>): string | undefined {
+  const { key } = OPTIONS[field];
+  return otherConfig[key] ?? (key === "pmd-sleep-max" ? otherConfig["pmd-maxsleep"] : undefined);
 }
 
 /** The desired keys as they were found; null where absent. */
@@ -322,10 +398,6 @@ function equivalent(key: string, observed: string | undefined, desired: string |
   if (key.endsWith("-mask")) return CpuSet.fromMask(observed).equals(CpuSet.fromMask(desired));
   if (key.startsWith("dpdk-socket-")) return trimZeros(observed) === trimZeros(desired);
   return observed === desired;
-}
-
-function keyOf(field: Field, version: string): string {
-  return field === "pmdSleepMax" && /^3\.1\./.test(version) ? "pmd-maxsleep" : OPTIONS[field].key;
 }
 
 function encodeMemory(perNode: Readonly<Record<string, string>>): string {

@@ -1,4 +1,6 @@
-import type { ObservedFlow } from "../observe/ovs.ts";
+import type { ObservedDatabase, ObservedFlow } from "../observe/ovs.ts";
+import type { OvsFlow } from "../schema/ovs-flow.ts";
+import { checkFlow, PortMissing, type PortNumbers, renderFlow } from "./ovs-flow.ts";
 import type { Step } from "./step.ts";
 
 const PROTOCOL = ["-O", "OpenFlow13"] as const;
@@ -46,6 +48,55 @@ function canonicalAction(action: string): string {
 export function sameFlows(a: readonly string[], b: readonly string[]): boolean {
   const [left, right] = [a, b].map((flows) => [...new Set(flows.map(canonicalFlow))].sort());
   return JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** Flows as texts, those that are data with the ports' numbers. */
+export function flowTexts(flows: readonly (string | OvsFlow)[], ports: PortNumbers): string[] {
+  return flows.map((flow) => (typeof flow === "string" ? flow : renderFlow(flow, ports)));
+}
+
+/** The flows in force as the user writes them: those that are wanted in his own form, then what else carries the cookie. */
+export function observedFlows(
+  wanted: readonly (string | OvsFlow)[],
+  observed: readonly string[],
+  ports: PortNumbers,
+): (string | OvsFlow)[] {
+  const found = new Set(observed.map(canonicalFlow));
+  const own = wanted.map((flow) => [flow, canonicalIn(flow, ports)] as const);
+  const known = new Set(own.map(([, text]) => text));
+  return [
+    ...own.flatMap(([flow, text]) => (text !== undefined && found.has(text) ? [flow] : [])),
+    ...observed.filter((text) => !known.has(canonicalFlow(text))),
+  ];
+}
+
+/** Nothing where a port that it names is gone: such a flow can't be there. */
+function canonicalIn(flow: string | OvsFlow, ports: PortNumbers): string | undefined {
+  try {
+    return canonicalFlow(typeof flow === "string" ? flow : renderFlow(flow, ports));
+  } catch (error) {
+    if (error instanceof PortMissing) return undefined;
+    throw error;
+  }
+}
+
+/** The OpenFlow numbers of a bridge's ports. */
+export function portNumbers(
+  bridge: string,
+  { interfaces }: Pick<ObservedDatabase, "interfaces">,
+): PortNumbers {
+  return new Map(
+    interfaces
+      .filter((row) => row.bridge === bridge && row.name !== bridge)
+      .map(({ name, ofport = -1 }) => [name, ofport]),
+  );
+}
+
+/** @throws InputError `flow` for one that can't be */
+export function checkFlows({ flows }: { readonly flows: readonly (string | OvsFlow)[] }): void {
+  flows.forEach((flow, index) => {
+    if (typeof flow !== "string") checkFlow(flow, `flows[${index}]`);
+  });
 }
 
 /** The flows that carry a cookie. */

@@ -1,215 +1,264 @@
-import type { ObservedDatabase, ObservedInterface, Polling } from "../observe/ovs.ts";
+import type { ObservedDatabase, ObservedInterface, ObservedPort, ObservedQos } from "../observe/ovs.ts";
 import type { Inputs } from "../schema/definition.ts";
-import { type OvsInterface, OWNER_KEY, type ovsPort } from "../schema/ovs.ts";
+import { type EgressPolicer, OWNER_KEY, type ovsPort } from "../schema/ovs.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import { planAddresses } from "./ovs-bridge.ts";
+import {
+  changeInterface,
+  described,
+  interfaceSettings,
+  matches,
+  observedInterface,
+  requireType,
+} from "./ovs-interface.ts";
+import { decodeFields, encodeFields, same, whole } from "./ovs-notation.ts";
+import { changeRow, ownSettings } from "./ovs-row.ts";
 import type { Step } from "./step.ts";
 
-type PortInputs = Inputs<typeof ovsPort>;
+export { portFault } from "./ovs-interface.ts";
 
-/** The options of an interface as OVSDB holds them. */
-export function interfaceOptions(wanted: OvsInterface): Record<string, string> {
-  switch (wanted.kind) {
-    case "dpdkvhostuserclient":
-      return { "vhost-server-path": wanted.socketPath, ...number("tx-retries-max", wanted.txRetriesMax) };
-    case "dpdk":
-      return {
-        "dpdk-devargs": wanted.devargs,
-        ...number("n_rxq", wanted.rxQueues),
-        ...number("n_rxq_desc", wanted.rxDescriptors),
-        ...number("n_txq_desc", wanted.txDescriptors),
-      };
-    default:
-      return {};
-  }
+type PortInputs = Inputs<typeof ovsPort>;
+type Shared = Pick<PortInputs, "vlan" | "egressPolicer">;
+
+const VLAN = {
+  mode: { path: "vlan_mode", ...same },
+  tag: { path: "tag", ...whole },
+  trunks: {
+    path: "trunks",
+    encode: (list: readonly number[]) => [...list].sort((a, b) => a - b).join(","),
+    decode: (text: string, wanted: readonly number[] | undefined) =>
+      wanted !== undefined && [...wanted].sort((a, b) => a - b).join(",") === text
+        ? wanted
+        : text.split(",").map(Number),
+  },
+};
+
+const VLAN_PATHS: ReadonlySet<string> = new Set(Object.values(VLAN).map(({ path }) => path));
+
+const RATES = Object.fromEntries(
+  ["cir", "cbs", "eir", "ebs"].map((name) => [name, { path: `other_config:${name}`, ...whole }]),
+);
+
+/** Settings of the row of a port, single or bond. */
+export function portSettings({ vlan = {} }: Shared): Record<string, string> {
+  return encodeFields(VLAN, vlan);
 }
 
-/** The interface as inputs, from its row. */
-export function observedInterface(
-  row: ObservedInterface,
-  wanted: OvsInterface | undefined,
-  addresses: readonly string[],
-): OvsInterface {
-  const option = (name: string, key: string) =>
-    row.options[key] === undefined ? {} : { [name]: Number(row.options[key]) };
-  switch (row.type) {
-    case "dpdkvhostuserclient":
-      return {
-        kind: "dpdkvhostuserclient",
-        socketPath: row.options["vhost-server-path"] ?? "",
-        ...option("txRetriesMax", "tx-retries-max"),
-      };
-    case "dpdk":
-      return {
-        kind: "dpdk",
-        devargs: row.options["dpdk-devargs"] ?? "",
-        ...option("rxQueues", "n_rxq"),
-        ...option("rxDescriptors", "n_rxq_desc"),
-        ...option("txDescriptors", "n_txq_desc"),
-      };
-    case "internal": {
-      const own = wanted?.kind === "internal" ? wanted.addresses : undefined;
-      const same = own?.length === addresses.length && own.every((address) => addresses.includes(address));
-      return {
-        kind: "internal",
-        ...(same ? { addresses: own } : addresses.length > 0 ? { addresses: [...addresses] } : {}),
-      };
-    }
-    case "tap":
-      return { kind: "tap" };
-    default:
-      throw new HostError({
-        code: "interface-type",
-        property: "interface",
-        problem: `port ${row.name} is of a type that is not modelled`,
-        observed: row.type,
-        expected: "dpdkvhostuserclient, dpdk, internal or tap",
-      });
+/** VLANs and policer of a port as inputs. */
+export function observedShared(row: ObservedPort | undefined, wanted: Partial<Shared>): Shared {
+  const vlan = decodeFields(VLAN, row?.settings ?? {}, wanted.vlan) as NonNullable<Shared["vlan"]>;
+  const egressPolicer = row?.qos === undefined ? undefined : observedPolicer(row.qos);
+  return {
+    ...(Object.keys(vlan).length > 0 && { vlan }),
+    ...(egressPolicer !== undefined && { egressPolicer }),
+  };
+}
+
+function observedPolicer(qos: ObservedQos): EgressPolicer {
+  return { kind: qos.type, ...decodeFields(RATES, qos.settings, undefined) } as EgressPolicer;
+}
+
+/** Commands that bring a port's row, and its policer, to what is desired. */
+export function changePort(
+  name: string,
+  inputs: Shared,
+  row: ObservedPort | undefined,
+  extra: { readonly settings: Readonly<Record<string, string>>; readonly paths: ReadonlySet<string> },
+  tag: string,
+): string[][] {
+  const isOwn = (path: string) => VLAN_PATHS.has(path) || extra.paths.has(path);
+  const desired = { ...portSettings(inputs), ...extra.settings };
+  return [
+    ...changeRow("Port", name, desired, ownSettings(row?.settings ?? {}, isOwn)),
+    ...changePolicer(name, inputs.egressPolicer, row?.qos, tag),
+  ];
+}
+
+/** A policer is a row of its own, which outlives the port that it is of. */
+function changePolicer(
+  port: string,
+  wanted: EgressPolicer | undefined,
+  qos: ObservedQos | undefined,
+  tag: string,
+): string[][] {
+  const isOurs = qos?.owner === tag;
+  if (wanted === undefined) {
+    return qos === undefined
+      ? []
+      : [["clear", "Port", port, "qos"], ...(isOurs ? [["destroy", "QoS", qos.uuid]] : [])];
   }
+  const settings = encodeFields(RATES, wanted);
+  if (isOurs && qos.type === wanted.kind) {
+    return changeRow(
+      "QoS",
+      qos.uuid,
+      settings,
+      ownSettings(qos.settings, (path) => path.startsWith("other_config:")),
+    );
+  }
+  const assignments = Object.entries(settings).map(([path, value]) => `${path}=${value}`);
+  return [
+    [
+      "--id=@policer",
+      "create",
+      "QoS",
+      `type=${wanted.kind}`,
+      ...assignments,
+      `external_ids:${OWNER_KEY}=${tag}`,
+    ],
+    ["set", "Port", port, "qos=@policer"],
+    ...(isOurs ? [["destroy", "QoS", qos.uuid]] : []),
+  ];
 }
 
 /** The state of a port as inputs. */
 export function observedPort(
   inputs: Pick<PortInputs, "host" | "name"> & Partial<PortInputs>,
   row: ObservedInterface,
+  { ports }: Pick<ObservedDatabase, "ports">,
   addresses: readonly string[],
 ): PortInputs {
-  const { openflowPort: _, mtu: __, ...rest } = inputs;
+  const { host, name } = inputs;
+  const port = ports.find((candidate) => candidate.name === row.port);
   return {
-    ...rest,
-    bridge: row.bridge ?? "",
-    interface: observedInterface(row, inputs.interface, addresses),
-    ...(row.ofportRequest !== undefined && { openflowPort: row.ofportRequest }),
-    ...(row.mtuRequest !== undefined && { mtu: row.mtuRequest }),
+    ...{ host, name, bridge: row.bridge ?? "" },
+    ...(observedInterface(row, inputs, addresses) as Pick<PortInputs, "interface">),
+    ...observedShared(port, inputs),
   };
 }
 
-/** @throws HostError where the bridge is missing, or somebody else's port has the name */
+/** @throws HostError `bridge-missing` */
+export function requireBridge(bridge: string, { bridges }: Pick<ObservedDatabase, "bridges">): void {
+  if (bridges.some(({ name }) => name === bridge)) return;
+  throw new HostError({
+    code: "bridge-missing",
+    property: "bridge",
+    problem: `there is no bridge ${bridge}`,
+    observed: bridges.map(({ name }) => name).join(", ") || "no bridge",
+    hint: "take the name from a Bridge resource, so that it is made first",
+  });
+}
+
+/** @throws HostError where the bridge is missing, the daemon has no such type, or somebody else's port has the name */
 export function checkPort(
   inputs: PortInputs,
-  { bridges }: Pick<ObservedDatabase, "bridges">,
+  database: Pick<ObservedDatabase, "bridges" | "interfaceTypes" | "initialized" | "version">,
   row: ObservedInterface | undefined,
   tag: string,
 ): void {
-  if (!bridges.some(({ name }) => name === inputs.bridge)) {
-    throw new HostError({
-      code: "bridge-missing",
-      property: "bridge",
-      problem: `there is no bridge ${inputs.bridge}`,
-      observed: bridges.map(({ name }) => name).join(", ") || "no bridge",
-      hint: "take the name from a Bridge resource, so that it is made first",
-    });
-  }
+  requireBridge(inputs.bridge, database);
+  requireType(inputs.interface.kind, database);
   if (row === undefined || row.owner === tag) return;
-  const same =
-    row.owner === undefined &&
-    row.bridge === inputs.bridge &&
-    row.type === inputs.interface.kind &&
-    Object.entries(interfaceOptions(inputs.interface)).every(([key, value]) => row.options[key] === value);
-  if (same) return;
+  if (row.owner === undefined && row.bridge === inputs.bridge && matches(inputs.name, inputs, row)) return;
   throw new HostError({
     code: "foreign",
     property: "name",
     problem: `a port ${inputs.name} is there already and is not ours`,
-    observed: `on ${row.bridge}, type ${row.type}, ${JSON.stringify(row.options)}, owner ${row.owner ?? "nobody"}`,
-    expected: `on ${inputs.bridge}, type ${inputs.interface.kind}, ${JSON.stringify(interfaceOptions(inputs.interface))}`,
+    observed: `on ${row.bridge}, ${described(row.type, row.settings)}, owner ${row.owner ?? "nobody"}`,
+    expected: `on ${inputs.bridge}, ${described(inputs.interface.kind, interfaceSettings(inputs.name, inputs))}`,
     hint: `choose another name, or take it over: pulumi import nfvlab:ovs:Port NAME ${inputs.host.name}/ovs/${inputs.bridge}/${inputs.name}`,
   });
 }
 
-/** What brings a port to what is desired, in one transaction: an interface without its type in the same transaction is tried as a kernel device. */
+/** What brings a port to what is desired, in one transaction. */
 export function planPort(
   inputs: PortInputs,
   row: ObservedInterface | undefined,
+  port: ObservedPort | undefined,
   addresses: readonly string[],
   tag: string,
 ): Step[] {
-  const { bridge, name, openflowPort, mtu } = inputs;
-  const options = interfaceOptions(inputs.interface);
-  const stale = Object.keys(row?.options ?? {}).filter((key) => !(key in options));
-  const right =
-    row !== undefined &&
-    row.owner === tag &&
-    row.type === inputs.interface.kind &&
-    stale.length === 0 &&
-    Object.entries(options).every(([key, value]) => row.options[key] === value) &&
-    row.ofportRequest === openflowPort &&
-    row.mtuRequest === mtu;
-  const settings = [
-    `type=${inputs.interface.kind}`,
-    ...Object.entries(options).map(([key, value]) => `options:${key}=${value}`),
-    ...(openflowPort === undefined ? [] : [`ofport_request=${openflowPort}`]),
-    ...(mtu === undefined ? [] : [`mtu_request=${mtu}`]),
-    `external_ids:${OWNER_KEY}=${tag}`,
-  ];
-  const cleared = [
-    ...(row?.ofportRequest !== undefined && openflowPort === undefined ? ["ofport_request"] : []),
-    ...(row?.mtuRequest !== undefined && mtu === undefined ? ["mtu_request"] : []),
-  ];
-  const transaction = [
-    ...["--may-exist", "add-port", bridge, name, "--", "set", "Interface", name, ...settings],
-    ...stale.flatMap((key) => ["--", "remove", "Interface", name, "options", key]),
-    ...cleared.flatMap((column) => ["--", "clear", "Interface", name, column]),
+  const { bridge, name } = inputs;
+  const commands = [
+    ...(row === undefined ? [["--may-exist", "add-port", bridge, name]] : []),
+    ...changeInterface(name, inputs, row),
+    ...(row?.owner === tag ? [] : [["set", "Interface", name, `external_ids:${OWNER_KEY}=${tag}`]]),
+    ...changePort(name, inputs, port, { settings: {}, paths: new Set() }, tag),
   ];
   const own = inputs.interface.kind === "internal" ? (inputs.interface.addresses ?? []) : [];
   return [
-    ...(right
-      ? []
-      : [
-          {
-            purpose: `set port ${name} of ${bridge}`,
-            argv: ["ovs-vsctl", "--timeout=30", ...transaction] as const,
-          },
-        ]),
+    ...transaction(`set port ${name} of ${bridge}`, commands),
     ...(inputs.interface.kind === "internal" ? planAddresses(name, own, addresses) : []),
   ];
 }
 
-export function removePort(bridge: string, name: string): Step[] {
+/** Commands as one transaction, and none where there is nothing to do. */
+export function transaction(purpose: string, commands: readonly (readonly string[])[]): Step[] {
+  if (commands.length === 0) return [];
   return [
     {
-      purpose: `delete port ${name} of ${bridge}`,
-      argv: ["ovs-vsctl", "--timeout=30", "--if-exists", "del-port", bridge, name],
+      purpose,
+      argv: ["ovs-vsctl", `--timeout=${PATIENCE_S}`, ...commands.flatMap((command) => ["--", ...command])],
     },
   ];
 }
 
-/** Kinds whose queues a poll-mode thread must serve. */
-const POLLED: ReadonlySet<string> = new Set(["dpdk", "dpdkvhostuserclient"]);
+/** How long the daemon may take for a change: the slowest seen, an AF_XDP program on an emulated CPU, took 9 s. */
+const PATIENCE_S = 30;
 
-/**
- * What keeps a port from carrying packets; nothing where it is up. Its row alone does not tell: with a memory pool missing a port was seen without error,
- * with a number, connected, and dead. Only its absence among the polled queues showed it.
- */
-export function portFault(
-  kind: string,
-  row: ObservedInterface | undefined,
-  polling: Polling,
-): string | undefined {
-  if (row === undefined) return "it is not in the database";
-  if (row.error !== undefined) return row.error;
-  if (row.ofport === undefined || row.ofport < 1) return `it has the OpenFlow port ${row.ofport ?? "none"}`;
-  if (!POLLED.has(kind)) return undefined;
-  if (polling.state === "silent") return `ovs-vswitchd does not say who polls it: ${polling.said}`;
-  if (polling.threads.length === 0) return "no poll-mode thread runs";
-  const polled = polling.threads.some(({ queues }) => queues.some(({ port }) => port === row.name));
-  return polled
-    ? undefined
-    : "no poll-mode thread polls it (absent from dpif-netdev/pmd-rxq-show), though its row has no error";
+/** Takes a port away, and before it the policer that we made for it: in one transaction the database finds it still referred to. */
+export function removePort(bridge: string, name: string, qos?: ObservedQos, tag?: string): Step[] {
+  const isOurs = qos !== undefined && qos.owner === tag;
+  return [
+    ...(isOurs
+      ? transaction(`delete the policer of port ${name}`, [
+          ["--if-exists", "clear", "Port", name, "qos"],
+          ["--if-exists", "destroy", "QoS", qos.uuid],
+        ])
+      : []),
+    ...transaction(`delete port ${name} of ${bridge}`, [["--if-exists", "del-port", bridge, name]]),
+  ];
 }
 
-/** @throws VerificationError `port-down` */
-export function verifyPort(inputs: PortInputs, fault: string | undefined): void {
-  if (fault === undefined) return;
-  throw new VerificationError({
-    code: "port-down",
-    problem: `port ${inputs.name} of ${inputs.bridge} does not come up`,
-    observed: fault,
-    expected: "no error, an OpenFlow port number, and queues given to a poll-mode thread",
-    hint: "read /var/log/openvswitch/ovs-vswitchd.log; a PMD CPU and switch memory must be on its NUMA node, and after a failed memory pool only a restart of ovs-vswitchd helps",
+/** Takes a port out of the database alone, of a daemon that no longer listens: its next start would meet it again. */
+export function withdrawPort(bridge: string, name: string): Step[] {
+  return [
+    {
+      purpose: `take port ${name} of ${bridge} out of the database`,
+      argv: ["ovs-vsctl", "--timeout=10", "--no-wait", "--if-exists", "del-port", bridge, name],
+    },
+  ];
+}
+
+/** Says that a change has left the daemon hanging, and the way back. */
+export function hungDaemon(
+  { bridge, name }: Pick<PortInputs, "bridge" | "name">,
+  property: string,
+  cause: unknown,
+): HostError {
+  return new HostError({
+    code: "ovs-hangs",
+    property,
+    problem: `ovs-vswitchd answers no more since ${name} was added to ${bridge}`,
+    observed: "no answer to ovs-appctl version within 5 s",
+    hint: `${name} is out of the database again, so a restart brings everything else back: systemctl restart ovs-vswitchd, which takes a minute and interrupts all ports; a device that waits for its other end at start, such as net_virtio_user with server=1, can't be used`,
+    cause,
   });
 }
 
-function number(key: string, value: number | undefined): Record<string, string> {
-  return value === undefined ? {} : { [key]: String(value) };
+/** @throws VerificationError `port-down` */
+export function verifyPort(
+  { bridge, name }: Pick<PortInputs, "bridge" | "name">,
+  fault: string | undefined,
+  log = "",
+): void {
+  if (fault === undefined) return;
+  throw new VerificationError({
+    code: "port-down",
+    problem: `port ${name} of ${bridge} does not come up`,
+    observed: log === "" ? fault : `${fault} (${log})`,
+    expected: "no error, an OpenFlow port number, and queues given to a poll-mode thread",
+    hint: `${adviceOn(`${fault} ${log}`)}; the whole story is in /var/log/openvswitch/ovs-vswitchd.log`,
+  });
+}
+
+function adviceOn(said: string): string {
+  if (/shared data|Cannot reserve memory/.test(said))
+    return "DPDK has no huge pages on the NUMA node of its main thread: add some there, or choose lcoreCpus on a node that has";
+  if (/failed to parse device/.test(said))
+    return "DPDK knows no such device or lacks its driver: look for librte_net_NAME.so of its release";
+  if (/Cannot find device/.test(said))
+    return "no such PCI function is bound to vfio-pci or another driver that DPDK can use";
+  if (/No such device/.test(said)) return "the kernel has no interface of that name";
+  return "a PMD CPU and switch memory must be on its NUMA node, and after a failed memory pool only a restart of ovs-vswitchd helps";
 }

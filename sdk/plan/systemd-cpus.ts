@@ -5,6 +5,7 @@ import { CpuSet } from "../units/cpuset.ts";
 import { HostError, InputError, VerificationError } from "../units/errors.ts";
 import { restorable } from "./restorable.ts";
 import { type Step, writeStep } from "./step.ts";
+import { removeDropIn } from "./systemd.ts";
 import { planFile } from "./tmpfiles.ts";
 
 export type SystemdCpuLists = Pick<Inputs<typeof systemdCpus>, "cpuAffinity" | "allowedCpus">;
@@ -222,12 +223,6 @@ export function areInForce(
   effective: ObservedSystemdCpus["effective"],
 ): boolean {
   return [...lists].every(([scope, list]) => canonical(effective.get(scope) ?? list) === list);
-}
-
-/** Its folder goes too, where nothing else is in it. */
-function removeDropIn(path: string): Step {
-  const script = 'rm -f "$1" && rmdir --ignore-fail-on-non-empty "$(dirname "$1")"';
-  return { purpose: `remove ${path}`, argv: ["sh", "-c", script, "sh", path] };
 }
 
 export function writtenLists(lists: ReadonlyMap<string, string>): Record<string, string> {

@@ -1,4 +1,17 @@
 import { HostError } from "../units/errors.ts";
+import type { Step } from "./step.ts";
+
+/** What unit files need that were written, changed or removed. */
+export const readUnitsAgain: Step = {
+  purpose: "let systemd read its units again",
+  argv: ["systemctl", "daemon-reload"],
+};
+
+/** Removes a drop-in of ours. Its folder goes too, where nothing else is in it. */
+export function removeDropIn(path: string): Step {
+  const script = 'rm -f "$1" && rmdir --ignore-fail-on-non-empty "$(dirname "$1")"';
+  return { purpose: `remove ${path}`, argv: ["sh", "-c", script, "sh", path] };
+}
 
 /**
  * What is said of a machine that something else than systemd runs (sd_booted(3)).

@@ -67,14 +67,24 @@ function failuresOf(issue: z.core.$ZodIssue): Failure[] {
       ];
     case "invalid_union": {
       const options = /Expected (.*)$/.exec(issue.message)?.[1]?.replaceAll("'", '"').replaceAll("|", "or");
-      if (options === undefined)
-        return [{ property, reason: issue.input === undefined ? "is missing" : issue.message }];
+      if (options === undefined) return alternativeFailures(issue, property);
       const tag = (issue.input as Record<string, unknown> | undefined)?.[String(issue.path.at(-1))];
       return [{ property, reason: `${seen(tag)}expected ${options}` }];
     }
     default:
       return [{ property, reason: issue.message }];
   }
+}
+
+/** Of alternatives without a tag that one is meant whose type the value has: what is wrong is said of that. */
+function alternativeFailures(issue: z.core.$ZodIssueInvalidUnion, property: string): Failure[] {
+  const meant = issue.errors.filter(
+    (errors) => !errors.some(({ code, path }) => code === "invalid_type" && path.length === 0),
+  );
+  const [only = []] = meant;
+  if (meant.length !== 1)
+    return [{ property, reason: issue.input === undefined ? "is missing" : issue.message }];
+  return only.flatMap((inner) => failuresOf({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function missing(message: string, expected: string): string {

@@ -18,12 +18,15 @@ export interface PropertyChange {
 /**
  * What differs between the inputs in force and those wanted, property by property, and what each change costs. Outputs that are not as the
  * definition expects count as well, so that what refresh found broken is mended.
+ *
+ * @param ignored names of outputs that may be as they are: the program's `ignoreChanges`, of which the engine heeds those of inputs by itself
  */
 export function compare(
   definition: ResourceDefinition,
   oldInputs: Decoded,
   newInputs: Decoded,
   oldState: Readonly<Record<string, unknown>>,
+  ignored: readonly string[] = [],
 ): PropertyChange[] {
   const changes: PropertyChange[] = [];
   const note = (path: PropertyPath, kind: PropertyChange["kind"], holder: unknown) =>
@@ -50,7 +53,7 @@ export function compare(
   walk(oldInputs.value, newInputs.value, []);
 
   for (const [name, expected] of Object.entries(definition.expectations ?? {})) {
-    if (name in oldState && oldState[name] !== expected)
+    if (name in oldState && !same(oldState[name], expected, undefined) && !ignored.includes(name))
       changes.push({ path: [name], kind: "update", cost: "live", input: false });
   }
   return changes;

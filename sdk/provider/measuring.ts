@@ -1,20 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordOf } from "../measure/record.ts";
+import { iommus } from "../observe/boot-evidence.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
+import { firmwareFiles, firmwareOf, firmwareTables } from "../observe/firmware.ts";
 import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
+import type { Observed } from "../observe/probe.ts";
+import { declaredFirmware, inspectFirmware } from "../plan/inspection-firmware.ts";
 import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
 import { ownerWords } from "../plan/owner.ts";
 import { systemdMissing } from "../plan/systemd.ts";
 import type { HostFacts } from "../schema/facts.ts";
+import type { FirmwareIntent } from "../schema/inspection.ts";
 import type { Metric, RecordedCoLoad, ResultRecord } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
 
 export interface Measured {
   readonly metrics: readonly Metric[];
   readonly tool: { readonly command: readonly string[]; readonly version: string };
   /** What ran beside it. */
   readonly coLoad?: RecordedCoLoad;
+  /** What the measurement itself found against its numbers. */
+  readonly faults?: readonly string[];
 }
 
 /** How long a measurement waits for its turn, and how much longer than planned one may keep it, s. */
@@ -22,12 +30,19 @@ const WAIT_S = 30 * 60;
 const SPARE_S = 10 * 60;
 const POLL_MS = 2000;
 
+/** Each question whose turn it is disturbs what is measured, so those of one engine wait for each other without one. */
+const inThisEngine = new OneAtATime();
+
 export interface Measurement {
   readonly kind: string;
   readonly subject: string;
   /** What it is planned to take, all repetitions together. */
   readonly seconds: number;
+  /** How the firmware is declared to be set up. */
+  readonly firmware?: FirmwareIntent | undefined;
 }
+
+const firmwareProbes = { firmwareFiles, firmwareTables, iommus };
 
 /**
  * Measures between two looks at what is in force, and makes the record. On one machine one measurement runs at a time, of whatever stack.
@@ -41,13 +56,17 @@ export async function measuring(
   { seconds, ...subject }: Measurement,
   prepare: (facts: HostFacts) => () => Promise<Measured>,
 ): Promise<ResultRecord> {
-  const measure = prepare(hostFactsOf(await host.observeNow(hostFactsProbes)));
-  await waitForTurn(operation, host, seconds + SPARE_S);
-  try {
-    return await record(host, subject, measure);
-  } finally {
-    await host.transport.execute(endTurn()).catch(() => undefined);
-  }
+  const facts = hostFactsOf(await host.observeNow(hostFactsProbes));
+  const measure = prepare(facts);
+  operation.status("waits for its turn");
+  return inThisEngine.run(facts.identity.machineId, async () => {
+    await waitForTurn(operation, host, seconds + SPARE_S);
+    try {
+      return await record(host, subject, measure);
+    } finally {
+      await host.transport.execute(endTurn()).catch(() => undefined);
+    }
+  });
 }
 
 async function waitForTurn(operation: Operation, host: Host, seconds: number): Promise<void> {
@@ -96,25 +115,43 @@ function notTaken(host: Host, code: number, stderr: string): HostError {
 
 async function record(
   host: Host,
-  subject: Omit<Measurement, "seconds">,
+  { firmware, ...subject }: Omit<Measurement, "seconds">,
   measure: () => Promise<Measured>,
 ): Promise<ResultRecord> {
-  const before = await host.observeNow(fingerprintProbes);
-  const hostFacts = hostFactsOf(before);
+  const before = await look(host, firmware);
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { metrics, tool, coLoad } = await measure();
+  const { metrics, tool, coLoad, faults } = await measure();
   const durationMs = Math.round(performance.now() - begun);
-  const after = await host.observeNow(fingerprintProbes);
+  const after = await look(host, firmware);
   return recordOf({
     ...subject,
     metrics,
     tool,
     coLoad,
-    before: fingerprintOf(before),
-    after: fingerprintOf(after),
+    faults: [...before.contradictions, ...(faults ?? [])],
+    before: before.fingerprint,
+    after: after.fingerprint,
     startedAt,
     durationMs,
-    functional: hostFacts.identity.emulated,
+    functional: before.emulated,
   });
+}
+
+/** What is in force, and what was declared beside it. A machine of which nothing is declared is not asked about its firmware. */
+async function look(host: Host, firmware: FirmwareIntent = {}) {
+  const isDeclared = Object.keys(firmware).length > 0;
+  const observed = await host.observeNow({ ...fingerprintProbes, ...(isDeclared && firmwareProbes) });
+  const { declared, contradictions } = declaredFirmware(isDeclared ? shownOf(firmware, observed) : []);
+  return {
+    fingerprint: fingerprintOf(observed, declared),
+    contradictions,
+    emulated: hostFactsOf(observed).identity.emulated,
+  };
+}
+
+function shownOf(firmware: FirmwareIntent, observed: Partial<Observed<typeof firmwareProbes>>) {
+  const { firmwareFiles: files, firmwareTables: tables, iommus: units } = observed;
+  if (files === undefined || tables === undefined || units === undefined) return [];
+  return inspectFirmware(firmware, firmwareOf(files, tables), units);
 }

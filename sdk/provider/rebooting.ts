@@ -8,7 +8,7 @@ import { leaseLedger } from "../observe/leases.ts";
 import type { Observed } from "../observe/probe.ts";
 import type { Shown } from "../plan/boot-argument-table.ts";
 import type { Judgement } from "../plan/boot-arguments.ts";
-import { bootOnce, promoteSteps, requireOneShot, requireStaged, stagedLine } from "../plan/boot-loader.ts";
+import { wayOf } from "../plan/boot-loader.ts";
 import {
   judgeAll,
   notBack,
@@ -19,6 +19,7 @@ import {
   requireUntried,
   rolledBack,
 } from "../plan/boot-reboot.ts";
+import { type FoundLoader, isUntouched } from "../plan/boot-sets.ts";
 import { requireNobodyElse } from "../plan/lease.ts";
 import type { Step } from "../plan/step.ts";
 import type { HostReference } from "../schema/connection.ts";
@@ -34,6 +35,35 @@ export function shownBy({
   iommus: units,
 }: Omit<Observed<typeof bootProbes>, "loader">): Shown {
   return { ...evidence, log, iommus: units };
+}
+
+/** One undo journal for all that puts entries into a machine's menu, and their turn: the first finds what was there, the last puts it back. */
+export const BOOT_LOADER = "boot-loader";
+
+/** What the loader's files were before anything of ours came; kept on the machine until the last of ours goes. */
+export async function rememberLoader(
+  operation: Operation,
+  host: Host,
+  loader: ObservedBootLoader,
+): Promise<FoundLoader> {
+  const { foundLoader, foundStep } = wayOf(loader);
+  if (!isUntouched(loader) || foundStep === undefined)
+    return host.remember(BOOT_LOADER, foundLoader(loader, ""));
+  const { stdout } = await host.transport.run({ ...foundStep, signal: operation.signal });
+  return host.remember(BOOT_LOADER, foundLoader(loader, stdout.trim()));
+}
+
+/** Puts the loader's files back as the first found them, once nothing of ours is left in what they are made from. */
+export async function restoreLoader(operation: Operation, host: Host): Promise<void> {
+  const found = await host.remember<FoundLoader | null>(BOOT_LOADER, null);
+  if (found !== null) {
+    const { loader } = await host.observeNow({ loader: bootLoader });
+    const { steps, leftAlone } = wayOf(loader).restoreSteps(loader, found);
+    await host.execute(steps);
+    if (leftAlone.length > 0)
+      operation.warn(`left alone, since somebody else has changed it: ${leftAlone.join(", ")}`);
+  }
+  await host.forget(BOOT_LOADER);
 }
 
 export interface RebootOptions {
@@ -69,6 +99,7 @@ export async function bootPending(
     ...bootProbes,
     ...{ loader: bootLoaderProbed, guests: domains, leases: leaseLedger },
   });
+  const way = wayOf(before.loader);
   const { entry, isDue, isTrial } = planBoot(before.loader, before.evidence);
   if (!isDue) return settle(host, before.loader, shownBy(before));
 
@@ -77,10 +108,13 @@ export async function bootPending(
   requireNobodyElse(ownerOf(operation), before.leases, host.name);
   if (entry !== undefined) {
     requireUntried(entry, failedEntry, host.name);
-    requireOneShot(before.loader, host.name);
-    requireStaged(before.loader, host.name);
+    way.requireOneShot(before.loader, host.name);
+    way.requireStaged(before.loader, host.name);
   }
-  const steps = [...(entry !== undefined && isTrial ? [bootOnce(entry)] : []), rebootStep(reason)];
+  const steps = [
+    ...(entry !== undefined && isTrial ? [way.bootOnce(before.loader, entry)] : []),
+    rebootStep(reason),
+  ];
   const after = await bootUsably(operation, host, { ...before.evidence, entry }, steps, timeoutMs);
   if (after === undefined) {
     const error = notBack(host.name, Math.round(timeoutMs / 1000), before.loader);
@@ -150,9 +184,10 @@ function lostTimers(host: string, observed: string): HostError {
 /** What came up with everything in force becomes the default. */
 async function settle(host: Host, loader: ObservedBootLoader, shown: Shown): Promise<Booted> {
   const judgement = judgeAll(loader, shown);
-  const staged = stagedLine(loader.sets);
-  if (staged.length > 0 && judgement.pending.length === 0 && judgement.complaints.length === 0)
-    await host.execute(promoteSteps(staged, loader));
+  const way = wayOf(loader);
+  const staged = way.stagedEntry(loader);
+  if (staged !== undefined && judgement.pending.length === 0 && judgement.complaints.length === 0)
+    await host.execute(way.promoteSteps(staged, loader));
   return { bootId: shown.bootId, judgement };
 }
 

@@ -6,8 +6,10 @@ import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
 import { cyclictestHandler } from "./handlers/cyclictest.ts";
 import { domainHandler } from "./handlers/domain.ts";
+import { driverBindingHandler } from "./handlers/driver-binding.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
+import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
 import { inspectHandler } from "./handlers/inspect.ts";
@@ -15,21 +17,42 @@ import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
 import { irqBalanceHandler } from "./handlers/irq-balance.ts";
 import { kernelThreadsHandler } from "./handlers/kernel-threads.ts";
 import { getLeasesHandler, leaseHandler } from "./handlers/lease.ts";
+import { lxcContainerHandler } from "./handlers/lxc-container.ts";
+import { machineChecksHandler } from "./handlers/machine-checks.ts";
 import { memoryManagementHandler } from "./handlers/memory-management.ts";
 import { moduleParametersHandler } from "./handlers/module-parameters.ts";
+import {
+  linuxBridgeHandler,
+  macvtapHandler,
+  networkNamespaceHandler,
+  tapHandler,
+  vethHandler,
+} from "./handlers/net.ts";
+import { ovsBondHandler } from "./handlers/ovs-bond.ts";
 import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
+import { getDatapathHandler } from "./handlers/ovs-datapath.ts";
 import { ovsFlowsHandler } from "./handlers/ovs-flows.ts";
 import { ovsPortHandler } from "./handlers/ovs-port.ts";
 import { packagesHandler } from "./handlers/packages.ts";
+import { getPathCapabilitiesHandler } from "./handlers/path-capabilities.ts";
 import { planCpusHandler } from "./handlers/plan-cpus.ts";
 import { planTuningHandler } from "./handlers/plan-tuning.ts";
+import { realtimeKernelHandler } from "./handlers/realtime-kernel.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
+import { swapHandler } from "./handlers/swap.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
+import { trafficHandler } from "./handlers/traffic.ts";
+import { trafficForwarderHandler } from "./handlers/traffic-forwarder.ts";
+import { trafficToolHandler } from "./handlers/traffic-tool.ts";
 import { tunedProfileHandler } from "./handlers/tuned-profile.ts";
+import { virtualFunctionHandler } from "./handlers/virtual-function.ts";
+import { virtualFunctionsHandler } from "./handlers/virtual-functions.ts";
+import { volumeHandler } from "./handlers/volume.ts";
 import { workqueuesHandler } from "./handlers/workqueues.ts";
+import { xdpRedirectHandler } from "./handlers/xdp-redirect.ts";
 
 /** Who does the work for each type token. A definition without a handler, or the other way round, fails a test. */
 export const handlers = [
@@ -39,12 +62,15 @@ export const handlers = [
   hugepagesHandler,
   sysctlsHandler,
   bootArgumentsHandler,
+  realtimeKernelHandler,
   rebootHandler,
   leaseHandler,
   cpuFrequencyHandler,
   cpuIdleHandler,
   workqueuesHandler,
   memoryManagementHandler,
+  machineChecksHandler,
+  swapHandler,
   moduleParametersHandler,
   irqAffinityHandler,
   irqBalanceHandler,
@@ -53,19 +79,37 @@ export const handlers = [
   cacheAllocationHandler,
   tunedProfileHandler,
   packagesHandler,
+  virtualFunctionsHandler,
+  virtualFunctionHandler,
+  driverBindingHandler,
+  eswitchModeHandler,
   ovsDaemonHandler,
   ovsBridgeHandler,
   ovsPortHandler,
+  ovsBondHandler,
   ovsFlowsHandler,
+  networkNamespaceHandler,
+  linuxBridgeHandler,
+  vethHandler,
+  tapHandler,
+  macvtapHandler,
+  xdpRedirectHandler,
+  lxcContainerHandler,
   bootImageHandler,
+  volumeHandler,
   domainHandler,
+  trafficToolHandler,
+  trafficForwarderHandler,
   cyclictestHandler,
   roundTripHandler,
+  trafficHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [
   getHostFactsHandler,
   getLeasesHandler,
+  getDatapathHandler,
+  getPathCapabilitiesHandler,
   planCpusHandler,
   planTuningHandler,
   inspectHandler,

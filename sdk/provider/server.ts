@@ -163,6 +163,7 @@ export class ProviderServer {
       decode(request.getOldInputs()),
       decode(request.getNews()),
       decode(request.getOlds()).value,
+      request.getIgnorechangesList(),
     );
     const response = new providerpb.DiffResponse();
     const { DIFF_NONE, DIFF_SOME } = providerpb.DiffResponse.DiffChanges;
@@ -185,7 +186,8 @@ export class ProviderServer {
       const cost = costly.some((change) => change.cost === "reboot")
         ? "a reboot of the host"
         : "a restart of the daemon";
-      this.#log.log("info", `${costly.map(({ path }) => formatPath(path)).join(", ")}: takes ${cost}`, urn);
+      const properties = costly.map(({ path }) => formatPath(path)).sort();
+      this.#log.log("info", `${properties.join(", ")}: takes ${cost}`, urn);
     }
     return response;
   }

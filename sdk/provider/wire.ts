@@ -1,10 +1,11 @@
 import type { Struct as StructMessage } from "google-protobuf/google/protobuf/struct_pb.js";
 import structpb from "google-protobuf/google/protobuf/struct_pb.js";
 import type { PropertyPath } from "../schema/definition.ts";
+import { SECRET_SIGNATURE, SIGNATURE, UNKNOWN_STRING, UNKNOWN_WORDS } from "../units/engine-words.ts";
 
 /**
- * What travels between engine and provider. This is the one file that knows how secrets and unknowns look on the wire: everything behind it
- * sees plain values and two lists of paths.
+ * What travels between engine and provider. This is the one file of the provider that knows how secrets and unknowns look on the wire: everything behind
+ * it sees plain values and two lists of paths.
  *
  * @see https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/plugin/rpc.go
  */
@@ -15,30 +16,17 @@ export interface Decoded {
   readonly secret: readonly PropertyPath[];
 }
 
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
-const UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-const UNKNOWNS: ReadonlySet<unknown> = new Set([
-  UNKNOWN_STRING,
-  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-  "030794c1-ac77-496b-92df-f27374a8bd58",
-  "e48ece36-62e2-4504-bad9-02848725956a",
-  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-]);
-
 export function decode(message: StructMessage | undefined): Decoded {
   const unknown: PropertyPath[] = [];
   const secret: PropertyPath[] = [];
   const walk = (value: unknown, path: PropertyPath): unknown => {
-    if (UNKNOWNS.has(value)) {
+    if (UNKNOWN_WORDS.has(value)) {
       unknown.push(path);
       return undefined;
     }
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]));
     if (value === null || typeof value !== "object") return value;
-    if ((value as Record<string, unknown>)[SIGNATURE] === SECRET) {
+    if ((value as Record<string, unknown>)[SIGNATURE] === SECRET_SIGNATURE) {
       secret.push(path);
       return walk((value as { value?: unknown }).value, path);
     }
@@ -61,7 +49,7 @@ export function encode(
       secret.delete(here);
       const inner = walk(item, path);
       secret.add(here);
-      return { [SIGNATURE]: SECRET, value: inner };
+      return { [SIGNATURE]: SECRET_SIGNATURE, value: inner };
     }
     if (Array.isArray(item)) return item.map((element, index) => walk(element ?? null, [...path, index]));
     if (item === null || typeof item !== "object") return item;

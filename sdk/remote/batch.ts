@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { TransportError } from "../units/errors.ts";
-import { quote, quoteAll } from "./quoting.ts";
+import { quote, quoteAll } from "../units/quoting.ts";
 import type { Transport } from "./transport.ts";
 
 /** What can be asked of a machine in a batch. */

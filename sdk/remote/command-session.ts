@@ -1,4 +1,4 @@
-import { refuseNul } from "./quoting.ts";
+import { refuseNul } from "../units/quoting.ts";
 import type { Command } from "./transport.ts";
 
 /** Between asking a command to end and ending it, s. */

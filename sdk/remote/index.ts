@@ -1,10 +1,10 @@
+export { quote, quoteAll } from "../units/quoting.ts";
 export { type Answer, type Ask, askAll, type Question } from "./batch.ts";
 export { CommandError } from "./command-error.ts";
 export { addressOf, type Connection, type LocalConnection, type SshConnection } from "./connection.ts";
 export { fingerprint, generateKeyPair, parseHostKeys } from "./host-keys.ts";
 export { LocalTransport } from "./local-transport.ts";
 export { TransportPool } from "./pool.ts";
-export { quote, quoteAll } from "./quoting.ts";
 export { SharedAnswers } from "./shared-answers.ts";
 export { SshTransport } from "./ssh-transport.ts";
 export type { Command, CommandResult, Transport } from "./transport.ts";

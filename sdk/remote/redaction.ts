@@ -1,4 +1,4 @@
-import { quoteAll } from "./quoting.ts";
+import { quoteAll } from "../units/quoting.ts";
 import type { Command, CommandResult } from "./transport.ts";
 
 /** The text without the secrets, the longest first, since one may be part of another. */

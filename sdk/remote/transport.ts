@@ -3,7 +3,7 @@
  * local; which one is told by the connection alone.
  */
 export interface Command {
-  /** Program and arguments. Quoted in one place (`quoting.ts`); never a shell string. */
+  /** Program and arguments. Quoted in one place (`units/quoting.ts`); never a shell string. */
   readonly argv: readonly [string, ...string[]];
   /** Sent as standard input, then closed. Scripts go this way: `{ argv: ["sh", "-s"], stdin: script }`. */
   readonly stdin?: string | Uint8Array;

@@ -1,4 +1,5 @@
 import type { Bin } from "../measure/bins.ts";
+import type { PacketPath } from "../units/packet-path.ts";
 
 /** An experiment as a report sees it: plain data, whatever it came from. */
 export interface Experiment {
@@ -7,8 +8,25 @@ export interface Experiment {
   readonly madeAt: string;
   readonly hosts: readonly ReportedHost[];
   readonly inspections: readonly ReportedInspection[];
+  readonly paths: readonly ReportedPath[];
   readonly records: readonly ReportedRecord[];
   readonly verdicts: readonly Verdict[];
+}
+
+/** A way that packets took, and how many of them came through. */
+export interface ReportedPath {
+  readonly name: string;
+  readonly path: PacketPath;
+  /** Of both directions together; absent until something was measured. */
+  readonly frames?: ReportedFrames;
+  readonly functional: boolean;
+  readonly valid: boolean;
+}
+
+export interface ReportedFrames {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
 }
 
 export interface ReportedHost {
@@ -21,7 +39,8 @@ export interface ReportedHost {
 }
 
 export interface ReportedNode {
-  readonly node: number;
+  /** Null where it isn't known which node these CPUs are on. */
+  readonly node: number | null;
   readonly cpus: readonly ReportedCpu[];
   /** `512 × 2MiB`. */
   readonly hugepages: readonly string[];
@@ -36,6 +55,8 @@ export interface ReportedCpu {
   readonly role: Role;
   /** Of a vCPU: its guest and its number there. */
   readonly guest?: { readonly name: string; readonly vcpu: number };
+  /** Everybody who claims it for himself, where several do. */
+  readonly contenders?: readonly string[];
 }
 
 export interface ReportedBridge {

@@ -9,6 +9,7 @@ import type {
 } from "./experiment.ts";
 import { countText, latencyText } from "./figures.ts";
 import { inForceOf } from "./in-force.ts";
+import { renderPaths } from "./packet-paths.ts";
 import { standingOf } from "./standing.ts";
 import { STYLE } from "./style.ts";
 import { drawHost } from "./topology.ts";
@@ -18,7 +19,7 @@ const MOODS = { good: "✓", bad: "✗", open: "–" } as const;
 
 /** One file with everything in it: no script, nothing from elsewhere, readable in print and in the dark. */
 export function renderReport(experiment: Experiment): string {
-  const { project, stack, madeAt, hosts, inspections, records, verdicts } = experiment;
+  const { project, stack, madeAt, hosts, inspections, paths, records, verdicts } = experiment;
   const { mood, text } = standingOf(experiment);
   const title = `${escapeText(project)}/${escapeText(stack)}`;
   const functional = records.some((record) => record.functional);
@@ -42,7 +43,7 @@ ${functional ? `<p class="functional"><strong>Functional results.</strong> Measu
 <section><h2>Testbed</h2>
 ${hosts.length === 0 ? `<p class="note">No machine of this stack has told its facts.</p>` : hosts.map(drawHost).join("\n")}
 </section>
-${renderTuning(inspections)}<section><h2>Results</h2>
+${renderTuning(inspections)}${renderPaths(paths)}<section><h2>Results</h2>
 ${records.length === 0 ? `<p class="note">Nothing was measured.</p>` : `${renderOverview(records)}\n${records.map(renderRecord).join("\n")}`}
 </section>
 <section><h2>Policies</h2>

@@ -19,7 +19,7 @@ const TITLES: Readonly<Record<string, string>> = {
   switchOptions: "Options of the switch",
   switchPorts: "Ports of the switch",
   guests: "Guests",
-  declared: "Declared, can't be read",
+  declared: "Declared",
   settings: "Settings of the kernel",
 };
 

@@ -3,6 +3,26 @@ const LIGHT =
 const DARK =
   "--ink:#e6e9ed;--soft:#9aa5b1;--paper:#14171a;--raised:#1c2126;--line:#363d45;--edge:#7d8894;--house:#323941;--pmd:#7a5410;--vcpu:#1f4a75;--bad:#ff8a80;--good:#57c173;--accent:#7fb2e5;--bar:#4f86bd";
 
+/** What drawings of machines are styled by. */
+const MACHINE = `svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg .title{font-weight:600;font-size:17px}svg .strong{font-weight:600;font-size:14px}svg .small{font-size:11.5px}svg .soft{fill:var(--soft)}svg .end{text-anchor:end}
+.topology{margin:0 0 28px}
+.topology rect{fill:var(--raised);stroke:var(--edge)}
+.cpu text{text-anchor:middle}
+.cpu .cell{fill:var(--raised)}.cpu .inner{fill:none}
+.housekeeping .cell{fill:var(--house);stroke:none}
+.isolated .cell{fill:var(--paper);stroke-dasharray:4 3;stroke-width:1.5}
+.pmd .cell{fill:var(--pmd);stroke:var(--ink);stroke-width:3}
+.vcpu .cell{fill:var(--vcpu);stroke:var(--ink);stroke-width:1.2}.vcpu .inner{stroke:var(--ink);stroke-width:1.2}
+.contested .cell{stroke:var(--bad);stroke-width:3;stroke-dasharray:6 3}.contested .strong{fill:var(--bad)}`;
+
+/** The style sheet of a drawing of CPUs that stands alone. */
+export const PICTURE_STYLE = `
+:root{color-scheme:light dark;${LIGHT}}
+@media(prefers-color-scheme:dark){:root{${DARK}}}
+.paper{fill:var(--paper)}
+${MACHINE}
+`;
+
 /** The report's one style sheet. */
 export const STYLE = `
 :root{color-scheme:light dark;${LIGHT}}
@@ -22,18 +42,11 @@ h3{font-size:17px;margin:32px 0 2px;overflow-wrap:anywhere}
 code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}
 .command span{display:inline-block;max-width:100%}
 svg{display:block;width:100%;height:auto}
-svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg .title{font-weight:600;font-size:17px}svg .strong{font-weight:600;font-size:14px}svg .small{font-size:11.5px}svg .soft{fill:var(--soft)}svg .end{text-anchor:end}
-.topology{margin:0 0 28px}
-.topology rect{fill:var(--raised);stroke:var(--edge)}
-.cpu text{text-anchor:middle}
-.cpu .cell{fill:var(--raised)}.cpu .inner{fill:none}
-.housekeeping .cell{fill:var(--house);stroke:none}
-.isolated .cell{fill:var(--paper);stroke-dasharray:4 3;stroke-width:1.5}
-.pmd .cell{fill:var(--pmd);stroke:var(--ink);stroke-width:3}
-.vcpu .cell{fill:var(--vcpu);stroke:var(--ink);stroke-width:1.2}.vcpu .inner{stroke:var(--ink);stroke-width:1.2}
+${MACHINE}
 .guest rect{fill:var(--vcpu);stroke:var(--edge)}.bridge rect{fill:none;stroke:var(--ink);stroke-width:2}.port rect{fill:var(--pmd);stroke:var(--edge)}
 .down rect{fill:var(--paper);stroke:var(--bad);stroke-width:2;stroke-dasharray:5 4}.down .strong,.guest.down .end{fill:var(--bad);font-weight:600}
 .link{fill:none;stroke:var(--ink);stroke-width:2}.link.down{stroke:var(--bad);stroke-dasharray:5 4}.plug{fill:var(--ink)}
+.path{margin:6px 0 22px}.path text{text-anchor:middle}.path .head{fill:var(--soft)}.column{fill:var(--raised)}.layer rect{fill:var(--paper);stroke:var(--edge)}.station rect{fill:var(--vcpu)}.station text{font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:12px 20px;margin:10px 0 4px}.charts svg{max-width:520px}
 .grid{stroke:var(--line)}svg .tick{font-size:12px;text-anchor:middle;fill:var(--soft)}svg .tick.end{text-anchor:end}svg .start{text-anchor:start}svg .ink{fill:var(--ink)}
 .line{fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linejoin:round}.dot{fill:var(--accent)}.bar{fill:var(--bar)}

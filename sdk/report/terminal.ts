@@ -1,21 +1,23 @@
-import { stripVTControlCharacters } from "node:util";
 import { formatNanoseconds } from "../units/duration.ts";
-import type { Experiment, ReportedHost, ReportedRecord } from "./experiment.ts";
-import { ROLES } from "./roles.ts";
+import { lineOf } from "../units/packet-path.ts";
+import { cpuMapLines } from "./cpu-map.ts";
+import type { Experiment, ReportedHost, ReportedPath, ReportedRecord } from "./experiment.ts";
+import { plain } from "./plain.ts";
 import { policiesOf } from "./standing.ts";
 import { verdictWord } from "./verdict-word.ts";
+import { wrap } from "./wrap.ts";
 
-const COLUMNS = 100;
 const INDENT = "    ";
 
 /** What a person wants to know after `up`, as plain text. Sentences are broken at 100 columns; names and paths are not. */
 export function renderSummary(experiment: Experiment, places: { readonly report: string }): string {
-  const { project, stack, hosts, inspections, records, verdicts } = experiment;
+  const { project, stack, hosts, inspections, paths, records, verdicts } = experiment;
   const { judged, held } = policiesOf(verdicts);
   const lines = [
     `${project}/${stack}`,
     ...hosts.flatMap(hostLines),
     ...inspections.flatMap(({ host, summary }) => ["", "tuning", ...wrap(`${host}: ${summary}`)]),
+    ...(paths.length === 0 ? [] : ["", "paths", ...paths.flatMap(pathLines)]),
     "",
     records.length === 0 ? "measured   nothing" : "measured",
     ...records.flatMap(recordLines),
@@ -48,18 +50,18 @@ function goOn(stack: string): string[] {
   return next.map(([command, what]) => `${INDENT}${command.padEnd(width)}   ${what}`);
 }
 
+function pathLines({ name, path, frames, valid }: ReportedPath): string[] {
+  const way = `${name}  ${lineOf(path)}`;
+  if (frames === undefined) return wrap(`${way}: nothing sent yet`);
+  const { sent, received, lost } = frames;
+  return wrap(`${way}: ${sent} sent, ${received} received, ${lost} lost${valid ? "" : " (invalid)"}`);
+}
+
 function hostLines(host: ReportedHost): string[] {
-  const roles = Object.values(ROLES).filter(({ letter }) => letter !== "?");
   return [
     "",
     `host       ${host.name}${host.emulated ? " (emulated)" : ""}  ${host.description}`,
-    ...host.nodes.flatMap(({ node, cpus, hugepages }) => {
-      const map = cpus.map(({ cpu, role }) => `${cpu}${ROLES[role].letter}`).join(" ");
-      const [first = "", ...others] = wrap(map, INDENT.repeat(3).length);
-      const pages = hugepages.length === 0 ? "" : `   ${hugepages.join(", ")}`;
-      return [`${`${INDENT}node ${node}`.padEnd(13)}${first.trim()}${pages}`, ...others];
-    }),
-    `             ${roles.map(({ letter, phrase }) => `${letter} ${phrase}`).join("   ")}`,
+    ...cpuMapLines(host),
     ...host.bridges.flatMap(({ name, addresses, ports }) => [
       `${INDENT}bridge   ${[name, ...addresses].join(" ")}`,
       ...ports.map(
@@ -87,22 +89,4 @@ function recordLines(record: ReportedRecord): string[] {
     `${INDENT}${name.padEnd(16)} ${figures.join("; ")}${marks === "" ? "" : `   [${marks}]`}`,
     ...invalidReasons.flatMap((reason) => wrap(`invalid: ${reason}`, 2 * INDENT.length)),
   ];
-}
-
-/** Breaks at spaces; a word that is longer than a line stays whole, so that it can be copied. */
-function wrap(text: string, indent = INDENT.length): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(/\s+/)) {
-    if (line !== "" && indent + line.length + 1 + word.length > COLUMNS) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((each) => `${" ".repeat(indent)}${each}`);
-}
-
-/** A name from outside must not steer the terminal that it is printed on. */
-function plain(line: string): string {
-  return stripVTControlCharacters(line).replace(/\p{Cc}/gu, "�");
 }

@@ -1,3 +1,4 @@
+import { contestedLines } from "./cpu-map.ts";
 import { escapeText } from "./escape.ts";
 import type {
   ReportedBridge,
@@ -27,7 +28,7 @@ const LETTER = { title: 10.5, strong: 9.4, plain: 8, small: 7.2 };
 
 const KINDS: Readonly<Record<string, string>> = { dpdkvhostuserclient: "vhost-user", dpdk: "DPDK" };
 
-interface Part {
+export interface Part {
   readonly svg: string;
   readonly height: number;
 }
@@ -67,6 +68,13 @@ export function drawHost(host: ReportedHost): string {
     legend.svg,
     "</svg>",
   ].join("");
+}
+
+/** The CPUs of a machine alone, without a frame: what a larger drawing puts in its place. */
+export function drawCpus(host: Pick<ReportedHost, "nodes">): Part & { readonly width: number } {
+  const nodes = drawNodes(host.nodes, 0);
+  const legend = drawLegend(host, nodes.height + GAP);
+  return { svg: nodes.svg + legend.svg, width: WIDTH, height: nodes.height + GAP + legend.height };
 }
 
 function drawGuests(guests: readonly ReportedGuest[], top: number): Part {
@@ -270,11 +278,15 @@ function drawNode(node: ReportedNode, { x, y, width }: Place, height: number): s
     node.hugepages.length === 0 ? "no huge pages declared" : `${node.hugepages.join(", ")} pages`;
   return [
     `<g class="node"><rect x="${fixed(x)}" y="${fixed(y)}" width="${fixed(width)}" height="${fixed(height)}" rx="8"/>`,
-    label("strong", x + PAD, y + 23, `NUMA node ${node.node}`, width - 2 * PAD, LETTER.strong),
+    label("strong", x + PAD, y + 23, nodeTitle(node), width - 2 * PAD, LETTER.strong),
     label("soft", x + PAD, y + height - 12, memory, width - 2 * PAD, LETTER.plain),
     "</g>",
     ...cells,
   ].join("");
+}
+
+function nodeTitle({ node }: ReportedNode): string {
+  return node === null ? "NUMA node not known yet" : `NUMA node ${node}`;
 }
 
 function nodeHeight(node: ReportedNode, width: number): number {
@@ -300,18 +312,20 @@ function drawCpu(cpu: ReportedCpu, x: number, y: number, size: { width: number; 
   const { word, letter, phrase } = ROLES[cpu.role];
   const isSmall = size === CELL.small;
   const owner = cpu.guest === undefined ? "" : `: vCPU ${cpu.guest.vcpu} of ${cpu.guest.name}`;
+  const isContested = cpu.contenders !== undefined;
+  const told = isContested ? `contested by ${cpu.contenders.join(" and ")}` : `${phrase}${owner}`;
   const lines = isSmall
     ? [letter]
     : cpu.guest === undefined
-      ? [word]
+      ? [word, ...(isContested ? ["shared"] : [])]
       : [`${word} ${cpu.guest.vcpu}`, fitText(cpu.guest.name, size.width - 8, LETTER.small)];
   const middle = x + size.width / 2;
   const number = isSmall ? 16 : 19;
   const step = isSmall ? 13 : 15;
   return [
-    `<g class="cpu ${cpu.role}"><title>${escapeText(`CPU ${cpu.cpu}, ${phrase}${owner}`)}</title>`,
+    `<g class="cpu ${cpu.role}${isContested ? " contested" : ""}"><title>${escapeText(`CPU ${cpu.cpu}, ${told}`)}</title>`,
     outline(cpu.role, x, y, size.width, size.height),
-    `<text class="strong" x="${fixed(middle)}" y="${fixed(y + number)}">${cpu.cpu}</text>`,
+    `<text class="strong" x="${fixed(middle)}" y="${fixed(y + number)}">${cpu.cpu}${isContested ? "!" : ""}</text>`,
     ...lines.map(
       (line, index) =>
         `<text class="small" x="${fixed(middle)}" y="${fixed(y + number + step * (index + 1))}">${escapeText(line)}</text>`,
@@ -327,12 +341,12 @@ function outline(role: Role, x: number, y: number, width: number, height: number
   return role === "vcpu" ? box(1.5, "cell") + box(4.5, "inner") : box(role === "pmd" ? 2.5 : 1.5, "cell");
 }
 
-function rolesOf({ nodes }: ReportedHost): Role[] {
+function rolesOf({ nodes }: Pick<ReportedHost, "nodes">): Role[] {
   const used = new Set(nodes.flatMap(({ cpus }) => cpus.map(({ role }) => role)));
   return (Object.keys(ROLES) as Role[]).filter((role) => used.has(role));
 }
 
-function drawLegend(host: ReportedHost, top: number): Part {
+function drawLegend(host: Pick<ReportedHost, "nodes">, top: number): Part {
   const roles = rolesOf(host).map((role, index) => {
     const x = index * 158;
     const { letter, phrase } = ROLES[role];
@@ -343,11 +357,14 @@ function drawLegend(host: ReportedHost, top: number): Part {
   });
   if (roles.length === 0) return { svg: "", height: 0 };
   const hasThreads = host.nodes.some(({ cpus }) => new Set(cpus.map(({ core }) => core)).size < cpus.length);
-  const threads = "CPUs that touch are hardware threads of one core.";
-  return {
-    svg: roles.join("") + (hasThreads ? label("small", 0, top + 42, threads, WIDTH, LETTER.small) : ""),
-    height: hasThreads ? 50 : 26,
-  };
+  const notes = [
+    ...(hasThreads ? ["CPUs that touch are hardware threads of one core."] : []),
+    ...contestedLines(host).map((line) => `! ${line}.`),
+  ];
+  const lines = notes.map((note, index) =>
+    label("small", 0, top + 42 + 18 * index, note, WIDTH, LETTER.small),
+  );
+  return { svg: roles.join("") + lines.join(""), height: notes.length === 0 ? 26 : 32 + 18 * notes.length };
 }
 
 function label(name: string, x: number, y: number, text: string, pixels: number, perLetter: number): string {

@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
 /**
@@ -30,3 +31,22 @@ export class Cyclictest extends resourceClass(cyclictest) {}
  * const run = new RoundTrip("dut-rtt", { host, name: "rtt", domain: "vnf", target: "198.18.0.1" });
  */
 export class RoundTrip extends resourceClass(roundTrip) {}
+
+/**
+ * Sends UDP frames at a fixed rate at one port and counts them at another. Runs at create, and again when an input or a trigger changes; never on an unchanged `up`.
+ *
+ * @property generator `{ kind: "nfvlab", program, cpus }`, of which `program` is the `path` of a `nfvlab:traffic:Tool`
+ * @property from port that frames are sent at; `to` is where they are received, `from` itself where it is left out
+ * @property count frames, or `duration` to send for
+ * @property frames sent, received, lost, duplicated and reordered, by direction
+ * @throws InputError `traffic-length`, `traffic-both`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`
+ * @see RFC 2544, RFC 4737
+ * @example
+ * const run = new Traffic("p2p", {
+ *   host, name: "p2p", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, rate: 2000, count: 20_000,
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ * export const lost = run.frames.apply(({ forward }) => forward.lost);
+ */
+export class Traffic extends resourceClass(traffic) {}

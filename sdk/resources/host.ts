@@ -17,11 +17,23 @@ import {
 import { irqAffinity } from "../schema/irq-affinity.ts";
 import { irqBalance } from "../schema/irq-balance.ts";
 import { kernelThreads } from "../schema/kernel-threads.ts";
-import { getLeases as getLeasesDefinition, type HostLeases, lease } from "../schema/lease.ts";
+import {
+  getLeases as getLeasesDefinition,
+  type HostLeases,
+  type LeaseParts,
+  lease,
+} from "../schema/lease.ts";
+import { machineChecks } from "../schema/machine-checks.ts";
 import { memoryManagement } from "../schema/memory-management.ts";
 import { moduleParameters } from "../schema/module-parameters.ts";
 import { packages } from "../schema/packages.ts";
+import {
+  getPathCapabilities as getPathCapabilitiesDefinition,
+  type PathCapabilities,
+} from "../schema/path-capabilities.ts";
+import { realtimeKernel } from "../schema/realtime-kernel.ts";
 import { reboot } from "../schema/reboot.ts";
+import { swap } from "../schema/swap.ts";
 import { sysctls } from "../schema/sysctls.ts";
 import { systemdCpus } from "../schema/systemd-cpus.ts";
 import { tunedProfile } from "../schema/tuned-profile.ts";
@@ -76,12 +88,22 @@ export class Hugepages extends resourceClass(hugepages) {}
 export class Sysctls extends resourceClass(sysctls) {}
 
 /**
- * Arguments of the kernel's command line: a file of our own under /etc/default/grub.d, and a menu entry of GRUB that has them, beside the entries that
- * are there. Nothing counts before the machine boots by that entry, which is a {@link Reboot}'s work; until then the arguments are `pending`. Whether
- * one is in force is told by its own trace in the running kernel, not by the command line alone. Delete takes file and entry away, and leaves GRUB's
- * files byte by byte as create found them. For Debian and Ubuntu with GRUB, whose /boot is on a plain partition.
+ * Arguments of the kernel's command line: a file of our own that keeps them, and an entry of the boot loader that has them, beside the entries that are there. Nothing counts before the machine boots by that entry, which is a {@link Reboot}'s work; until then the arguments are `pending`. Whether
+ * one is in force is told by its own trace in the running kernel, not by the command line alone. Delete takes file and entry away, and leaves
+ * what the loader reads byte by byte as create found it.
  *
- * @property name of the set: its file is `/etc/default/grub.d/90-nfvlab-NAME.cfg`; a change makes another set
+ * | loader | the set | the entry | once, for good |
+ * |---|---|---|---|
+ * | GRUB of Debian and Ubuntu | `/etc/default/grub.d/90-nfvlab-NAME.cfg` | in the menu, by `/etc/grub.d/42_nfvlab` | grub-reboot, grub-set-default |
+ * | GRUB of RHEL 8 and later, Fedora | `/etc/nfvlab/boot/NAME.cfg` | `/boot/loader/entries/nfvlab-ID.conf` | grub2-reboot, grub2-set-default |
+ * | systemd-boot, its bootctl with `--json` | `/etc/nfvlab/boot/NAME.cfg` | `$BOOT/loader/entries/nfvlab-ID.conf` | bootctl set-oneshot, set-default |
+ *
+ * An entry with a file of its own is the machine's default with the arguments behind its own: it keeps to that kernel, and goes with it
+ * (`/etc/kernel/install.d/95-nfvlab.install`). A newer kernel that is made the default shows as not `configured`, and is tried anew by the next update. GRUB has to be
+ * able to write: /boot on a plain partition, without LVM, RAID, btrfs or ZFS. Unified kernel images and OSTree are refused by name. The way of RHEL was tried on
+ * layouts after its manuals, never on such a machine; that of systemd-boot on a virtual one with UEFI, but for its delete.
+ *
+ * @property name of the set, and of its file; a change makes another set
  * @property arguments by the kernel's names in camel case; what has no field goes by its own name into `extra`, which is checked for slips of the hand
  * @property rebootOnDelete `"allow"` where delete may reboot; default deny, with a warning that a reboot is pending
  * @throws InputError `boot-arguments` that names everything that is wrong, HostError `boot-loader`, VerificationError `boot-entry`
@@ -96,15 +118,32 @@ export class Sysctls extends resourceClass(sysctls) {}
 export class BootArguments extends resourceClass(bootArguments) {}
 
 /**
- * A reboot, where boot arguments wait for one and nowhere else. Their menu entry is booted once; it becomes the default after the machine is back with
- * a new boot id and every argument in force. If it does not come up, the next start is by the entry before: by itself after a panic, else by a power
+ * A kernel with PREEMPT_RT beside the one that is there, and the menu entry of the machine's next boot, in which its boot arguments stand as well. Installs by apt what is missing, and nothing
+ * reboots by itself: a {@link Reboot} boots the entry once, and makes it the default when the machine came up by it. Delete gives the machine its default back, GRUB's files byte by byte, and
+ * removes the packages that create brought; where that kernel runs then, it warns that a reboot is pending.
+ *
+ * @property package default `linux-image-rt-amd64` or what Debian has for the architecture; Ubuntu's needs a subscription, and RHEL's is not installed from here
+ * @property rebootOnDelete `allow` where delete may reboot out of the kernel before its modules go
+ * @throws HostError `realtime-kernel`, `boot-loader`, `packages-unknown`, `packages-disturb`, VerificationError `boot-entry`
+ * @see https://docs.kernel.org/core-api/real-time/index.html
+ * @example
+ * const kernel = new RealtimeKernel("dut-kernel", { host });
+ * const boot = new BootArguments("dut-boot", { host, name: "nfv", arguments: { skewTick: true } });
+ * const { bootId } = new Reboot("dut-reboot", { host, allow: true, triggers: [kernel.kernel, boot.arguments] });
+ */
+export class RealtimeKernel extends resourceClass(realtimeKernel) {}
+
+/**
+ * A reboot, where boot arguments or a kernel wait for one and nowhere else. Their menu entry is booted once; it becomes the default after the machine is back with
+ * a new boot id, the kernel that was chosen and every argument in force. If it does not come up, the next start is by the entry before: by itself after a panic, else by a power
  * cycle. Delete does nothing.
  *
  * @property allow `true`: the machine may be taken away for minutes, with all that runs on it
- * @property triggers a change of which reboots where something is pending: the `arguments` of {@link BootArguments}, so that preview shows it
+ * @property triggers a change of which reboots where something is pending: the `arguments` of {@link BootArguments}, the `kernel` of {@link RealtimeKernel}, so that preview shows it
  * @property bootTimeout until SSH answers again, 1 s to 1 h, default 600s
  * @throws HostError `foreign-guests`, `reboot-local`, `boot-timeout`, `boot-rolled-back`, VerificationError `boot-arguments-pending`
  * @see https://www.gnu.org/software/grub/manual/grub/html_node/Invoking-grub_002dreboot.html
+ * @see https://systemd.io/BOOT_LOADER_INTERFACE/
  * @example
  * const boot = new BootArguments("dut-boot", { host, name: "ticks", arguments: { skewTick: true, nosoftlockup: true } });
  * const { bootId } = new Reboot("dut-reboot", { host, allow: true, triggers: [boot.arguments], reason: "ticks apart" });
@@ -172,6 +211,31 @@ export class Workqueues extends resourceClass(workqueues) {}
  * new MemoryManagement("dut-memory", { host, transparentHugepages: "never", ksm: false });
  */
 export class MemoryManagement extends resourceClass(memoryManagement) {}
+
+/**
+ * Machine checks of memory errors that the hardware has corrected: with `ignoreCorrected` the kernel neither polls every CPU for them nor takes their interrupts. Nobody counts them
+ * then, so a module that is going bad shows late; uncorrected errors are handled as before. For all CPUs at once. Delete writes back what create found.
+ *
+ * @property ignoreCorrected `true` for no polling and no interrupts
+ * @throws HostError `knob-missing`, `knob-elsewhere`, `knob-owned`, VerificationError `knob-not-taken`
+ * @see https://docs.kernel.org/arch/x86/x86_64/machinecheck.html
+ * @example
+ * new MachineChecks("dut-machine-checks", { host, ignoreCorrected: true });
+ */
+export class MachineChecks extends resourceClass(machineChecks) {}
+
+/**
+ * No swap for as long as the stack lives: devices, files and zram off, and by a drop-in for all units of type swap none that a boot or anything else turns on, of whichever file
+ * or generator. What somebody turns on by hand is found by a refresh, and goes off. Refused where memory has no room for what is out. Delete takes the drop-in away and turns on what
+ * create found on, with its priority; what is gone or masked since is named in a warning.
+ *
+ * @throws HostError `systemd-missing`, `systemd-old`, `swap-memory`, VerificationError `swap-on`, `swap-at-boot`
+ * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.swap.html
+ * @example
+ * const swap = new Swap("dut-swap", { host });
+ * export const wasOn = swap.found;
+ */
+export class Swap extends resourceClass(swap) {}
 
 /**
  * Parameters of a kernel module: for its next load by a file in /etc/modprobe.d, and at once where the running kernel takes a write. The others are `pending`; no
@@ -325,25 +389,63 @@ export function getHostFactsOutput(
 }
 
 /**
- * Who has leased what of a machine, as it is now; changes nothing. `text` is for people, a sentence a lease.
+ * Which packet paths a machine can carry as it is now, and what the others lack; changes nothing, loads nothing. `text` is a table for people.
  *
- * @throws HostError `ledger-unreadable`
+ * `vdpa` asks for a device that the kernel's vDPA bus has. `vmfunc` is never more than possible: hardware has had EPTP switching since Haswell, but KVM gives it to no guest of its own.
+ *
+ * @throws HostError `parse`
+ * @see https://docs.kernel.org/virt/kvm/x86/nested-vmx.html, vdpa-dev(8), Intel SDM volume 3, section VM functions
  * @example
- * const { text } = await getLeases({ host: { name: "here", connection: { kind: "local" } } });
+ * const { paths } = await getPathCapabilities({ host: { name: "here", connection: { kind: "local" } } });
+ * export const missing = paths.filter(({ state }) => state === "missing").map(({ path }) => path);
  */
-export function getLeases(
+export function getPathCapabilities(
   args: { readonly host: HostReference },
   options?: pulumi.InvokeOptions,
+): Promise<PathCapabilities> {
+  return pulumi.runtime.invoke(getPathCapabilitiesDefinition.token, args, options ?? {});
+}
+
+/** Like {@link getPathCapabilities}, for a machine whose connection is an output. */
+export function getPathCapabilitiesOutput(
+  args: { readonly host: Wired<HostReference> },
+  options?: pulumi.InvokeOptions,
+): pulumi.Output<PathCapabilities> {
+  return pulumi.runtime.invokeOutput<PathCapabilities>(
+    getPathCapabilitiesDefinition.token,
+    args,
+    options ?? {},
+  );
+}
+
+/**
+ * Who has leased what of a machine, as it is now; changes nothing. `text` is for people, a sentence a lease.
+ *
+ * With `wanted`, parts that the program goes on to lease, it refuses where another stack has one of them: so a preview says so already, which asks no machine by itself.
+ *
+ * @throws HostError `ledger-unreadable`, `locked` that names everything which others have, and who they are
+ * @example
+ * const { text } = await getLeases({ host: { name: "here", connection: { kind: "local" } }, wanted: { cpus: "2-3" } });
+ */
+export function getLeases(
+  args: { readonly host: HostReference; readonly wanted?: LeaseParts },
+  options?: pulumi.InvokeOptions,
 ): Promise<HostLeases> {
-  return pulumi.runtime.invoke(getLeasesDefinition.token, args, options ?? {});
+  return pulumi.runtime.invoke(getLeasesDefinition.token, leaseInputs(args), options ?? {});
 }
 
 /** Like {@link getLeases}, for a machine whose connection is an output. */
 export function getLeasesOutput(
-  args: { readonly host: Wired<HostReference> },
+  args: { readonly host: Wired<HostReference>; readonly wanted?: LeaseParts },
   options?: pulumi.InvokeOptions,
 ): pulumi.Output<HostLeases> {
-  return pulumi.runtime.invokeOutput<HostLeases>(getLeasesDefinition.token, args, options ?? {});
+  return pulumi.runtime.invokeOutput<HostLeases>(getLeasesDefinition.token, leaseInputs(args), options ?? {});
+}
+
+function leaseInputs<A extends { readonly wanted?: LeaseParts }>(args: A) {
+  return args.wanted === undefined
+    ? args
+    : { ...args, project: pulumi.getProject(), stack: pulumi.getStack() };
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { cpuList, duration, ipAddress, name, triggers, wholeNumber } from "./fields.ts";
+import { FirmwareIntent } from "./inspection.ts";
 import { ResultRecord } from "./record.ts";
 
 /** Where a probe runs: on the machine itself, or in a guest on it, reached through the guest agent. */
@@ -41,6 +42,14 @@ const repetitions = wholeNumber(
   { change: "recreate" },
 ).optional();
 
+/** A field of every measurement. */
+export const declaredFirmware = FirmwareIntent.optional().meta({
+  description:
+    "How the firmware of the machine is declared to be set up, item by item. The record holds it with what the machine shows of it; one that it contradicts makes the record invalid. Default: " +
+    "nothing is declared.",
+  change: "recreate",
+});
+
 export const cyclictest = defineResource({
   token: "nfvlab:bench:Cyclictest",
   description:
@@ -71,6 +80,7 @@ export const cyclictest = defineResource({
         "a record whose load was not there is not valid. Default none.",
       change: "recreate",
     }),
+    firmware: declaredFirmware,
     triggers,
   }),
   outputs: z.object({ record: ResultRecord }),
@@ -97,6 +107,7 @@ export const roundTrip = defineResource({
       { change: "recreate" },
     ).optional(),
     repetitions,
+    firmware: declaredFirmware,
     triggers,
   }),
   outputs: z.object({

@@ -250,14 +250,16 @@ export type BootArgumentSet = z.infer<typeof BootArgumentSet>;
 export const bootArguments = defineResource({
   token: "nfvlab:host:BootArguments",
   description:
-    "Arguments of the kernel's command line, in a file of our own under /etc/default/grub.d, and a menu entry of GRUB that has them beside the entries " +
-    "that are there. Counts from the next boot of that entry, which a Reboot brings about; until then the arguments are pending. Delete takes file and " +
-    "entry away and leaves GRUB's files as create found them. For Debian and Ubuntu with GRUB.",
+    "Arguments of the kernel's command line, in a file of our own, and an entry of the boot loader that has them beside the entries that are there. " +
+    "Counts from the next boot of that entry, which a Reboot brings about; until then the arguments are pending. Delete takes file and " +
+    "entry away and leaves what the loader reads as create found it. For Debian and Ubuntu with GRUB, for RHEL 8 and later with GRUB and its files of entries, and " +
+    "for systemd-boot.",
   inputs: z.strictObject({
     host: hostReference,
-    name: name("Name of the set; its file is /etc/default/grub.d/90-nfvlab-NAME.cfg.", {
-      change: "recreate",
-    }),
+    name: name(
+      "Name of the set; its file is /etc/default/grub.d/90-nfvlab-NAME.cfg, or /etc/nfvlab/boot/NAME.cfg where entries are files.",
+      { change: "recreate" },
+    ),
     arguments: BootArgumentSet.meta({
       description: "Arguments by the kernel's names in camel case, `{ skewTick: true }`. At least one.",
     }),
@@ -268,10 +270,10 @@ export const bootArguments = defineResource({
   }),
   outputs: z.object({
     entry: z.string().meta({
-      description: "Id of the menu entry that has the arguments; another one with each change of them.",
+      description: "Id of the entry that has the arguments; another one with each change of them.",
     }),
     configured: z.boolean().meta({
-      description: "Whether file and menu entry hold exactly the arguments.",
+      description: "Whether file and entry hold exactly the arguments.",
     }),
     effective: z
       .array(z.string())
@@ -285,7 +287,7 @@ export const bootArguments = defineResource({
       .meta({ description: "What the running kernel logged against its command line." }),
     found: z.record(z.string(), z.string().nullable()).meta({
       description:
-        "SHA-256 of GRUB's files as create found them; null where absent. Their content is kept on the machine.",
+        "SHA-256 of what the boot loader reads as create found it, by path; null where absent. Their content is kept on the machine.",
     }),
   }),
   expectations: { configured: true },

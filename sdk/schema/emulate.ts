@@ -53,6 +53,10 @@ export const emulatedServer = defineResource({
       { max: 4 },
       { change: "recreate" },
     ).optional(),
+    wire: name(
+      "Name of a wire between this server's cards and those of another server of the stack that names it too. Default: its cards reach each other alone.",
+      { change: "recreate" },
+    ).optional(),
     bootArguments: z
       .array(z.string().regex(/^[A-Za-z0-9_.:,=@/+-]+$/, "expected one boot argument without spaces"))
       .optional()

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CpuSet } from "../units/cpuset.ts";
 import { DURATION_PATTERN, nanoseconds } from "../units/duration.ts";
 import { PCI_ADDRESS_PATTERN } from "../units/pci.ts";
+import { megabitsPerSecond, RATE_PATTERN } from "../units/rate.ts";
 import { bytes, SIZE_PATTERN } from "../units/size.ts";
 
 /**
@@ -17,7 +18,7 @@ export interface FieldFacts {
   readonly change?: ChangeCost;
   readonly secret?: boolean;
   /** How two texts of this field are compared: `"2,3"` and `"2-3"` are one CPU list. */
-  readonly format?: "cpu-list" | "size" | "duration";
+  readonly format?: "cpu-list" | "size" | "duration" | "rate";
 }
 
 const NAME = /^[A-Za-z0-9_.-]{1,63}$/;
@@ -58,6 +59,15 @@ export const duration = (description: string, facts: FieldFacts = {}) =>
     .meta({ description, format: "duration", ...facts });
 
 const DURATION_EXPECTED = 'a whole number with ns, us, ms, s, min or h, for instance "30s"';
+
+/** A whole rate on the wire with a decimal unit. */
+export const rate = (description: string, facts: FieldFacts = {}) =>
+  z
+    .templateLiteral([z.number(), z.enum(["Mbit/s", "Gbit/s"])], sentence(RATE_EXPECTED))
+    .refine((text) => RATE_PATTERN.test(text), sentence(RATE_EXPECTED))
+    .meta({ description, format: "rate", ...facts });
+
+const RATE_EXPECTED = 'a whole number with Mbit/s or Gbit/s, for instance "100Mbit/s"';
 
 /** A name that ends up in a command, a path or a row: letters, digits, `_`, `.`, `-`, at most 63 characters. */
 export const name = (description: string, facts: FieldFacts = {}) =>
@@ -176,5 +186,6 @@ export function canonical(text: string, format: FieldFacts["format"]): string | 
   if (format === "cpu-list" && isCpuList(text)) return CpuSet.parse(text).format();
   if (format === "size" && SIZE_PATTERN.test(text)) return bytes(text);
   if (format === "duration" && DURATION_PATTERN.test(text)) return nanoseconds(text);
+  if (format === "rate" && RATE_PATTERN.test(text)) return megabitsPerSecond(text);
   return text;
 }

@@ -115,7 +115,16 @@ export type HostLeases = z.infer<typeof HostLeases>;
 
 export const getLeases = defineFunction({
   token: "nfvlab:host:getLeases",
-  description: "All leases of a machine as they are now: who has which part. Changes nothing.",
-  inputs: z.strictObject({ host: hostReference }),
+  description:
+    "All leases of a machine as they are now: who has which part. Changes nothing. Refuses where others have what the caller means to lease, in preview too.",
+  inputs: z.strictObject({
+    host: hostReference,
+    wanted: LeaseParts.optional(),
+    project: z.string().optional().meta({ description: "Project that wants them." }),
+    stack: z.string().optional().meta({
+      description:
+        "Stack that wants them. Leases of this name are its own, wherever it was brought up: only a Lease itself tells namesakes apart.",
+    }),
+  }),
   outputs: HostLeases,
 });

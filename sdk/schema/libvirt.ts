@@ -1,26 +1,31 @@
 import { z } from "zod";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
-import {
-  cpuList,
-  interfaceAddress,
-  macAddress,
-  name,
-  path,
-  size,
-  socketPath,
-  wholeNumber,
-} from "./fields.ts";
-import { PageSize } from "./hugepages.ts";
+import { cpuList, duration, ipAddress, macAddress, name, path, size, wholeNumber } from "./fields.ts";
+import { GuestCpu, GuestFeatures, GuestIommu, GuestTimers, RandomSource, Watchdog } from "./guest-machine.ts";
+import { CacheTune, GuestCell, GuestDisk, GuestPageSize, MemoryTune, SharedMemory } from "./guest-memory.ts";
+import { GuestNic } from "./guest-nic.ts";
 
 export const bootImage = defineResource({
   token: "nfvlab:libvirt:BootImage",
   description:
     "A kernel and an initramfs made on the machine from its own packages: its running kernel, busybox, the guest agent, cyclictest and " +
-    "ping, with the modules of virtio. Boots in seconds and needs no disk. Delete removes the two files.",
+    "ping, with the drivers of virtio, of the cards that QEMU emulates, and of virtual functions. Boots in seconds and needs no disk. Delete " +
+    "removes the two files.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the image and of its folder under /var/lib/nfvlab/images.", { change: "recreate" }),
+    programs: z
+      .array(name("Program in the machine's PATH; the libraries it is linked with come along."))
+      .optional()
+      .meta({ description: "Programs to bring beside the usual ones.", change: "recreate" }),
+    modules: z
+      .array(name("Kernel module of the machine's running kernel; what it needs comes along."))
+      .optional()
+      .meta({
+        description: "Modules to bring beside the usual ones, loaded where a device asks for them.",
+        change: "recreate",
+      }),
   }),
   outputs: z.object({
     kernel: z.string().meta({ description: "Path of the kernel on the machine." }),
@@ -32,38 +37,6 @@ export const bootImage = defineResource({
   expectations: { present: true },
 });
 
-export const VhostUserNic = z.strictObject({
-  kind: z.literal("vhost-user"),
-  socketPath: socketPath("Socket that QEMU serves and the switch connects to.", { change: "recreate" }),
-  mac: macAddress("MAC address that the guest sees.", { change: "recreate" }),
-  queues: wholeNumber("Queue pairs. Default 1.", { min: 1, max: 128 }, { change: "recreate" }).optional(),
-  rxQueueSize: wholeNumber(
-    "Entries of a receive ring, a power of two from 256 to 1024. Default 1024.",
-    { min: 256, max: 1024 },
-    { change: "recreate" },
-  ).optional(),
-  txQueueSize: wholeNumber(
-    "Entries of a transmit ring, a power of two from 256 to 1024. Default 1024.",
-    { min: 256, max: 1024 },
-    { change: "recreate" },
-  ).optional(),
-  mergeableRxBuffers: z
-    .boolean()
-    .optional()
-    .meta({ description: "Needed beyond an MTU of 1500. Default false.", change: "recreate" }),
-  address: interfaceAddress("Address that the guest gives the interface, through its boot image.", {
-    change: "recreate",
-  }).optional(),
-});
-
-export const GuestNic = z.discriminatedUnion("kind", [VhostUserNic]);
-export type GuestNic = z.infer<typeof GuestNic>;
-
-export const GuestDisk = z.strictObject({
-  path: path("Image file on the machine; not made and not deleted here.", { change: "recreate" }),
-  format: z.enum(["qcow2", "raw"]).optional().meta({ description: "Default qcow2.", change: "recreate" }),
-});
-
 export const GuestBoot = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("kernel"),
@@ -73,11 +46,43 @@ export const GuestBoot = z.discriminatedUnion("kind", [
       .array(z.string().regex(/^[A-Za-z0-9_.:,=@/+-]+$/, "expected one boot argument without spaces"))
       .optional()
       .meta({ description: "Boot arguments of the guest's kernel, beside the console.", change: "recreate" }),
+    bridgedNics: z.array(name("Name of a NIC.")).min(2).optional().meta({
+      description:
+        "NICs that the boot image makes ports of one bridge of its kernel, so that the guest forwards between them.",
+    }),
+    routes: z
+      .array(
+        z.strictObject({
+          nic: name("NIC that packets leave by."),
+          to: ipAddress("IPv4 address that they are for."),
+          nextHop: macAddress("MAC address that they are sent to; the guest asks nobody for it."),
+        }),
+      )
+      .min(1)
+      .optional()
+      .meta({
+        description:
+          "Routes that the boot image sets, with which the guest forwards IPv4 packets: for NICs that take no frames but their own, as virtual functions do.",
+      }),
   }),
-  z.strictObject({ kind: z.literal("disk") }),
+  z.strictObject({
+    kind: z.literal("disk"),
+    firmware: z
+      .enum(["bios", "efi"])
+      .optional()
+      .meta({ description: "efi needs OVMF on the machine. Default bios." }),
+  }),
 ]);
 
 export type GuestBoot = z.infer<typeof GuestBoot>;
+
+const recreate = <T extends z.ZodType>(type: T, description: string) =>
+  type.meta({ description, change: "recreate" });
+
+const scheduling = {
+  policy: z.enum(["fifo", "rr"]).optional().meta({ description: "SCHED_FIFO or SCHED_RR. Default fifo." }),
+  priority: wholeNumber("Priority.", { min: 1, max: 99 }),
+};
 
 export const libvirtDomain = defineResource({
   token: "nfvlab:libvirt:Domain",
@@ -89,44 +94,98 @@ export const libvirtDomain = defineResource({
     host: hostReference,
     name: name("Name of the domain.", { change: "recreate" }),
     memory: size("Memory of the guest, a multiple of the page size.", { change: "recreate" }),
-    pageSize: PageSize.meta({ description: "Size of the huge pages that back it.", change: "recreate" }),
-    numaNode: wholeNumber("NUMA node that its memory lies on.", { max: 1023 }, { change: "recreate" }),
+    pageSize: recreate(
+      GuestPageSize,
+      "Size of the pages that back it: huge ones of the node's pool, or 4KiB. All are shared, as vhost-user needs.",
+    ),
+    numaNode: wholeNumber(
+      "NUMA node that its memory lies on; with `cells`, that of the first.",
+      { max: 1023 },
+      { change: "recreate" },
+    ),
+    cells: recreate(
+      z.array(GuestCell).min(1).optional(),
+      "NUMA nodes of the guest, node 0 first. Default: one with all vCPUs and all memory.",
+    ),
+    locked: recreate(z.boolean().optional(), "Lock all of QEMU's memory. Default true."),
+    mergePages: recreate(
+      z.boolean().optional(),
+      "Let KSM merge its pages (without nosharepages). Default false.",
+    ),
+    allocationThreads: wholeNumber(
+      "Threads that touch its memory at start. Default: libvirt's, 1.",
+      { min: 1, max: 256 },
+      { change: "recreate" },
+    ).optional(),
     vcpuPins: z.array(cpuList("The CPU of this vCPU.")).min(1).meta({
       description: "The CPU of each vCPU, vCPU 0 first. One CPU each: isolated CPUs are not load-balanced.",
     }),
     emulatorCpus: cpuList("CPUs of QEMU's other threads, outside the isolated set."),
-    realtimeVcpus: z
-      .strictObject({
-        vcpus: cpuList("vCPUs that run under SCHED_FIFO."),
-        priority: wholeNumber("Priority.", { min: 1, max: 99 }),
-      })
+    iothreadPins: z
+      .array(cpuList("CPUs of this thread."))
+      .min(1)
       .optional()
-      .meta({
-        description: "Run these vCPUs under SCHED_FIFO. Only on isolated CPUs, and never all of them.",
-        change: "recreate",
-      }),
-    boot: GuestBoot.meta({ description: "What the guest boots.", change: "recreate" }),
-    disks: z
-      .record(z.string().regex(/^vd[a-z]$/, "expected a virtio disk, vda to vdz"), GuestDisk)
-      .optional()
-      .meta({ description: "Virtio disks by target.", change: "recreate" }),
-    nics: z
-      .record(name("Name of the NIC."), GuestNic)
-      .optional()
-      .meta({ description: "Network interfaces by name.", change: "recreate" }),
-    guestAgent: z.boolean().optional().meta({
-      description: "A channel to the guest agent, and wait for it at start. Default true.",
-      change: "recreate",
-    }),
-    locked: z
-      .boolean()
-      .optional()
-      .meta({ description: "Lock all of QEMU's memory. Default true.", change: "recreate" }),
+      .meta({ description: "Threads that serve disks, thread 1 first, with their CPUs. Default: none." }),
+    realtimeVcpus: recreate(
+      z.strictObject({ vcpus: cpuList("vCPUs that run in real time."), ...scheduling }).optional(),
+      "Run these vCPUs under SCHED_FIFO or SCHED_RR. Only on isolated CPUs, and never all of them.",
+    ),
+    emulatorScheduling: recreate(
+      z.strictObject(scheduling).optional(),
+      "Run QEMU's main thread in real time. Rarely right.",
+    ),
+    cacheTune: recreate(z.array(CacheTune).optional(), "Last-level cache kept for vCPUs (CAT)."),
+    memoryTune: recreate(z.array(MemoryTune).optional(), "Memory bandwidth that vCPUs get at most (MBA)."),
+    cpu: recreate(
+      GuestCpu.optional(),
+      "How the guest sees its CPUs. Default: as the host's, host-passthrough.",
+    ),
+    features: recreate(GuestFeatures.optional(), "What the hypervisor offers."),
+    timers: recreate(GuestTimers.optional(), "Clocks of the guest."),
+    machine: recreate(
+      z
+        .string()
+        .regex(
+          /^(q35|pc|pc-(q35|i440fx)-[0-9]+\.[0-9]+)$/,
+          "expected q35, pc, or one of these with its version",
+        )
+        .optional(),
+      "Machine type. Default q35, the newest; with its version, pc-q35-9.2, it stays the same on another QEMU.",
+    ),
+    iommu: recreate(GuestIommu.optional(), "A vIOMMU. Default: none."),
+    boot: recreate(GuestBoot, "What the guest boots."),
+    disks: recreate(
+      z.record(z.string().regex(/^vd[a-z]$/, "expected a virtio disk, vda to vdz"), GuestDisk).optional(),
+      "Virtio disks by target.",
+    ),
+    nics: recreate(z.record(name("Name of the NIC."), GuestNic).optional(), "Network interfaces by name."),
+    sharedMemory: recreate(
+      z.record(name("Name of the memory, the same in all guests that share it."), SharedMemory).optional(),
+      "Memory shared between guests, by name. The last guest that is deleted takes it along.",
+    ),
+    guestAgent: recreate(
+      z.boolean().optional(),
+      "A channel to the guest agent, and wait for it at start. Default true.",
+    ),
+    serial: recreate(
+      z.enum(["file", "pty", "none"]).optional(),
+      "Serial port: written to a log on the machine, for `virsh console`, or none. Default file.",
+    ),
+    randomness: recreate(
+      RandomSource.optional(),
+      "Card for random numbers. Default: virtio, from /dev/urandom.",
+    ),
+    watchdog: recreate(Watchdog.optional(), "Default: none."),
+    shutdownTimeout: duration(
+      "How long the guest may take to shut down before it is destroyed. Default 20s.",
+    ).optional(),
   }),
   outputs: z.object({
     uuid: z.string(),
     running: z.boolean().meta({ description: "The guest runs." }),
-    serialLog: z.string().meta({ description: "File on the machine that holds the guest's console." }),
+    serialLog: z
+      .string()
+      .meta({ description: "File on the machine that holds the guest's console; empty without one." }),
   }),
   expectations: { running: true },
 });

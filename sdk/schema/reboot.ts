@@ -6,8 +6,8 @@ import { duration } from "./fields.ts";
 export const reboot = defineResource({
   token: "nfvlab:host:Reboot",
   description:
-    "Reboots a machine where boot arguments wait for it, and for nothing else. The menu entry that has them is booted once; it becomes the default only " +
-    "after the machine is back, with a new boot id and every argument in force. If it does not come up, the next start is that of the entry before. " +
+    "Reboots a machine where boot arguments or a kernel wait for it, and for nothing else. The menu entry that has them is booted once; it becomes the default only " +
+    "after the machine is back, with a new boot id, the kernel that was chosen and every argument in force. If it does not come up, the next start is that of the entry before. " +
     "Create reboots where something is pending, a change of `triggers` likewise. Delete does nothing.",
   inputs: z.strictObject({
     host: hostReference,
@@ -16,7 +16,7 @@ export const reboot = defineResource({
     }),
     triggers: z.array(z.unknown()).optional().meta({
       description:
-        "Values that a change of reboots for, where something is pending: the `arguments` of the BootArguments that it is for.",
+        "Values that a change of reboots for, where something is pending: the `arguments` of the BootArguments, and the `kernel` of the RealtimeKernel, that it is for.",
       change: "reboot",
     }),
     reason: z

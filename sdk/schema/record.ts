@@ -74,9 +74,10 @@ export const Fingerprint = z.object({
   guests: z.record(z.string(), z.string()).meta({
     description: "SHA-256 of each running guest: its live definition and the CPUs its threads may use.",
   }),
-  declared: z
-    .record(z.string(), z.string())
-    .meta({ description: "What was declared and can't be read: firmware settings and the like." }),
+  declared: z.record(z.string(), z.string()).meta({
+    description:
+      "What was declared of the firmware, and what the machine showed of it: `off, verified: smt/control is notsupported`, `on, not verifiable: ...`, `off, contradicted: ...`.",
+  }),
 });
 export type Fingerprint = z.infer<typeof Fingerprint>;
 
@@ -120,3 +121,8 @@ export const ResultRecord = z.object({
   invalidReasons: z.array(z.string()),
 });
 export type ResultRecord = z.infer<typeof ResultRecord>;
+
+/** The record's JSON Schema (draft 2020-12), for programs that read what was exported. */
+export function recordJsonSchema(): object {
+  return z.toJSONSchema(ResultRecord);
+}

@@ -14,16 +14,27 @@ import { irqBalance } from "./irq-balance.ts";
 import { kernelThreads } from "./kernel-threads.ts";
 import { getLeases, lease } from "./lease.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
+import { container } from "./lxc.ts";
+import { machineChecks } from "./machine-checks.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
-import { ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
+import { linuxBridge, macvtap, networkNamespace, tap, veth } from "./net.ts";
+import { ovsBond, ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
+import { getDatapath } from "./ovs-datapath.ts";
 import { packages } from "./packages.ts";
+import { getPathCapabilities } from "./path-capabilities.ts";
+import { driverBinding, eswitchMode, virtualFunction, virtualFunctions } from "./pci.ts";
+import { realtimeKernel } from "./realtime-kernel.ts";
 import { reboot } from "./reboot.ts";
+import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
+import { traffic, trafficForwarder, trafficTool } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
+import { volume } from "./volume.ts";
 import { workqueues } from "./workqueues.ts";
+import { xdpRedirect } from "./xdp.ts";
 
 /** Every resource of the provider. What is not here does not exist. */
 export const resourceDefinitions: readonly ResourceDefinition[] = [
@@ -33,12 +44,15 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   hugepages,
   sysctls,
   bootArguments,
+  realtimeKernel,
   reboot,
   lease,
   cpuFrequency,
   cpuIdle,
   workqueues,
   memoryManagement,
+  machineChecks,
+  swap,
   moduleParameters,
   irqAffinity,
   irqBalance,
@@ -47,19 +61,37 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   cacheAllocation,
   tunedProfile,
   packages,
+  virtualFunctions,
+  virtualFunction,
+  driverBinding,
+  eswitchMode,
   ovsDaemon,
   ovsBridge,
   ovsPort,
+  ovsBond,
   ovsFlows,
+  networkNamespace,
+  linuxBridge,
+  veth,
+  tap,
+  macvtap,
+  xdpRedirect,
+  container,
   bootImage,
+  volume,
   libvirtDomain,
+  trafficTool,
+  trafficForwarder,
   cyclictest,
   roundTrip,
+  traffic,
 ];
 
 export const functionDefinitions: readonly FunctionDefinition[] = [
   getHostFacts,
   getLeases,
+  getDatapath,
+  getPathCapabilities,
   planCpus,
   planTuning,
   inspect,

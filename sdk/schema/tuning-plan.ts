@@ -10,8 +10,10 @@ import { cpuList } from "./fields.ts";
 import { irqAffinity } from "./irq-affinity.ts";
 import { irqBalance } from "./irq-balance.ts";
 import { kernelThreads } from "./kernel-threads.ts";
+import { machineChecks } from "./machine-checks.ts";
 import { memoryManagement } from "./memory-management.ts";
 import { moduleParameters } from "./module-parameters.ts";
+import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
 import { workqueues } from "./workqueues.ts";
@@ -141,8 +143,12 @@ export const TuningResources = z.object({
   bootArguments: bootArguments.inputs.omit({ ...named, rebootOnDelete: true }).optional(),
   sysctls: sysctls.inputs.omit(named).optional(),
   memoryManagement: memoryManagement.inputs.omit(onlyHost).optional(),
+  swap: swap.inputs.omit(onlyHost).optional().meta({
+    description: "Empty: swap is turned off. No profile of this project does so, vm.swappiness is theirs.",
+  }),
   cpuFrequency: cpuFrequency.inputs.omit(named).optional(),
   cpuIdle: cpuIdle.inputs.omit(named).optional(),
+  machineChecks: machineChecks.inputs.omit(onlyHost).optional(),
   workqueues: workqueues.inputs.omit(onlyHost).optional(),
   irqAffinity: irqAffinity.inputs.omit(onlyHost).optional(),
   irqBalance: irqBalance.inputs.omit({ ...onlyHost, restart: true }).optional(),

@@ -41,6 +41,16 @@ export abstract class LabError extends Error {
     if (facts.observed !== undefined) this.observed = facts.observed;
     if (facts.hint !== undefined) this.hint = facts.hint;
   }
+
+  /**
+   * Its stack as it is, with what caused it. Node 20's own way of showing an error marks `node_modules` in the stack and never ends on paths such as `node_modules/@pulumi/resource.ts`,
+   * which Pulumi's source maps make: the engine would wait minutes for a sentence.
+   */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const cause =
+      this.cause instanceof Error ? `\n  caused by ${this.cause.stack ?? this.cause.message}` : "";
+    return `${this.stack ?? `${this.name}: ${this.message}`}${cause}`;
+  }
 }
 
 /** The user's program is wrong; found before anything is touched. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { experimentOf, type StateResource } from "../../sdk/cli/experiment.ts";
+import { experimentOf } from "../../sdk/cli/experiment.ts";
+import type { StateResource } from "../../sdk/cli/state-resource.ts";
 import { binsOf } from "../../sdk/measure/bins.ts";
 import { metricOf } from "../../sdk/measure/metric.ts";
 import { benchmark, hostFacts, recordOf, resources, urn } from "./state.ts";
@@ -91,9 +92,44 @@ describe("the machines of a state", () => {
       madeAt: "2026-03-02",
       hosts: [],
       inspections: [],
+      paths: [],
       records: [],
       verdicts: [],
     });
+  });
+});
+
+describe("the paths of a state", () => {
+  const path = {
+    stations: [
+      { name: "gen", place: "user space", does: "sends" },
+      { name: "vnf", place: "guest", does: "receives" },
+    ],
+    segments: [{ down: "virtio-user", carrier: "ovs-dpdk", over: "br0", up: "vhost-user" }],
+  };
+  const component: StateResource = {
+    ...{ urn: urn("nfvlab:components:TrafficBenchmark", "pv"), type: "nfvlab:components:TrafficBenchmark" },
+    outputs: { path },
+  };
+  const counts = (sent: number, received: number) => ({
+    ...{ planned: sent, sent, received, lost: sent - received, duplicated: 0, reordered: 0 },
+  });
+  const run = (frames: object): StateResource => ({
+    ...{ urn: urn("nfvlab:bench:Traffic", "pv-run"), type: "nfvlab:bench:Traffic", id: "dut/traffic/pv" },
+    outputs: { frames, record: measured({}) },
+  });
+
+  it("have the frames of both directions, as their run counted them", () => {
+    const found = of([component, run({ forward: counts(100, 98), reverse: counts(50, 50) })]).paths;
+    expect(only(found)).toMatchObject({
+      ...{ name: "pv", path, functional: false, valid: true },
+      frames: { sent: 150, received: 148, lost: 2 },
+    });
+  });
+
+  it("are drawn before anything was sent, and left out where they are none", () => {
+    expect(only(of([component]).paths)).not.toHaveProperty("frames");
+    expect(of([{ ...component, outputs: { path: { stations: "many" } } }]).paths).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { StateResource } from "../../sdk/cli/experiment.ts";
+import type { StateResource } from "../../sdk/cli/state-resource.ts";
 import { metricOf, type Repetition } from "../../sdk/measure/metric.ts";
 import type { Fingerprint, ResultRecord } from "../../sdk/schema/record.ts";
 

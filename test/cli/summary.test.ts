@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { StateResource } from "../../sdk/cli/experiment.ts";
+import type { StateResource } from "../../sdk/cli/state-resource.ts";
 import { summary } from "../../sdk/cli/summary.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { benchmark, recordOf, resources } from "./state.ts";

@@ -45,6 +45,20 @@ describe("CyclictestBenchmark", () => {
     expect(named(registered, "timers-run").waitsFor).toEqual(["dut-facts", "dut-hugepages-node1-2MiB"]);
   });
 
+  it("says in its record what is declared of the host's firmware", async () => {
+    const firmware = { turbo: false, deepIdleStates: false };
+    const registered = await register(
+      () => {
+        const on = aHost({ firmware });
+        new CyclictestBenchmark("timers", { on });
+        new LatencyBenchmark("rtt", { from: aGuest(aBridge(on)), to: "198.18.0.1" });
+      },
+      { answers },
+    );
+    for (const run of ["timers-run", "rtt-run"])
+      expect(named(registered, run).inputs).toMatchObject({ firmware });
+  });
+
   it("measures what it is told to, and again when that changes", async () => {
     const registered = await register(
       () => {

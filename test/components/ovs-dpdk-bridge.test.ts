@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OvsDpdkBridge, type OvsDpdkBridgeArgs } from "../../components/ovs-dpdk-bridge.ts";
+import { Hugepages } from "../../sdk/resources/host.ts";
+import { crossConnect } from "../../sdk/resources/ovs.ts";
 import { evaluated, named, outline, register } from "./program.ts";
 import { aBridge, aHost, answers, golden, host, thrown } from "./testbed.ts";
 
@@ -72,6 +74,61 @@ describe("OvsDpdkBridge", () => {
       socketMemory: { 1: "1GiB" },
     });
     expect(named(registered, "br0-bridge").inputs).toEqual({ host, name: "br0" });
+  });
+
+  it("makes ports of any kind, after what they need", async () => {
+    const registered = await register(
+      () => {
+        const on = aHost();
+        const driver = new Hugepages("driver", { host: on.reference, numaNode: 0, size: "2MiB", count: 1 });
+        return aBridge(on, {
+          vhostUserPorts: ["vhu0"],
+          ports: {
+            vhu1: { kind: "vhost-user", mtu: 2000 },
+            nic0: { kind: "dpdk", devargs: "0000:5e:00.0", rxQueues: 2, dependsOn: [driver] },
+            sink: { kind: "dpdk", devargs: { kind: "null", silent: true }, openflowPort: 9 },
+          },
+          flows: crossConnect("nic0", "vhu1"),
+        });
+      },
+      { answers },
+    );
+    const inputs = (name: string) => named(registered, name).inputs;
+    expect(inputs("br0-vhu1")).toMatchObject({
+      openflowPort: 2,
+      mtu: 2000,
+      interface: { kind: "dpdkvhostuserclient", socketPath: "/run/nfvlab-vhost/vhu1.sock" },
+    });
+    expect(inputs("br0-nic0")).toMatchObject({
+      openflowPort: 3,
+      interface: { kind: "dpdk", devargs: "0000:5e:00.0", rxQueues: 2 },
+    });
+    expect(inputs("br0-sink")).toMatchObject({
+      openflowPort: 9,
+      interface: { kind: "dpdk", devargs: { kind: "null", silent: true } },
+    });
+    expect(inputs("br0-flows")["flows"]).toEqual([
+      { match: { inPort: "nic0" }, actions: [{ kind: "output", port: "vhu1" }] },
+      { match: { inPort: "vhu1" }, actions: [{ kind: "output", port: "nic0" }] },
+    ]);
+    expect(named(registered, "br0-nic0").waitsFor).toContain("driver");
+  });
+
+  it("refuses ports that are in each other's place", async () => {
+    const text = await evaluated(() => {
+      const on = aHost();
+      return thrown(() =>
+        aBridge(on, {
+          vhostUserPorts: ["vhu0"],
+          ports: {
+            vhu0: { kind: "vhost-user" },
+            br0: { kind: "internal" },
+            tap0: { kind: "tap", openflowPort: 1 },
+          },
+        }),
+      );
+    });
+    await expect(text).toMatchFileSnapshot(golden("ovs-dpdk-bridge-ports"));
   });
 
   it("says all that is wrong with its inputs", async () => {

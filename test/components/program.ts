@@ -12,6 +12,8 @@ export interface Registered {
   /** Names of everything that is registered before it, sorted. */
   readonly waitsFor: readonly string[];
   readonly deletedWith: string | undefined;
+  /** Properties whose changes are ignored. */
+  readonly ignores: readonly string[];
   /** What a component registered as its outputs; undefined where it registered none. */
   outputs?: Readonly<Record<string, unknown>>;
 }
@@ -19,8 +21,10 @@ export interface Registered {
 /** How a secret looks among recorded values. */
 export const secret = (value: unknown) => ({ secret: value });
 
-/** What the provider would answer: inputs, and what state holds beside them. */
-export type Answers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+type State = Readonly<Record<string, unknown>>;
+
+/** What the provider would answer: inputs, and what state holds beside them, the same for all of a type or by what was asked. */
+export type Answers = Readonly<Record<string, State | ((inputs: State) => State)>>;
 
 /** What functions of the provider would answer, by token. */
 export type Functions = Readonly<Record<string, (inputs: Readonly<Record<string, unknown>>) => object>>;
@@ -33,6 +37,7 @@ interface Registration {
   getObject(): { toJavaScript(): Record<string, unknown> };
   getDependenciesList(): string[];
   getDeletedwith(): string;
+  getIgnorechangesList(): string[];
 }
 interface OutputsRegistration {
   getUrn(): string;
@@ -57,7 +62,7 @@ export async function register(
     {
       newResource: ({ type, name, inputs, custom }) => ({
         id: custom === false || preview ? undefined : `${name}-id`,
-        state: { ...inputs, ...(preview ? {} : answers[type]) },
+        state: { ...inputs, ...(preview ? {} : answerTo(answers[type], inputs)) },
       }),
       call: ({ token, inputs }) => {
         const result = functions[token]?.(inputs);
@@ -81,6 +86,7 @@ export async function register(
       inputs: recorded(request.getObject().toJavaScript()) as Record<string, unknown>,
       waitsFor: request.getDependenciesList().map(nameOf).sort(),
       deletedWith: request.getDeletedwith() === "" ? undefined : nameOf(request.getDeletedwith()),
+      ignores: request.getIgnorechangesList(),
     });
     return registerResource.call(monitor, request, ...rest);
   };
@@ -149,4 +155,8 @@ function recorded(value: unknown): unknown {
   if (kind === "secret") return secret(recorded(fields.value));
   if (kind === "resource") return { resource: nameOf(String(fields.urn)) };
   return Object.fromEntries(Object.entries(fields).map(([key, item]) => [key, recorded(item)]));
+}
+
+function answerTo(answer: Answers[string] | undefined, inputs: State): State | undefined {
+  return typeof answer === "function" ? answer(inputs) : answer;
 }

@@ -2,10 +2,9 @@ import { join } from "node:path";
 import { OvsDpdkBridge, type OvsDpdkBridgeArgs } from "../../components/ovs-dpdk-bridge.ts";
 import { TunedHost, type TunedHostArgs } from "../../components/tuned-host.ts";
 import { VhostUserVnf, type VhostUserVnfArgs } from "../../components/vhost-user-vnf.ts";
-import type { Answers } from "./program.ts";
 
 /** What the provider adds to the inputs of each type, as far as components read it. */
-export const answers: Answers = {
+export const answers = {
   "nfvlab:host:Facts": { identity: { bootId: "boot-1" } },
   "nfvlab:libvirt:BootImage": {
     kernel: "/var/lib/nfvlab/images/vnf/vmlinuz",
@@ -15,7 +14,7 @@ export const answers: Answers = {
 
 export const host = { name: "dut", connection: { kind: "local" } };
 const image = answers["nfvlab:libvirt:BootImage"];
-export const boot = { kind: "kernel", kernel: image?.kernel, initramfs: image?.initramfs };
+export const boot = { kind: "kernel", kernel: image.kernel, initramfs: image.initramfs };
 
 export const aHost = (args: Partial<TunedHostArgs> = {}, name = "dut") =>
   new TunedHost(name, {

@@ -27,7 +27,14 @@ const BOOT = [
   "dut-systemd-cpus",
 ];
 const RUNNING = [
-  ...["dut-sysctls", "dut-memory-management", "dut-cpu-frequency", "dut-cpu-idle", "dut-workqueues"],
+  ...[
+    "dut-sysctls",
+    "dut-memory-management",
+    "dut-machine-checks",
+    "dut-cpu-frequency",
+    "dut-cpu-idle",
+    "dut-workqueues",
+  ],
   "dut-irq-affinity",
 ];
 
@@ -45,6 +52,7 @@ describe("a host that is tuned by a plan", () => {
         "dut > dut-hugepages-node1-2MiB (nfvlab:host:Hugepages)",
         "dut > dut-sysctls (nfvlab:host:Sysctls)",
         "dut > dut-memory-management (nfvlab:host:MemoryManagement)",
+        "dut > dut-machine-checks (nfvlab:host:MachineChecks)",
         "dut > dut-cpu-frequency (nfvlab:host:CpuFrequency)",
         "dut > dut-cpu-idle (nfvlab:host:CpuIdle)",
         "dut > dut-workqueues (nfvlab:host:Workqueues)",
@@ -82,6 +90,7 @@ describe("a host that is tuned by a plan", () => {
       parameters: { ple_gap: 0 },
     });
     expect(inputs("dut-memory-management")).toEqual({ ...resources.memoryManagement, host });
+    expect(inputs("dut-machine-checks")).toEqual({ ignoreCorrected: true, host });
     expect(inputs("dut-cpu-frequency")).toEqual({ ...resources.cpuFrequency, host, name: "dut" });
     expect(inputs("dut-cpu-idle")).toEqual({ dmaLatency: "1us", host, name: "dut" });
     expect(inputs("dut-workqueues")).toEqual({ ...resources.workqueues, host });
@@ -115,6 +124,16 @@ describe("a host that is tuned by a plan", () => {
     expect(named(registered, "dut-sysctls").inputs).toMatchObject({
       values: { ...tuning.resources.sysctls?.values, ...sysctls },
     });
+  });
+
+  it("has no swap where that is asked for, beside a plan or by it", async () => {
+    const asked = await register(() => tuned({ swap: "off" }), { answers: booting });
+    expect(named(asked, "dut-swap")).toMatchObject({ inputs: { host }, waitsFor: ["dut-facts"] });
+    const resources = { moduleParameters: [], swap: {} };
+    const chosen = await register(() => tuned({ tuning: { ...tuning, resources } }), { answers });
+    expect(named(chosen, "dut-swap").inputs).toEqual({ host });
+    const left = await register(() => tuned(), { answers: booting });
+    expect(left.some(({ name }) => name === "dut-swap")).toBe(false);
   });
 
   it("is not rebooted where nobody allowed it, and at delete only where that is allowed", async () => {

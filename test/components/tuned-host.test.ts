@@ -104,6 +104,23 @@ describe("TunedHost", () => {
     });
   });
 
+  it("has a preview ask who has what, where it is told to", async () => {
+    const asked: unknown[] = [];
+    const hearing = {
+      "nfvlab:host:getLeases": (inputs: object) => {
+        asked.push(inputs);
+        return { leases: [], text: [] };
+      },
+    };
+    const ask = () => void aHost({ lease: { term: "1h", preview: "ask" } });
+    const registered = await register(ask, { answers, preview: true, functions: hearing });
+    const wanted = { cpus: "2-7", hugepages: [{ numaNode: 1, size: "2MiB" }] };
+    expect(asked).toEqual([{ host, wanted, project: "lab", stack: "test" }]);
+    expect(named(registered, "dut-lease").inputs).toEqual({ host, parts: wanted, term: "1h" });
+    // By itself a preview asks no machine: nothing here would answer it.
+    await register(() => void aHost({ lease: true }), { answers, preview: true });
+  });
+
   it("leases where nobody says otherwise, but no emulated server, which is the stack's own", async () => {
     const plain = { cpus: { housekeeping: "0-1", isolated: "2-3" } };
     const made = (connection: TunedHostArgs["connection"], cpus = plain.cpus) =>

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { VhostUserVnfArgs } from "../../components/vhost-user-vnf.ts";
+import { SriovVnf } from "../../components/sriov-vnf.ts";
+import type { VhostUserVnf, VhostUserVnfArgs } from "../../components/vhost-user-vnf.ts";
+import { LinuxBridge } from "../../sdk/resources/net.ts";
+import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
 import { evaluated, named, outline, register } from "./program.ts";
 import { aBridge, aGuest, aHost, answers, boot, golden, host, thrown } from "./testbed.ts";
 
@@ -53,6 +56,119 @@ describe("VhostUserVnf", () => {
     expect(named(registered, "vnf").outputs).toEqual({ domainName: "vnf" });
   });
 
+  it("takes interfaces of all kinds beside each other, and shared memory", async () => {
+    let made: VhostUserVnf | undefined;
+    const registered = await register(
+      () => {
+        const bridge = aBridge(aHost());
+        made = aGuest(bridge, {
+          forwards: false,
+          sharedMemory: { ring: { kind: "ivshmem-plain", size: "4MiB" } },
+          domain: { watchdog: { model: "i6300esb", action: "none" } },
+          nics: {
+            east: { kind: "vhost-user", bridge, port: "vhu0" },
+            plain: { kind: "bridge", bridge: "lan0", model: "e1000", mac: "52:54:00:00:00:01" },
+            slow: { kind: "tap", device: "tap0", vhost: "off", mac: "52:54:00:00:00:02" },
+            outer: { kind: "macvtap", device: "eth0", mode: "passthrough", mac: "52:54:00:00:00:03" },
+            fast: { kind: "sr-iov", vf: "0000:05:02.1", card: "east", vlan: 7, mac: "52:54:00:00:00:04" },
+            card: { kind: "pci", device: "0000:06:00.0" },
+            rings: { kind: "vdpa", device: "/dev/vhost-vdpa-0", mac: "52:54:00:00:00:05" },
+          },
+        });
+      },
+      { answers },
+    );
+    const { nics, sharedMemory, watchdog } = named(registered, "vnf-domain").inputs;
+    expect(nics).toMatchObject({
+      plain: { kind: "bridge", bridge: "lan0", model: "e1000", mac: "52:54:00:00:00:01" },
+      slow: { kind: "tap", device: "tap0", vhost: "off" },
+      outer: { kind: "macvtap", device: "eth0", mode: "passthrough" },
+      card: { kind: "pci", device: "0000:06:00.0" },
+      rings: { kind: "vdpa", device: "/dev/vhost-vdpa-0" },
+    });
+    expect((nics as Record<string, unknown>)["fast"]).toEqual({
+      kind: "sr-iov",
+      vf: "0000:05:02.1",
+      vlan: 7,
+      mac: "52:54:00:00:00:04",
+    });
+    expect(libvirtDomain.inputs.shape.nics.safeParse(nics).error).toBeUndefined();
+    expect({ sharedMemory, watchdog }).toEqual({
+      sharedMemory: { ring: { kind: "ivshmem-plain", size: "4MiB" } },
+      watchdog: { model: "i6300esb", action: "none" },
+    });
+    const { east, ...direct } = made?.attachments ?? {};
+    expect(east).toMatchObject({ kind: "vhost-user", port: "vhu0" });
+    expect(direct).toEqual({
+      plain: { kind: "e1000", carrier: "linux-bridge", over: "lan0" },
+      slow: { kind: "virtio", carrier: "linux-bridge", over: "tap0" },
+      outer: { kind: "macvtap", carrier: "nic", over: "eth0" },
+      fast: { kind: "sr-iov", carrier: "nic", over: "east" },
+      card: { kind: "sr-iov", carrier: "wire", over: "0000:06:00.0" },
+      ring: { kind: "ivshmem", carrier: "memory", over: "ring" },
+    });
+  });
+
+  it("takes names from resources, and waits for them", async () => {
+    const registered = await register(
+      () => {
+        const on = aHost();
+        const lan = new LinuxBridge("lan", { host: on.reference, name: "lan0" });
+        aGuest(aBridge(on), { nics: { east: { kind: "bridge", bridge: lan } } });
+      },
+      { answers },
+    );
+    const domain = named(registered, "vnf-domain");
+    expect(domain.inputs).toMatchObject({ nics: { east: { kind: "bridge", bridge: "lan0" } } });
+    expect(domain.waitsFor).toContain("lan");
+  });
+
+  it("forwards between its two interfaces by its boot image", async () => {
+    const registered = await register(
+      () => {
+        const bridge = aBridge(aHost());
+        aGuest(bridge, {
+          forwards: true,
+          nics: {
+            east: { kind: "vhost-user", bridge, port: "vhu0" },
+            west: { kind: "vhost-user", bridge, port: "vhu1" },
+          },
+        });
+      },
+      { answers },
+    );
+    expect(named(registered, "vnf-domain").inputs["boot"]).toEqual({
+      ...boot,
+      bridgedNics: ["east", "west"],
+    });
+  });
+
+  it("is made of virtual functions alone, under a name of its own", async () => {
+    const registered = await register(
+      () => {
+        new SriovVnf("fast", {
+          ...{ host: aHost(), vcpus: "3", emulatorCpus: "0", numaNode: 1 },
+          ...{ memory: "256MiB", pageSize: "2MiB" },
+          nics: { east: { kind: "sr-iov", vf: "0000:05:02.1" } },
+        });
+      },
+      { answers },
+    );
+    expect(outline(registered)).toContain("stack > fast (nfvlab:components:SriovVnf)");
+    expect(named(registered, "fast-domain").inputs["nics"]).toEqual({
+      east: { kind: "sr-iov", vf: "0000:05:02.1", mac: expect.stringMatching(/^52:54:00(:[0-9a-f]{2}){3}$/) },
+    });
+  });
+
+  it("does not forward with one interface, or with what it knows nothing of", async () => {
+    const text = await evaluated(() => {
+      const bridge = aBridge(aHost());
+      const given = { kind: "kernel", kernel: "/boot/vmlinuz", initramfs: "/boot/initrd" } as const;
+      return thrown(() => aGuest(bridge, { forwards: true, boot: given }));
+    });
+    await expect(text).toMatchFileSnapshot(golden("vhost-user-vnf-forwards"));
+  });
+
   it("boots with a line of arguments, whatever it boots", async () => {
     const bootLine = "isolcpus=domain,managed_irq,1 nohz_full=1";
     const words = ["isolcpus=domain,managed_irq,1", "nohz_full=1"];
@@ -64,6 +180,13 @@ describe("VhostUserVnf", () => {
       { answers },
     );
     expect(named(taken, "vnf-domain").inputs["boot"]).toEqual({ ...given, arguments: ["quiet", ...words] });
+  });
+
+  it("is left stopped where it was for one measurement, and started again otherwise", async () => {
+    const ignores = async (args: object) =>
+      named(await register(() => aGuest(aBridge(aHost()), args), { answers }), "vnf-domain").ignores;
+    expect(await ignores({ once: true })).toEqual(["running"]);
+    expect(await ignores({})).toEqual([]);
   });
 
   it("boots what it is given, and then makes no image", async () => {

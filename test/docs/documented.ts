@@ -1,6 +1,7 @@
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import ts from "typescript";
 import { fieldFacts, type ResourceDefinition } from "../../sdk/schema/definition.ts";
+import { resourceDefinitions } from "../../sdk/schema/registry.ts";
 import { compilerOptions, documentedSources, isExported, root } from "./examples.ts";
 
 /** The sources that users write with, as the compiler sees them; `text` stands in for files that are not there. */
@@ -43,7 +44,11 @@ export async function argumentsWithoutText(program: ts.Program): Promise<string[
         .flatMap(({ parameters }) => parameters.filter(({ name }) => name === "args"))[0];
       for (const property of args === undefined ? [] : checker.getTypeOfSymbol(args).getProperties()) {
         const written = ts.displayPartsToString(property.getDocumentationComment(checker));
-        if (written === "" && (await schemaText(property)) === "") {
+        if (
+          written === "" &&
+          (await schemaText(property)) === "" &&
+          sharedText(source, symbol, property) === ""
+        ) {
           missing.push(`${nameOf(source)} ${symbol.name}.${property.name}`);
         }
       }
@@ -61,6 +66,14 @@ async function schemaText(property: ts.Symbol): Promise<string> {
   const module = (await import(file)) as Record<string, ResourceDefinition | undefined>;
   const inputs = module[definition]?.inputs;
   return inputs === undefined ? "" : (fieldFacts(inputs, [property.name]).description ?? "");
+}
+
+/** The same of a field that several resources share, which is declared outside of all of them. */
+function sharedText(source: ts.SourceFile, { name }: ts.Symbol, property: ts.Symbol): string {
+  const token = `nfvlab:${basename(source.fileName, ".ts")}:${name}`;
+  const definition = resourceDefinitions.find((candidate) => candidate.token === token);
+  if (definition === undefined || !(property.name in definition.inputs.shape)) return "";
+  return fieldFacts(definition.inputs, [property.name]).description ?? "";
 }
 
 /** Properties of exported interfaces, and of the types written out in them, without a docstring. */

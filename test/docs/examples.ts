@@ -87,7 +87,7 @@ const IN_A_TESTBED = {
 
 /** What an example takes for granted, by the file it stands in: things of the surrounding program that it would not repeat. */
 const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "sdk/resources/bench.ts": ON_A_HOST,
+  "sdk/resources/bench.ts": { ...ON_A_HOST, tool: type("sdk/resources/traffic.ts", "Tool") },
   "sdk/resources/emulate.ts": { image: type("sdk/resources/emulate.ts", "Image") },
   "sdk/resources/host.ts": ON_A_HOST,
   "sdk/resources/libvirt.ts": {
@@ -95,14 +95,39 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     image: type("sdk/resources/libvirt.ts", "BootImage"),
     port: type("sdk/resources/ovs.ts", "Port"),
   },
+  "sdk/resources/lxc.ts": {
+    ...ON_A_HOST,
+    bridge: type("sdk/resources/net.ts", "LinuxBridge"),
+  },
+  "sdk/resources/net.ts": {
+    ...ON_A_HOST,
+    bridge: type("sdk/resources/net.ts", "LinuxBridge"),
+    namespace: type("sdk/resources/net.ts", "NetworkNamespace"),
+  },
   "sdk/resources/ovs.ts": {
     ...ON_A_HOST,
     pool: type("sdk/resources/host.ts", "Hugepages"),
     daemon: type("sdk/resources/ovs.ts", "Daemon"),
     bridge: type("sdk/resources/ovs.ts", "Bridge"),
   },
+  "sdk/resources/pci.ts": { ...ON_A_HOST, vfs: type("sdk/resources/pci.ts", "VirtualFunctions") },
+  "sdk/resources/traffic.ts": {
+    dut: type("sdk/schema/connection.ts", "HostReference"),
+    tool: type("sdk/resources/traffic.ts", "Tool"),
+  },
   "components/benchmarks.ts": IN_A_TESTBED,
+  "components/chain-ends.ts": {
+    ...{ ...IN_A_TESTBED, ...ON_A_HOST },
+    lan: type("sdk/resources/net.ts", "LinuxBridge"),
+  },
+  "components/container-vnf.ts": IN_A_TESTBED,
   "components/ovs-dpdk-bridge.ts": IN_A_TESTBED,
+  "components/forwarder-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
+  "components/service-chain.ts": IN_A_TESTBED,
+  "components/site-command.ts": IN_A_TESTBED,
+  "components/sriov-vnf.ts": IN_A_TESTBED,
+  "components/tap-vnf.ts": IN_A_TESTBED,
+  "components/traffic-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/vhost-user-vnf.ts": IN_A_TESTBED,
   "components/input-check.ts": {
     name: "string",

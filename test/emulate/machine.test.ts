@@ -32,6 +32,15 @@ describe("a machine", () => {
     expect(line).not.toMatch(/PRIVATE KEY|ssh-ed25519/);
   });
 
+  it("is joined to another one's cards by a wire on loopback", () => {
+    const end = (listens: boolean) =>
+      machineArguments(machine, { ...identity, wire: { port: 22099, listens } }, "tcg").join(" ");
+    const stream = "-netdev stream,id=wire,addr.type=inet,addr.host=127.0.0.1,addr.port=22099";
+    const port = "-netdev hubport,id=wire-end,hubid=0,netdev=wire";
+    expect(end(true)).toContain(`${stream},server=on ${port}`);
+    expect(end(false)).toContain(`${stream},server=off,reconnect-ms=500 ${port}`);
+  });
+
   it("hands boot arguments over before the disk's own menu", () => {
     expect(grubConfiguration(machine, "nfvlab")).toContain(
       'set nfvlab_arguments="systemd.hostname=dut no_timer_check panic=5 isolcpus=2-3"',

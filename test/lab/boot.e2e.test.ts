@@ -1,13 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildImage } from "../../sdk/emulate/image.ts";
-import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
-import { removeServer, startServer } from "../../sdk/emulate/server.ts";
-import type { SshConnection } from "../../sdk/remote/connection.ts";
-import { Shell } from "./shell.ts";
+import { describeRealtimeKernel } from "./realtime-kernel-trials.ts";
+import type { Shell } from "./shell.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
+import { TrialServer } from "./trial-server.ts";
 
 /** A whole host by a profile; overrides come from the environment, so that one stack goes through several sets of boot arguments. */
 const program = `
@@ -27,7 +22,6 @@ const dut = new TunedHost("dut", {
   cpus: tuning.cpus,
   tuning,
   hugepages: [{ size: "2MiB", count: 32, numaNode: 0 }],
-  lease: false,
   reboot: { allow: true, bootTimeout: "480s", reason: "trial" },
 });
 export const { resources, unapplied } = tuning;
@@ -61,6 +55,8 @@ const VOLATILE = [
   ],
   ...["kernel.pty.nr", "kernel.random.boot_id", "kernel.random.entropy_avail", "kernel.random.uuid"],
   "vm.user_reserve_kbytes",
+  // Made up by the kernel when it is first used, and what its connections are at the moment.
+  ...["net.ipv4.tcp_fastopen_key", "net.netfilter.nf_conntrack_count"],
 ];
 
 /** The machine as a boot leaves it: command line, kernel parameters, pages, interrupts, knobs, modules, kernel threads, every file and link of /etc and of GRUB. */
@@ -81,28 +77,15 @@ find etc boot/grub -type f -print0 | sort -z | xargs -0 sha256sum
 ls -A var/lib/nfvlab/undo 2>/dev/null || true`;
 
 describe("a host that a profile tunes", { timeout: 900_000 }, () => {
-  const root = mkdtempSync(join(tmpdir(), "nfvlab-boot-"));
-  const folder = join(root, "stack", "dut");
-  let connection: SshConnection;
+  let server: TrialServer;
   let shell: Shell;
   let project: TrialProject;
   let found: string;
   let before: string;
 
   beforeAll(async () => {
-    const image = await buildImage({ suite: "trixie", packages: TESTBED_PACKAGES, diskMib: 6144 });
-    const memory = "1GiB";
-    ({ connection } = await startServer(folder, {
-      name: "dut",
-      image: image.folder,
-      numaNodes: [
-        { cpus: "0-1", memory },
-        { cpus: "2-3", memory },
-      ],
-      igbCards: 0,
-      bootArguments: [],
-    }));
-    shell = new Shell(connection);
+    server = await TrialServer.start();
+    shell = server.shell;
     found = whatGrubHas();
     before = shell.run(SNAPSHOT);
     project = new TrialProject("tuned", program);
@@ -110,13 +93,11 @@ describe("a host that a profile tunes", { timeout: 900_000 }, () => {
 
   afterAll(async () => {
     project?.remove();
-    shell?.remove();
-    await removeServer(folder);
-    rmSync(root, { recursive: true, force: true });
+    await server?.remove();
   });
 
   const pulumi = (overrides: object, ...args: readonly string[]) =>
-    project.pulumi(args, { CONNECTION: JSON.stringify(connection), OVERRIDES: JSON.stringify(overrides) });
+    project.pulumi(args, { ...server.environment, OVERRIDES: JSON.stringify(overrides) });
   const whatGrubHas = () =>
     shell.run(
       "cd / && find boot/grub etc/default etc/grub.d -type f | sort | xargs sha256sum; ls -d etc/default/grub.d",
@@ -157,7 +138,7 @@ describe("a host that a profile tunes", { timeout: 900_000 }, () => {
     try {
       const up = (set: object) =>
         single.pulumi(["up", "--yes", "--skip-preview"], {
-          CONNECTION: JSON.stringify(connection),
+          ...server.environment,
           ARGUMENTS: JSON.stringify(set),
         });
       const both = up({ isolcpus: { cpus: "0-3" }, nohzFull: "5", extra: { pcie_asmp: "off" } });
@@ -182,6 +163,8 @@ describe("a host that a profile tunes", { timeout: 900_000 }, () => {
     expect(bootId()).not.toBe(first);
     expect(output("bootId")).toBe(bootId());
     isInForce();
+    // What was leased before the boot is held again by itself.
+    expect(shell.run("cd /etc/systemd/system && systemctl is-active nfvlab-lease-*.service")).toBe("active");
     const entry = /nfvlab\.boot=(\S+)/.exec(shell.run("cat /proc/cmdline"))?.[1];
     expect(shell.run("grub-editenv list")).toContain(`saved_entry=${entry}`);
     expect(shell.run("grep -c panic=30 /boot/grub/grub.cfg || true")).toBe("0");
@@ -251,4 +234,6 @@ describe("a host that a profile tunes", { timeout: 900_000 }, () => {
     expect(whatGrubHas()).toBe(found);
     expect(shell.run("ls /var/lib/nfvlab/undo")).toBe("");
   });
+
+  describeRealtimeKernel(() => server);
 });

@@ -96,10 +96,8 @@ describe("the embedded testbed", () => {
   });
 
   it("changes nothing the second time", async () => {
-    const preview = await engine.run("preview", "--expect-no-changes");
-    expect(preview.code).toBe(0);
     const up = await engine.run("up", "--yes", "--expect-no-changes");
-    expect(up.code).toBe(0);
+    expect(up.code, up.text).toBe(0);
   });
 
   it("can be imported elsewhere, and left there", () => {
@@ -179,7 +177,6 @@ describe("the embedded testbed", () => {
     } finally {
       onServer("kill -CONT $(pidof ovs-vswitchd)");
     }
-    expect((await engine.run("preview", "--expect-no-changes")).code).toBe(0);
   });
 
   it("finds exactly what was changed by hand, and puts exactly that back", async () => {
@@ -191,6 +188,8 @@ describe("the embedded testbed", () => {
     const up = await engine.run("up", "--yes", "--skip-preview", "--diff");
     expect(up.code).toBe(0);
     expect(changesIn(up.text)).toEqual(["count", "pmdCpus", "vcpuPins[0]"]);
+    // Nor did the refresh of the switch that hung take anything out of state.
+    expect(up.text).not.toMatch(/\d+ (created|replaced|deleted)/);
     expect(onServer("ovs-vsctl get Open_vSwitch . other_config:pmd-cpu-mask")).toBe('"0x4"');
     expect(onServer("cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages")).toBe(
       "512",

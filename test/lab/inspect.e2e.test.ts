@@ -1,14 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildImage } from "../../sdk/emulate/image.ts";
-import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
-import { removeServer, startServer } from "../../sdk/emulate/server.ts";
 import type { InspectedKnob, Inspection } from "../../sdk/schema/inspection.ts";
 import type { ResultRecord } from "../../sdk/schema/record.ts";
-import { Shell } from "./shell.ts";
+import type { Shell } from "./shell.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
+import { TrialServer } from "./trial-server.ts";
 
 const program = `
 import * as pulumi from "@pulumi/pulumi";
@@ -51,40 +46,23 @@ find etc boot/grub var/lib usr/lib/sysctl.d -newer /run/systemd/system -type f 2
 lsmod | cut -d ' ' -f 1 | sort | sha256sum; ls /run/systemd/transient 2>/dev/null | grep nfvlab || true`;
 
 describe("a server of this test's own", () => {
-  const root = mkdtempSync(join(tmpdir(), "nfvlab-inspect-"));
-  const server = join(root, "stack", "dut");
+  let server: TrialServer;
   let project: TrialProject;
   let shell: Shell;
-  let environment: { CONNECTION: string };
 
   beforeAll(async () => {
-    const { folder: image } = await buildImage({
-      suite: "trixie",
-      packages: TESTBED_PACKAGES,
-      diskMib: 6144,
-    });
-    const memory = "1GiB";
-    const { connection } = await startServer(server, {
-      ...{ name: "dut", image, igbCards: 0, bootArguments: ["nmi_watchdog=0"] },
-      numaNodes: [
-        { cpus: "0-1", memory },
-        { cpus: "2-3", memory },
-      ],
-    });
-    environment = { CONNECTION: JSON.stringify(connection) };
-    shell = new Shell(connection);
+    server = await TrialServer.start({ bootArguments: ["nmi_watchdog=0"] });
+    shell = server.shell;
     project = new TrialProject("inspect", program);
   });
 
   afterAll(async () => {
     project?.remove();
-    shell?.remove();
-    await removeServer(server);
-    rmSync(root, { recursive: true, force: true });
+    await server?.remove();
   });
 
   const up = (more: Readonly<Record<string, string>> = {}) => {
-    const done = project.pulumi(["up", "--yes", "--skip-preview"], { ...environment, ...more });
+    const done = project.pulumi(["up", "--yes", "--skip-preview"], { ...server.environment, ...more });
     const outputs = project.pulumi(["stack", "output", "--json"]).said;
     return { ...done, ...(JSON.parse(outputs) as { inspection?: Inspection; records?: ResultRecord[] }) };
   };

@@ -4,14 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { buildImage } from "../../sdk/emulate/image.ts";
-import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
-import { removeServer, startServer } from "../../sdk/emulate/server.ts";
-import type { SshConnection } from "../../sdk/remote/connection.ts";
 import { fieldFacts } from "../../sdk/schema/definition.ts";
 import { resourceDefinitions } from "../../sdk/schema/registry.ts";
-import { Shell } from "./shell.ts";
+import type { Shell } from "./shell.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
+import { TrialServer } from "./trial-server.ts";
 
 const program = (body: string) => `
 import * as pulumi from "@pulumi/pulumi";
@@ -28,6 +25,7 @@ new host.Workqueues("work", { host: dut, cpus: "0-1", writebackCpus: "0-1" }, ad
 new host.MemoryManagement("memory", {
   host: dut, transparentHugepages: "never", defrag: "never", khugepagedDefrag: false, ksm: true,
 }, adopt("dut/memory-management"));
+new host.MachineChecks("errors", { host: dut, ignoreCorrected: true }, adopt("dut/machine-checks"));
 new host.ModuleParameters("kvm", { host: dut, module: "kvm", parameters: { halt_poll_ns: 0, tdp_mmu: false } }, adopt("dut/modules/kvm"));
 new host.IrqAffinity("interrupts", { host: dut, defaultCpus: "0-1", cpus: "0-1" }, adopt("dut/irq-affinity"));
 new host.Sysctls("quiet", { host: dut, name: "quiet", values: { "vm.stat_interval": 10, "kernel.timer_migration": 0 } }, adopt("dut/sysctls/quiet"));
@@ -79,6 +77,7 @@ new host.CacheAllocation("ways", { host: dut, name: "ways", cpus: "2-3", schemat
 const CPU = "/sys/devices/system/cpu";
 const WORKQUEUE = "/sys/devices/virtual/workqueue";
 const MEMORY = "/sys/kernel/mm";
+const MACHINE_CHECK = "/sys/devices/system/machinecheck";
 const movable = `$(grep -E 'PCI-MSIX.*virtio[0-9]+-' /proc/interrupts | head -n 1 | cut -d: -f1 | tr -d ' ')`;
 
 /** Changes by hand behind our back, by the property that shows them. */
@@ -88,6 +87,7 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "Workqueues.writebackCpus": `echo f > ${WORKQUEUE}/writeback/cpumask`,
     "MemoryManagement.transparentHugepages": `echo always > ${MEMORY}/transparent_hugepage/enabled`,
     "MemoryManagement.khugepagedDefrag": `echo 1 > ${MEMORY}/transparent_hugepage/khugepaged/defrag`,
+    "MachineChecks.ignoreCorrected": `echo 0 > ${MACHINE_CHECK}/machinecheck1/ignore_ce`,
     "ModuleParameters.persisted": "rm /etc/modprobe.d/90-nfvlab-kvm.conf",
     "IrqAffinity.defaultCpus": "echo f > /proc/irq/default_smp_affinity",
     "Sysctls.vm.stat_interval": "sysctl -qw vm.stat_interval=7",
@@ -121,6 +121,7 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
 const SNAPSHOT = `cd /
 grep -H . ${CPU}/cpu*/power/pm_qos_resume_latency_us ${WORKQUEUE}/cpumask ${WORKQUEUE}/writeback/cpumask
 grep -H . ${MEMORY}/transparent_hugepage/enabled ${MEMORY}/transparent_hugepage/defrag ${MEMORY}/transparent_hugepage/khugepaged/defrag ${MEMORY}/ksm/run
+grep -H . ${MACHINE_CHECK}/machinecheck*/ignore_ce
 grep -sH . /sys/module/kvm/parameters/* /sys/module/kvm_amd/parameters/* /sys/module/vhost_net/parameters/* /sys/module/vfio_iommu_type1/parameters/*
 grep -H . /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list
 od -A n -t d4 -N 4 /dev/cpu_dma_latency
@@ -139,36 +140,31 @@ ls -A /var/lib/nfvlab/undo 2>/dev/null || true`;
 const debian = downloaded("irqbalance");
 
 describe("the run-time knobs of a host", () => {
-  const folder = mkdtempSync(join(tmpdir(), "nfvlab-knobs-"));
-  const server = join(folder, "stack", "dut");
+  let server: TrialServer;
   let shell: Shell;
-  let environment: { CONNECTION: string };
   let project: TrialProject;
   let before = "";
   let during = "";
 
   beforeAll(async () => {
     project = new TrialProject("knobs", everything);
-    const { connection } = await emulated(server);
-    environment = { CONNECTION: JSON.stringify(connection) };
-    shell = new Shell(connection);
+    server = await TrialServer.start({ igbCards: 1, numaNodes: [{ cpus: "0-3", memory: "2GiB" }] });
+    shell = server.shell;
     shell.run("systemctl start machine.slice");
     before = shell.run(SNAPSHOT);
   });
 
   afterAll(async () => {
-    await removeServer(server);
-    rmSync(folder, { recursive: true, force: true });
+    await server?.remove();
     project.remove();
-    shell?.remove();
   });
 
-  const pulumi = (trial: TrialProject, ...args: string[]) => trial.pulumi(args, environment);
+  const pulumi = (trial: TrialProject, ...args: string[]) => trial.pulumi(args, server.environment);
 
   it("are changed by hand below, all that the server has", () => {
     const properties = byHand.flatMap((changes) => Object.keys(changes));
     const untried = resourceDefinitions
-      .filter(({ outputs }) => "written" in outputs.shape)
+      .filter(({ token, outputs }) => token.startsWith("nfvlab:host:") && "written" in outputs.shape)
       .flatMap(propertiesOf)
       .filter((property) => !properties.some((tried) => property.test(tried)))
       .map(({ source }) => source.slice(1, -1).replace("\\.", "."));
@@ -190,6 +186,8 @@ describe("the run-time knobs of a host", () => {
     expect(during).toContain(`${WORKQUEUE}/cpumask:3`);
     expect(during).toContain("always madvise [never]");
     expect(during).toContain(`${MEMORY}/ksm/run:1`);
+    // Written once, and in force of every CPU.
+    expect(during).toContain(`${MACHINE_CHECK}/machinecheck3/ignore_ce:1`);
     expect(during).toContain("/sys/module/kvm/parameters/halt_poll_ns:0\n");
     expect(during).toContain("/proc/irq/default_smp_affinity:3\n");
     expect(during).toMatch(/^\s*20$/m);
@@ -251,11 +249,11 @@ describe("the run-time knobs of a host", () => {
   it("can be imported elsewhere, and left there", () => {
     const other = new TrialProject("knobs-import", everything);
     try {
-      other.pulumi(["config", "set", "--secret", "nfvlab:hosts", `{"dut":${environment.CONNECTION}}`]);
-      const adopting = { ...environment, ADOPT: "1" };
+      other.pulumi(["config", "set", "--secret", "nfvlab:hosts", `{"dut":${server.environment.CONNECTION}}`]);
+      const adopting = { ...server.environment, ADOPT: "1" };
       const up = other.pulumi(["up", "--yes", "--skip-preview"], adopting);
       expect(up.code, up.said).toBe(0);
-      expect(up.said).toMatch(/= 9 imported/);
+      expect(up.said).toMatch(/= 10 imported/);
       const destroy = other.pulumi(["destroy", "--yes", "--skip-preview"], adopting);
       expect(destroy.code, destroy.said).toBe(0);
     } finally {
@@ -375,7 +373,7 @@ describe("the run-time knobs of a host", () => {
     afterAll(() => trial?.remove());
 
     const balanceIn = (change: Record<string, string> = {}, ...args: string[]) =>
-      trial.pulumi(args, { ...environment, ...change });
+      trial.pulumi(args, { ...server.environment, ...change });
     const state = () => resourceIn(balanceIn({}, "stack", "export").said, "IrqBalance");
 
     it.skipIf(debian === undefined)(
@@ -420,8 +418,17 @@ describe("the run-time knobs of a host", () => {
 
         const other = new TrialProject("balance-import", balance);
         try {
-          other.pulumi(["config", "set", "--secret", "nfvlab:hosts", `{"dut":${environment.CONNECTION}}`]);
-          const imported = other.pulumi(["up", "--yes", "--skip-preview"], { ...environment, ADOPT: "1" });
+          other.pulumi([
+            "config",
+            "set",
+            "--secret",
+            "nfvlab:hosts",
+            `{"dut":${server.environment.CONNECTION}}`,
+          ]);
+          const imported = other.pulumi(["up", "--yes", "--skip-preview"], {
+            ...server.environment,
+            ADOPT: "1",
+          });
           expect(imported.code, imported.said).toBe(0);
           expect(imported.said).toMatch(/= 1 imported/);
         } finally {
@@ -479,14 +486,6 @@ function propertiesOf({ token, inputs }: (typeof resourceDefinitions)[number]): 
       return [schema instanceof z.ZodRecord ? "(?!persisted$).*" : field];
     })
     .map((property) => new RegExp(`^${type}\\.${property}$`));
-}
-
-async function emulated(server: string): Promise<{ connection: SshConnection }> {
-  const { folder: image } = await buildImage({ suite: "trixie", packages: TESTBED_PACKAGES, diskMib: 6144 });
-  return startServer(server, {
-    ...{ name: "dut", image, igbCards: 1, bootArguments: [] },
-    numaNodes: [{ cpus: "0-3", memory: "2GiB" }],
-  });
 }
 
 function resourceIn(exported: string, type: string): Record<string, unknown> {

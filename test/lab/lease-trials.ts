@@ -6,7 +6,7 @@ const program = `
 import * as pulumi from "@pulumi/pulumi";
 import { host } from ${modulePath("sdk/index.ts")};
 
-const { CONNECTION, PARTS, TERM, AFTER, REBOOT } = process.env;
+const { CONNECTION, PARTS, TERM, AFTER, REBOOT, ASK } = process.env;
 const dut = { name: "dut", connection: pulumi.secret(JSON.parse(CONNECTION)) };
 const share = new host.Lease("share", { host: dut, parts: JSON.parse(PARTS), term: TERM });
 const after = { dependsOn: share };
@@ -16,6 +16,7 @@ if (REBOOT) {
   new host.Reboot("reboot", { host: dut, allow: true, triggers: [boot.arguments], reason: "ticks apart" });
 }
 export const { leases, text } = host.getLeasesOutput({ host: share.host });
+if (ASK) await host.getLeases({ host: { name: "dut", connection: JSON.parse(CONNECTION) }, wanted: JSON.parse(PARTS) });
 `;
 
 const TERM_S = 6;
@@ -84,6 +85,12 @@ export function describeLeases(machine: () => { readonly CONNECTION: string }, s
     expect(words).toMatch(
       /parts: others have leased parts of dut that this stack wants: observed CPU 3, 2MiB pages of node 0 leased to share of stack ada\/trial \(\S+@[^:]+:.+\) since \S+Z, renewed until \S+Z and again by nfvlab-lease-\w+\.service, expected parts that nobody has;/,
     );
+    const asked = run(bob, wanted, ["preview"], { ASK: "1" });
+    expect(asked.code).not.toBe(0);
+    expect(asked.words).toMatch(
+      /wanted: others have leased parts of dut that this stack wants: observed CPU 3, 2MiB pages of node 0 leased to share of stack ada\/trial/,
+    );
+    expect(run(ada, adas, ["preview", "--expect-no-changes"], { ASK: "1" }).code).toBe(0);
     expect(leases()).toBe(before);
     expect(shell().run("ls /etc/sysctl.d; cat /proc/sys/vm/stat_interval")).not.toMatch(/after|^7$/m);
   });

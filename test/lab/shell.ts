@@ -14,7 +14,13 @@ export class Shell {
     const [key, known] = [join(this.#folder, "key"), join(this.#folder, "known")];
     writeFileSync(key, privateKey, { mode: 0o600 });
     writeFileSync(known, `[${host}]:${port} ${hostKey}\n`);
-    const options = [`UserKnownHostsFile=${known}`, "StrictHostKeyChecking=yes", "BatchMode=yes"];
+    const options = [
+      ...[`UserKnownHostsFile=${known}`, "StrictHostKeyChecking=yes", "BatchMode=yes"],
+      // One connection for all: a new one takes an emulated server seconds, and with its last session a user's own services end and start again.
+      ...["ControlMaster=auto", `ControlPath=${join(this.#folder, "%C")}`, "ControlPersist=yes"],
+      // After a reboot the next command makes it anew.
+      ...["ServerAliveInterval=5", "ServerAliveCountMax=3"],
+    ];
     this.#arguments = [
       ...["-i", key, ...options.flatMap((option) => ["-o", option])],
       ...["-p", `${port}`, `${user}@${host}`],
@@ -22,13 +28,16 @@ export class Shell {
   }
 
   /** Standard output; an exit code other than 0 throws what was said. */
-  run(script: string): string {
-    const { status, stdout, stderr } = spawnSync("ssh", [...this.#arguments, script], { encoding: "utf8" });
+  run(script: string, input = ""): string {
+    const { status, stdout, stderr } = spawnSync("ssh", [...this.#arguments, script], {
+      ...{ encoding: "utf8", input },
+    });
     if (status !== 0) throw new Error(`${script} ended with ${status}: ${stdout}${stderr}`);
     return stdout.trim();
   }
 
   remove(): void {
+    spawnSync("ssh", ["-O", "exit", ...this.#arguments]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { buildSync } from "esbuild";
 import { findEngine } from "../../tools/engine.mjs";
 
 const root = join(import.meta.dirname, "../..");
@@ -26,7 +27,12 @@ export class TrialProject {
     this.folder = mkdtempSync(join(tmpdir(), `nfvlab ${name}-`));
     writeFileSync(join(this.folder, "Pulumi.yaml"), definitionOf(name));
     writeFileSync(join(this.folder, "package.json"), `{ "name": "${name}", "type": "module" }\n`);
-    writeFileSync(join(this.folder, "index.ts"), program);
+    // In one file, since every operation loads it, and the SDK's sources one by one take seconds.
+    buildSync({
+      stdin: { contents: program, loader: "ts", resolveDir: root },
+      outfile: join(this.folder, "index.js"),
+      ...{ bundle: true, packages: "external", platform: "node", format: "esm", logLevel: "error" },
+    });
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
     mkdirSync(join(this.folder, "state"));
     const { code, said } = this.pulumi(["stack", "init", "trial"]);
@@ -90,8 +96,7 @@ runtime:
   name: nodejs
   options:
     typescript: false
-    nodeargs: "--import tsx"
-main: index.ts
+main: index.js
 plugins:
   providers:
     - name: nfvlab

@@ -88,7 +88,7 @@ describe("the median's interval", () => {
 });
 
 describe("a record", () => {
-  const before = { hash: "a", bootId: "1" } as Fingerprint;
+  const before = { hash: "a", bootId: "1", kernel: "6.12" } as Fingerprint;
   const measure = (change: object = {}, missing = 0) =>
     recordOf({
       kind: "cyclictest",
@@ -110,8 +110,9 @@ describe("a record", () => {
   });
 
   it("is invalid where something changed meanwhile, a wake-up is missing, or there is no sample", () => {
-    expect(measure({ after: { ...before, hash: "b" } }).invalidReasons).toEqual([
-      "what was in force changed while it ran",
+    const after = { ...before, hash: "b", kernel: "6.1", settings: { "/a": "1", "/b": "2", "/c": "3" } };
+    expect(measure({ after }).invalidReasons).toEqual([
+      "what was in force changed while it ran: kernel: 6.12, then 6.1; settings./a: not there, then 1; settings./b: not there, then 2; and 1 more",
     ]);
     expect(measure({}, 50).invalidReasons[0]).toMatch(/50 of 1000 samples never came/);
     expect(

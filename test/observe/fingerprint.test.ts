@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { differencesOf, fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
+import { differencesOf } from "../../sdk/measure/differences.ts";
+import { fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
 import type { Answer, Observed } from "../../sdk/observe/probe.ts";
 import { Fingerprint } from "../../sdk/schema/record.ts";
 import { recorded, recordedMachine } from "./recorded.ts";
@@ -96,7 +97,13 @@ describe("what was changed by somebody changes the hash, and is named", () => {
       "switchOptions.pmd-cpu-mask",
     ],
     ["a port's queues", "ovs-database", '["n_rxq","1"]', '["n_rxq","2"]', "switchPorts.vhu0"],
-    ["a guest's pin", "libvirt-domains", "@thread 3 CPU 0/KVM", "@thread 2 CPU 0/KVM", "guests.vnf probe"],
+    [
+      "a guest's pin",
+      "libvirt-domains",
+      "/task/4539/status:Cpus_allowed_list:\t3",
+      "/task/4539/status:Cpus_allowed_list:\t2",
+      "guests.vnf probe",
+    ],
     ["a guest's memory", "libvirt-domains", "mode='strict'", "mode='preferred'", "guests.vnf probe"],
     [
       "a guest's MAC address",

@@ -37,12 +37,23 @@ it("reads network cards with their node, driver, group and virtual functions", (
 });
 
 describe("guests", () => {
-  it("are read from their definition and their threads", () => {
+  it("are read from their definition", () => {
     const [guest] = domains.parse(recorded("libvirt/11.3.0/guest-started.txt"));
     expect(guest).toMatchSnapshot({ xml: expect.any(String) });
   });
 
   it("are none where there is no libvirt", () => {
     expect(domains.parse({ code: 127, stdout: "", stderr: "" })).toEqual([]);
+  });
+
+  it("are not taken for another's where libvirt does not tell their definition", () => {
+    const said = {
+      code: 0,
+      stdout: "@domain vnf\n@state running\n",
+      stderr: "error: Disconnected from qemu:///system",
+    };
+    expect(() => domains.parse(said)).toThrow(
+      'could not read the definition of guest vnf: observed "error: Disconnected from qemu:///system"',
+    );
   });
 });

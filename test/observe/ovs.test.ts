@@ -8,6 +8,8 @@ import {
   ovsLiveness,
   parsePmdRxqShow,
 } from "../../sdk/observe/ovs.ts";
+import { knownOptions } from "../../sdk/observe/ovs-options.ts";
+import { parsePmdPerfShow } from "../../sdk/observe/ovs-performance.ts";
 import { decodeTables } from "../../sdk/observe/ovsdb.ts";
 import { recorded, recordedMachine, said } from "./recorded.ts";
 
@@ -76,6 +78,7 @@ describe("poll-mode threads", () => {
         cpu: 2,
         numaNode: 1,
         isolated: false,
+        overheadPercent: 0,
         queues: [{ pmdCpu: 2, numaNode: 1, port: "vhu0", queue: 0, enabled: true, usagePercent: 0 }],
       },
     ]);
@@ -106,6 +109,41 @@ describe("poll-mode threads", () => {
     ]);
     expect(parsePmdRxqShow("")).toEqual([]);
   });
+});
+
+describe("what poll-mode threads have done", () => {
+  const text = recorded("ovs/3.5.0/pmd-perf-show.txt").stdout;
+
+  it("is read by the CPU of each", () => {
+    expect(Object.fromEntries(parsePmdPerfShow(text))).toEqual({
+      2: {
+        durationS: 114.468,
+        iterations: 89737,
+        usedCyclesRatio: 0.328,
+        busyCyclesRatio: 0.986,
+        sleepIterationsRatio: 0.104,
+        rxPackets: 5146641,
+        cyclesPerPacket: 17610,
+        passesPerPacket: 1,
+        hits: { phwol: 0, "mfex-opt": 0, "simple-match": 5146570, emc: 0, smc: 0, megaflow: 31 },
+        upcalls: 5,
+        lostUpcalls: 3,
+        txPackets: 0,
+      },
+    });
+  });
+
+  it("is nothing where there are none, and of threads alone", () => {
+    expect(parsePmdPerfShow("").size).toBe(0);
+    expect(parsePmdPerfShow(text.replace("pmd thread numa_id 1 core_id 2:", "main thread:")).size).toBe(0);
+  });
+});
+
+it("finds the options that the daemon's program names, and nothing where it can't look", () => {
+  expect(knownOptions.parse(said("pmd-sleep-max\npmd-rxq-isolate\nelse\n"))).toEqual(
+    new Set(["pmd-sleep-max", "pmd-rxq-isolate"]),
+  );
+  expect(knownOptions.parse({ code: 1, stdout: "", stderr: "" })).toBeUndefined();
 });
 
 it("reads flows with the cookies of their owners", () => {

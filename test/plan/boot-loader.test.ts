@@ -4,10 +4,15 @@ import { describe, expect, it } from "vitest";
 import { parseBootArguments } from "../../sdk/observe/boot-arguments.ts";
 import { bootLoader, menuEntries, type ObservedBootLoader } from "../../sdk/observe/boot-loader.ts";
 import {
+  planBoot,
+  requireNoForeignGuests,
+  requireRemote,
+  requireUntried,
+} from "../../sdk/plan/boot-reboot.ts";
+import { entryId, givenBefore, stagedLine } from "../../sdk/plan/boot-sets.ts";
+import {
   defaultEntry,
-  entryId,
   foundLoader,
-  givenBefore,
   isConfigured,
   kernelToKeep,
   MENU_SCRIPT,
@@ -17,16 +22,9 @@ import {
   requireStaged,
   restoreSteps,
   setFile,
-  stagedLine,
   stageSteps,
   unstageSteps,
-} from "../../sdk/plan/boot-loader.ts";
-import {
-  planBoot,
-  requireNoForeignGuests,
-  requireRemote,
-  requireUntried,
-} from "../../sdk/plan/boot-reboot.ts";
+} from "../../sdk/plan/grub-menu.ts";
 import { recorded, said } from "../observe/recorded.ts";
 
 const MENU = "/boot/grub/grub.cfg";
@@ -168,18 +166,18 @@ describe("a set of boot arguments", () => {
   });
 
   it("becomes the default with a file that keeps its entry, once", () => {
-    expect(purposes(promoteSteps(isolating, machine(staged)))).toEqual([
+    expect(purposes(promoteSteps({ id, arguments: isolating }, machine(staged)))).toEqual([
       "write /etc/default/grub.d/91-nfvlab.cfg",
       "make GRUB's menu anew",
       "check GRUB's menu",
       `make entry ${id} the default`,
     ]);
-    const text = promoteSteps(isolating, machine(staged))[0]?.stdin ?? "";
+    const text = promoteSteps({ id, arguments: isolating }, machine(staged))[0]?.stdin ?? "";
     const promoted = {
       "/etc/default/grub.d/91-nfvlab.cfg": text,
       [ENVIRONMENT]: block(`saved_entry=${id}\n`),
     };
-    expect(promoteSteps(isolating, machine({ ...staged, ...promoted }))).toEqual([]);
+    expect(promoteSteps({ id, arguments: isolating }, machine({ ...staged, ...promoted }))).toEqual([]);
   });
 
   it("stands behind those of other sets by the names of their files", () => {

@@ -40,6 +40,7 @@ describe("planHugepages", () => {
         purpose: "set 4 pages of 2MiB on node 0, from 0",
         argv: ["tee", "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages"],
         stdin: "4",
+        timeoutMs: 600_000,
       },
     ]);
   });

@@ -8,7 +8,7 @@ import type { ObservedFirmware } from "../../sdk/observe/firmware.ts";
 import type { ObservedModule } from "../../sdk/observe/module-parameters.ts";
 import type { Shown } from "../../sdk/plan/boot-argument-table.ts";
 import { renderBootArguments } from "../../sdk/plan/boot-arguments.ts";
-import { entryId } from "../../sdk/plan/boot-loader.ts";
+import { entryId } from "../../sdk/plan/boot-sets.ts";
 import { inspectTuning, type TunedState } from "../../sdk/plan/inspection.ts";
 import { inspectFirmware } from "../../sdk/plan/inspection-firmware.ts";
 import { countVerdicts, explainInspection, summarize } from "../../sdk/plan/inspection-text.ts";
@@ -42,6 +42,10 @@ function machine(
     pools: [],
     latencyLimit: 2_000_000_000,
     latencyHolders: new Map(),
+    swap: {
+      ...{ systemd: 257, areas: [], units: [], dropIns: new Map() },
+      memory: { total: 2 ** 30, available: 2 ** 30, swapped: 0 },
+    },
     irqBalance: {
       ...{ presence: "missing", path: undefined, text: undefined },
       ...{ environment: new Map(), knowsLists: true },
@@ -63,17 +67,33 @@ function booted(line: string, files: Readonly<Record<string, string>>): Shown {
 
 /** A GRUB whose default has this line, with sets of ours staged beside it. */
 function menu(line: string, sets: Readonly<Record<string, BootArgumentSet>> = {}): ObservedBootLoader {
-  const own = { id: "debian", kernel: "/vmlinuz", arguments: parseBootArguments(line).kernel };
+  const own = { id: "debian", submenus: [], kernel: "/vmlinuz", arguments: parseBootArguments(line).kernel };
   const staged = new Map(
     Object.entries(sets).map(([name, set]) => [name, renderBootArguments(set)] as const),
   );
   const all = [...staged.values()].flat();
   return {
+    kind: "grub-menu",
     ...{ system: "debian", commands: new Set(), device: "/dev/vda", fileSystem: "ext4", abstraction: "" },
     ...{ files: new Map(), hasFolder: true, menuDefault: "0", sets: staged },
     entries: [own, ...(all.length > 0 ? [{ ...own, id: entryId(all), own: all }] : [])],
   };
 }
+
+it("shows swap as one row, with what is on and what the next boot turns on", () => {
+  const tuning: InspectedTuning = { resources: { swap: {} } };
+  const { swap } = machine({});
+  const unit = { name: "dev-sda2.swap", isActive: true, isEnabled: true, dropIns: [] };
+  const area = { path: "/dev/sda2", unit: "dev-sda2.swap", priority: -2 };
+  const row = (change: Partial<typeof swap>) =>
+    inspectTuning(tuning, machine({ swap: { ...swap, ...change } }))[0];
+  expect(row({})).toMatchObject({ knob: "swap", wanted: "off", effective: "off", verdict: "as wanted" });
+  expect(row({ areas: [area], units: [unit] })).toMatchObject({
+    ...{ effective: "/dev/sda2", configured: "dev-sda2.swap", verdict: "differs" },
+  });
+  expect(row({ areas: [area] })).toMatchObject({ configured: "off", verdict: "pending" });
+  expect(row({ units: [unit] })).toMatchObject({ effective: "off", verdict: "differs" });
+});
 
 const verdicts = (tuning: InspectedTuning, state: TunedState) =>
   inspectTuning(tuning, state).map(({ verdict }) => verdict);
@@ -356,6 +376,7 @@ it("is a table that people can read", async () => {
       sysctls: { values: { "vm.stat_interval": 10, "kernel.numa_balancing": 0 } },
       cpuFrequency: { cpus, governor: "performance" },
       memoryManagement: { transparentHugepages: "never" },
+      machineChecks: { ignoreCorrected: true },
       workqueues: { cpus: "0-1" },
     },
     settings: [
@@ -377,10 +398,6 @@ it("is a table that people can read", async () => {
       { setting: "kernelThreads.ksoftirqd", reason: "the kernel has no such thread" },
       { setting: "processor.turbo", reason: "nothing scales the frequency there" },
       { setting: "processor.minimumPerformance", reason: "CpuFrequency bounds frequencies in kHz" },
-      {
-        setting: "kernel.ignoreCorrectedErrors",
-        reason: "no resource sets machine checks; the boot argument mce does",
-      },
     ],
   };
   const state = machine({
@@ -388,6 +405,7 @@ it("is a table that people can read", async () => {
       [`${CPU}/online`, cpus],
       ["/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]"],
       ["/sys/devices/virtual/workqueue/cpumask", "f"],
+      ["/sys/devices/system/machinecheck/machinecheck0/ignore_ce", "0"],
     ]),
     sysctls: new Map([
       ["vm.stat_interval", "1"],
@@ -395,7 +413,6 @@ it("is a table that people can read", async () => {
     ]),
     shown: booted("quiet isolcpus=domain,managed_irq,2-3 skew_tick=1", {
       [`${CPU}/isolated`]: "2-3",
-      "/sys/devices/system/machinecheck/machinecheck0/ignore_ce": "0",
     }),
     loader: menu("quiet", { nfv: tuning.resources.bootArguments?.arguments ?? {} }),
     configuration: {

@@ -8,6 +8,7 @@ import { cpuFrequency } from "../../sdk/schema/cpu-frequency.ts";
 import { cpuIdle } from "../../sdk/schema/cpu-idle.ts";
 import { fieldFacts, type ResourceDefinition } from "../../sdk/schema/definition.ts";
 import { irqAffinity } from "../../sdk/schema/irq-affinity.ts";
+import { machineChecks } from "../../sdk/schema/machine-checks.ts";
 import { memoryManagement } from "../../sdk/schema/memory-management.ts";
 import { workqueues } from "../../sdk/schema/workqueues.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
@@ -18,6 +19,7 @@ export const resources: Readonly<Record<keyof typeof knobs, ResourceDefinition>>
   cpuIdle,
   workqueues,
   memoryManagement,
+  machineChecks,
   irqAffinity,
 };
 

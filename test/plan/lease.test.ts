@@ -11,6 +11,7 @@ import {
   recordOf,
   requireFree,
   requireNobodyElse,
+  requireObtainable,
   requireReadable,
   seenLease,
   takenSince,
@@ -225,6 +226,29 @@ describe("a lease", () => {
   ])("renewed %d s ago, its holder running: %s; stale: %s", (renewed, running, stale) => {
     const ledger = ledgerOf({ a: { record, renewed, running } });
     expect(isStale(recordedLeases(ledger)[0]!, ledger)).toBe(stale);
+  });
+
+  it("stands in a preview against every stack of another name, and against none of its own, wherever that was brought up", () => {
+    const held = (stack: string) => ({
+      record: recordOfLease(stack, { cpus: "2-3" }),
+      renewed: 1,
+      running: true,
+    });
+    const ledger = ledgerOf({ one: held("ada") });
+    const want =
+      (parts: LeaseParts, stack: string, project = "vnf") =>
+      () =>
+        requireObtainable(parts, { project, stack }, ledger, "dut");
+    expect(want({ cpus: "3-4" }, "bob")).toThrow(
+      /^wanted: others have leased parts of dut.*observed CPU 3 leased/,
+    );
+    expect(want({ cpus: "3-4" }, "ada", "other")).toThrow("others have leased");
+    expect(want({ cpus: "3-4" }, "ada")).not.toThrow();
+    expect(want({ cpus: "4" }, "bob")).not.toThrow();
+    const expired = { ...held("ada"), renewed: 601, running: false };
+    expect(() =>
+      requireObtainable({ cpus: "3" }, { project: "vnf", stack: "bob" }, ledgerOf({ one: expired }), "dut"),
+    ).not.toThrow();
   });
 
   it("without any service is one whose holder does not run", () => {

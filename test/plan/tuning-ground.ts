@@ -37,6 +37,7 @@ export function workedHost(change: Partial<TuningGround> = {}): TuningMachine {
         ["/sys/kernel/mm/transparent_hugepage/defrag", "always defer defer+madvise [madvise] never"],
         ["/sys/kernel/mm/ksm/run", "0"],
         ["/sys/kernel/mm/ksm/pages_shared", "0"],
+        ["/sys/devices/system/machinecheck/machinecheck0/ignore_ce", "0"],
         ["/proc/irq/default_smp_affinity", "ff,ffffffff"],
         ["/proc/sys/kernel/soft_watchdog", "1"],
         ["/sys/kernel/rcu_normal", "0"],

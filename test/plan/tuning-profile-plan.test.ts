@@ -115,6 +115,7 @@ describe("a tuning plan", () => {
           ...Object.keys(rest.memoryManagement ?? {}).map((field) => `memory.${field}`),
           ...Object.keys({ ...rest.cpuFrequency, ...rest.cpuIdle }).map((field) => `processor.${field}`),
           ...(rest.cpuIdle?.dmaLatency === undefined ? [] : ["processor.idleBound"]),
+          ...(rest.machineChecks === undefined ? [] : ["kernel.ignoreCorrectedErrors"]),
           ...(rest.workqueues === undefined ? [] : ["kernel.workqueueCpus"]),
           ...(rest.irqBalance === undefined ? [] : ["interrupts.unbalancedCpus"]),
           ...(rest.systemdCpus === undefined ? [] : ["systemd.cpuAffinity"]),

@@ -14,6 +14,7 @@ import { cpuIdle } from "../../sdk/schema/cpu-idle.ts";
 import { irqAffinity } from "../../sdk/schema/irq-affinity.ts";
 import { irqBalance } from "../../sdk/schema/irq-balance.ts";
 import { kernelThreads } from "../../sdk/schema/kernel-threads.ts";
+import { machineChecks } from "../../sdk/schema/machine-checks.ts";
 import { memoryManagement } from "../../sdk/schema/memory-management.ts";
 import { moduleParameters } from "../../sdk/schema/module-parameters.ts";
 import { sysctls } from "../../sdk/schema/sysctls.ts";
@@ -60,6 +61,7 @@ describe("the resources of a profile", () => {
           bootArguments,
           sysctls,
           memoryManagement,
+          machineChecks,
           cpuFrequency,
           cpuIdle,
           workqueues,
@@ -102,12 +104,8 @@ describe("the resources of a profile", () => {
       ],
       irqBalance: { bannedCpus: "2-7" },
       systemdCpus: { cpuAffinity: "0-1" },
-      unapplied: [
-        {
-          setting: "kernel.ignoreCorrectedErrors",
-          reason: "no resource sets machine checks; the boot argument mce does",
-        },
-      ],
+      machineChecks: { ignoreCorrected: true },
+      unapplied: [],
     });
   });
 
@@ -155,6 +153,7 @@ describe("the resources of a profile", () => {
       "interrupts.defaultCpus",
       "interrupts.unbalancedCpus",
       "kernel.workqueueCpus",
+      "kernel.ignoreCorrectedErrors",
     ];
     for (const { section, key } of placedSettings(profile.settings)) {
       const place = `${section}.${key}`;

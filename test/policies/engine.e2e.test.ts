@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modulePath, TrialProject } from "../lab/trial-project.ts";
@@ -6,6 +6,7 @@ import type { Declared } from "./harness.ts";
 import { urnOf } from "./harness.ts";
 import { benchmark, testbed } from "./testbed.ts";
 
+const configurations = join(import.meta.dirname, "../../policies/config");
 const pack = join(import.meta.dirname, "../../policies/pulumi-analyzer-nfvlab");
 
 /** One switch and one guest, placed by the environment; on a machine that the preview knows (here), or one that it has yet to make. */
@@ -70,19 +71,50 @@ describe("the pack on the engine", () => {
     expect(wrong.said).toContain("nodes by numaNodes of dut-machine-server");
   });
 
-  it("judges the evidence in a state, by its configuration", () => {
-    const analyze = (record: Readonly<Record<string, unknown>>, config: object) => {
-      const [state, levels] = ["state.json", "config.json"].map((file) => join(project.folder, file)) as [
-        string,
-        string,
-      ];
-      writeFileSync(state, JSON.stringify(checkpointOf(testbed({ more: [benchmark(record)] }))));
-      writeFileSync(levels, JSON.stringify({ "latency-budget": config }));
-      return project.pulumi([
-        ...["policy", "analyze", "--file", state],
-        ...["--policy-pack", pack, "--policy-pack-config", levels],
-      ]);
+  /** What the pack says of a state with one record, by a configuration. */
+  const analyzed = (record: Readonly<Record<string, unknown>>, config: object) => {
+    const [state, levels] = ["state.json", "config.json"].map((file) => join(project.folder, file)) as [
+      string,
+      string,
+    ];
+    writeFileSync(state, JSON.stringify(checkpointOf(testbed({ more: [benchmark(record)] }))));
+    writeFileSync(levels, JSON.stringify(config));
+    return project.pulumi([
+      ...["policy", "analyze", "--file", state],
+      ...["--policy-pack", pack, "--policy-pack-config", levels],
+    ]);
+  };
+
+  it.each(readdirSync(configurations))("takes config/%s", (file) => {
+    const config = JSON.parse(readFileSync(join(configurations, file), "utf8"));
+    const { said } = analyzed({}, config);
+    // A configuration that breaks a schema stops the engine before it judges.
+    expect(said).not.toContain("validating policy config");
+    expect(said).toContain("Policies:");
+  });
+
+  it("says a finding as advice while an exception holds, and takes none without an owner", () => {
+    const record = { functional: true };
+    const budgets = [{ metric: "guest.timer.latency", percentile: "99", maxNs: 20_000 }];
+    const exception = {
+      resource: "guest-timers-*",
+      owner: "ada",
+      reason: "being moved",
+      until: "9999-12-31",
     };
+    const excepted = analyzed(record, { "latency-budget": { budgets, exceptions: [exception] } });
+    expect(excepted.code, excepted.said).toBe(0);
+    expect(excepted.said).toMatch(/\[advisory\].* {2}latency-budget/);
+    expect(excepted.said).toContain("Excepted until 9999-12-31 by ada: being moved");
+    const { owner: _, ...ownerless } = exception;
+    const refused = analyzed(record, { "latency-budget": { budgets, exceptions: [ownerless] } });
+    expect(refused.code).not.toBe(0);
+    expect(refused.said).toContain("owner");
+  });
+
+  it("judges the evidence in a state, by its configuration", () => {
+    const analyze = (record: Readonly<Record<string, unknown>>, config: object) =>
+      analyzed(record, { "latency-budget": config });
     const budgets = (maxNs: number) => [{ metric: "guest.timer.latency", percentile: "99", maxNs }];
 
     const kept = analyze({}, { budgets: budgets(20_000) });

@@ -44,9 +44,9 @@ const leased: Declared[] = [
 describe("a testbed that is right", () => {
   it.each(intent.map((policy) => [policy.name, policy] as const))("passes %s", async (_, policy) => {
     const stack = policy as StackValidationPolicy;
-    expect(await judge(stack, testbed())).toEqual(nothing);
-    expect(await judge(stack, testbed({ stage: "first-preview" }))).toEqual(nothing);
-    expect(await judge(stack, workedReference())).toEqual(nothing);
+    expect(await judge(stack, testbed())).toMatchObject(nothing);
+    expect(await judge(stack, testbed({ stage: "first-preview" }))).toMatchObject(nothing);
+    expect(await judge(stack, workedReference())).toMatchObject(nothing);
   });
 });
 
@@ -261,6 +261,26 @@ describe("hugepages-sufficient", () => {
       workedReference({ "vnf1-domain": { memory: "12GiB" } }),
     );
     expect(violations[0]).toContain("needed are 1GiB");
+  });
+
+  it("counts pools that boot arguments fill, node by node", async () => {
+    const filled = (count: number) =>
+      testbed({
+        pool: { numaNode: 0 },
+        daemon: { socketMemory: {} },
+        more: [
+          {
+            type: "nfvlab:host:BootArguments",
+            name: "dut-boot-arguments",
+            ...placement("up")({ arguments: { hugepages: [{ size: "2MiB", count: { 1: count } }] } }),
+          },
+        ],
+      });
+    expect(await judge(hugepagesSufficient, filled(128))).toEqual(nothing);
+    const { violations } = await judge(hugepagesSufficient, filled(127));
+    expect(violations).toEqual([
+      expect.stringMatching(/^node 1 of dut has 127 pages of 2MiB \(dut-boot-arguments\), needed are 128:/),
+    ]);
   });
 
   it("says which value is not known yet", async () => {

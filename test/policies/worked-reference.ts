@@ -1,4 +1,5 @@
 import type { Declared } from "./harness.ts";
+import { bootId } from "./testbed.ts";
 
 const host = { name: "dut", connection: { kind: "local" } };
 const cpus = Array.from({ length: 40 }, (_, cpu) => ({
@@ -26,10 +27,16 @@ export function workedReference(
       parent: "dut",
       props: {
         host,
+        identity: { bootId, machineId: "m", emulated: false },
+        kernel: { arguments: "quiet" },
         cpus,
         numaNodes: [
-          { node: 0, hugepages: [{ size: "1GiB", total: 12, free: 12, surplus: 0 }] },
-          { node: 1, hugepages: [] },
+          {
+            node: 0,
+            memoryTotalKib: 64 * 1024 ** 2,
+            hugepages: [{ size: "1GiB", total: 12, free: 12, surplus: 0 }],
+          },
+          { node: 1, memoryTotalKib: 64 * 1024 ** 2, hugepages: [] },
         ],
         nics: [{ address: "0000:05:00.0", numaNode: 0 }],
       },

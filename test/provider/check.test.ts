@@ -4,7 +4,7 @@ import { decode, encode } from "../../sdk/provider/wire.ts";
 import type { ResourceDefinition } from "../../sdk/schema/definition.ts";
 import { hugepages } from "../../sdk/schema/hugepages.ts";
 import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
-import { ovsBridge, ovsDaemon } from "../../sdk/schema/ovs.ts";
+import { ovsBridge, ovsDaemon, ovsFlows } from "../../sdk/schema/ovs.ts";
 
 const host = { name: "dut", connection: { kind: "local" } };
 const failures = (
@@ -17,12 +17,22 @@ const failures = (
   );
 
 describe("checkInputs", () => {
+  it("says of a value with alternatives what is wrong with the one that is meant", () => {
+    const flows = [{ match: { vlan: 9999 }, actions: [] }, "in_port=1", 7];
+    expect(failures(ovsFlows, { host, bridge: "br0", name: "a", flows })).toEqual([
+      "flows[0].match.vlan: observed 9999, expected a whole number from 0 to 4095",
+      'flows[0].actions: observed no action, expected at least one, for instance { kind: "drop" }',
+      "flows[1]: expected a flow with actions=",
+      "flows[2]: observed 7, expected a flow, as an object or a text",
+    ]);
+  });
+
   it("says everything at once, each in one sentence", () => {
     const wrong = {
       host: { name: "dut; reboot", connection: { kind: "ssh", host: "10.0.0.1" } },
       name: "vnf",
       memory: "32GB",
-      pageSize: "4KiB",
+      pageSize: "3MiB",
       vcpuPins: ["x"],
       emulatorCpus: "0",
       boot: { kind: "floppy" },
@@ -34,11 +44,11 @@ describe("checkInputs", () => {
         "host.name: observed "dut; reboot", expected 1 to 63 of the characters A-Z a-z 0-9 _ . -",
         "host.connection.hostKey: is missing",
         "memory: observed "32GB", expected a whole number with KiB, MiB, GiB or TiB, for instance "8GiB"",
-        "pageSize: observed "4KiB", expected "2MiB" or "1GiB"",
+        "pageSize: observed "3MiB", expected "4KiB" or "2MiB" or "1GiB"",
         "numaNode: is missing, expected a whole number from 0 to 1023",
         "vcpuPins[0]: observed "x", expected a CPU list such as "2-9,34-41"",
         "boot.kind: observed "floppy", expected "kernel" or "disk"",
-        "nics.east.kind: observed "sriov", expected "vhost-user"",
+        "nics.east.kind: observed "sriov", expected "vhost-user" or "bridge" or "openvswitch" or "tap" or "macvtap" or "sr-iov" or "pci" or "vdpa"",
         "cores: there is no property "cores"; remove it or correct its name",
       ]
     `);

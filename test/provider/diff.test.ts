@@ -57,6 +57,12 @@ describe("compare", () => {
     expect(costs(emulatedServer, {}, {}, { running: true })).toEqual([]);
   });
 
+  it("leaves an output as it is where the program ignores it", () => {
+    const [none, stopped] = [wire({}), { running: false }];
+    expect(compare(emulatedServer, none, none, stopped, ["running"])).toEqual([]);
+    expect(compare(emulatedServer, none, none, stopped, ["count"])).toHaveLength(1);
+  });
+
   it("takes what is not known yet for a change", () => {
     const unknown = decode(encode({ ...pool, count: undefined }, { unknown: [["count"]] }));
     expect(compare(hugepages, wire(pool), unknown, {}).map(({ path }) => formatPath(path))).toEqual([

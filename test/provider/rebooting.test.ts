@@ -41,7 +41,7 @@ class Machine {
       ...(this.boots === 0 && { entry: "nfvlab-1" }),
     },
     log: { bootedAt: "2030-01-01T00:00:00Z", complete: true, lines: [] },
-    ...{ iommus: [], guests: [], loader: { sets: new Map() } },
+    ...{ iommus: [], guests: [], loader: { kind: "grub-menu", sets: new Map() } },
     ...{ identity: { vendor: this.#vendor }, kind: "none" },
     leases: { systemd: true, now: 0, leases: [], holders: new Map() },
   });

@@ -26,7 +26,9 @@ describe("the registry", () => {
     expect(imported.length).toBeGreaterThan(10);
     const operation = { project: "", stack: "", resourceName: "" };
     for (const handler of imported) {
-      const all = { host: { name: "dut" }, name: "set", module: "kvm", numaNode: 1, size: "2MiB" };
+      const kernel = { name: "set", module: "kvm", numaNode: 1, size: "2MiB" };
+      const card = { pf: "0000:5e:00.0", vf: 0, address: "0000:5e:10.0" };
+      const all = { host: { name: "dut" }, ...kernel, ...card };
       const fields = Object.entries(all).filter(([field]) => field in handler.definition.inputs.shape);
       const inputs = Object.fromEntries(fields);
       const id = handler.id(inputs as never, operation);

@@ -16,7 +16,14 @@ import { workedExperiment } from "./worked-experiment.ts";
 
 const golden = (name: string) => join(import.meta.dirname, "../golden/report", name);
 const places = { report: ".nfvlab/reports/rack.html" };
-const empty: Experiment = { ...workedExperiment, hosts: [], inspections: [], records: [], verdicts: [] };
+const empty: Experiment = {
+  ...workedExperiment,
+  hosts: [],
+  inspections: [],
+  paths: [],
+  records: [],
+  verdicts: [],
+};
 
 function first<T>(list: readonly T[]): T {
   const [item] = list;
@@ -31,7 +38,7 @@ const withRecords = (...records: readonly ReportedRecord[]): Experiment => ({ ..
 
 /** The same data with every text changed that comes from outside; words of the report's own vocabulary stay. */
 function named<T>(data: T, name: (text: string) => string): T {
-  const own = new Set(["role", "kind", "level", "method"]);
+  const own = new Set(["role", "kind", "level", "method", "place", "down", "up", "carrier"]);
   const change = (value: unknown, key: string): unknown => {
     if (typeof value === "string") return own.has(key) ? value : name(value);
     if (Array.isArray(value)) return value.map((item) => change(item, key));
@@ -88,7 +95,7 @@ describe("the report", () => {
         const changed = named(workedExperiment, () => text);
         const html = renderReport({ ...changed, hosts: changed.hosts.map((one) => ({ ...one, emulated })) });
         const svgs = svgsOf(html);
-        expect(svgs).toHaveLength(7);
+        expect(svgs).toHaveLength(9);
         for (const svg of svgs) {
           expect(XMLValidator.validate(svg)).toBe(true);
           // Validators let pass what XML 1.0 can't hold.
@@ -113,7 +120,7 @@ describe("the report", () => {
   });
 
   it("without records still has testbed and policies", () => {
-    const html = renderReport(withRecords());
+    const html = renderReport({ ...withRecords(), paths: [] });
     expect(html).toContain("1 mandatory policy is violated, nothing was measured");
     expect(svgsOf(html)).toHaveLength(1);
     expect(html).toContain("latency-budget");

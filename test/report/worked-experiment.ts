@@ -244,6 +244,37 @@ export const workedExperiment: Experiment = {
       ],
     },
   ],
+  paths: [
+    {
+      name: "pvp",
+      path: {
+        stations: [
+          { name: "generator", place: "user space", does: "sends" },
+          { name: "vnf", place: "guest", does: "forwards" },
+          { name: "sink", place: "user space", does: "receives" },
+        ],
+        segments: [
+          { down: "virtio-user", carrier: "ovs-dpdk", over: "br0", up: "vhost-user" },
+          { down: "e1000", carrier: "linux-bridge", over: "lan", up: "af_packet" },
+        ],
+      },
+      frames: { sent: 20_000, received: 19_998, lost: 2 },
+      functional: true,
+      valid: true,
+    },
+    {
+      name: "direct",
+      path: {
+        stations: [
+          { name: "a", place: "guest", does: "sends" },
+          { name: "b", place: "guest", does: "receives" },
+        ],
+        segments: [{ down: "ivshmem", carrier: "memory", over: "shared", up: "ivshmem" }],
+      },
+      functional: false,
+      valid: false,
+    },
+  ],
   records: [
     record(
       "host-timers",

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { named, type Registered, register } from "../components/program.ts";
+import { type Answers, named, type Registered, register } from "../components/program.ts";
 
 const connection = { kind: "ssh", host: "10.0.0.7", hostKey: "ssh-ed25519 AAAA", privateKey: "secret" };
 const metrics = [
@@ -15,7 +15,7 @@ const answers = {
   "nfvlab:bench:Cyclictest": { record },
 };
 const tuning = {
-  ...{ profile: "nfv", cpus: { housekeeping: "0-1", isolated: "2-15" }, conflicts: [] },
+  ...{ profile: "nfv", cpus: { housekeeping: "0-1", isolated: "2-15" }, conflicts: [], bootLine: "" },
   resources: { moduleParameters: [], bootArguments: { arguments: { nohzFull: "2-15" } } },
 };
 
@@ -28,13 +28,17 @@ function configure(values: Readonly<Record<string, string>>, secrets: readonly s
 }
 
 /** What a stack registers, and what it exports. */
-async function run(stack: "interrupt-latency" | "inspect", functions = {}) {
+async function run(
+  stack: "interrupt-latency" | "inspect" | "lxc-or-kvm" | "pvp" | "pvvp" | "sr-iov",
+  functions = {},
+  more: Answers = {},
+) {
   let exported: Record<string, unknown> = {};
   const registered = await register(
     async () => {
       exported = await import(`../../stacks/${stack}.ts`);
     },
-    { answers, functions },
+    { answers: { ...answers, ...more }, functions },
   );
   const exportOf = (name: string) =>
     new Promise((resolve) => (pulumi.output(exported[name]) as pulumi.Output<unknown>).apply(resolve));
@@ -50,37 +54,95 @@ beforeEach(() => {
 });
 
 describe("interrupt-latency", () => {
-  it("measures an emulated server as it is found, tunes it, and measures it again", async () => {
-    const { registered, exportOf } = await run("interrupt-latency");
+  it("measures an emulated server and a guest on it as they are found, tunes both, and measures them again", async () => {
+    const { registered, exportOf } = await run("interrupt-latency", {
+      "nfvlab:host:planTuning": ({ profile, cpus }: { profile: string; cpus: object }) => {
+        expect({ profile, cpus }).toEqual({
+          profile: "realtimeGuest",
+          cpus: { housekeeping: "0", isolated: "1" },
+        });
+        return { ...tuning, bootLine: "isolcpus=1 nohz_full=1" };
+      },
+    });
     const names = (side: string) => ["idle", "cpu", "memory", "io"].map((load) => `${side}-${load}-run`);
-    expect(runs(registered).map(({ name }) => name)).toEqual([...names("untuned"), ...names("tuned")]);
-    for (const { inputs } of runs(registered))
-      expect(inputs).toMatchObject({ subject: { kind: "host", cpus: "2-3" }, interval: "500ms" });
-    expect(runs(registered).map(({ inputs }) => inputs["coLoad"])).toEqual([
-      ...[undefined, { kind: "cpu", cpus: "1" }, { kind: "memory", cpus: "1" }, { kind: "io", cpus: "1" }],
-      ...[undefined, { kind: "cpu", cpus: "1" }, { kind: "memory", cpus: "1" }, { kind: "io", cpus: "1" }],
-    ]);
-    // Nothing that tunes comes before the untuned series is whole, and nothing tuned is measured before the boot.
+    const hosts = [...names("untuned"), ...names("tuned")];
+    const guests = [...names("untuned-guest"), ...names("tuned-guest")];
+    expect(
+      runs(registered)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual([...hosts, ...guests].sort());
+    const inputsOf = (name: string) => named(registered, name).inputs;
+    for (const name of hosts)
+      expect(inputsOf(name)).toMatchObject({ subject: { kind: "host", cpus: "2-3" }, interval: "500ms" });
+    for (const [side, domain] of [
+      ["untuned-guest", "vnf-as-found"],
+      ["tuned-guest", "vnf"],
+    ] as const)
+      for (const name of names(side))
+        expect(inputsOf(name)["subject"]).toEqual({ kind: "guest", domain, cpus: "1" });
+    for (const side of ["untuned", "untuned-guest", "tuned", "tuned-guest"])
+      expect(names(side).map((name) => inputsOf(name)["coLoad"])).toEqual([
+        undefined,
+        ...["cpu", "memory", "io"].map((kind) => ({ kind, cpus: "1" })),
+      ]);
+    // Nothing that tunes comes before the untuned series are whole, and nothing tuned is measured before the boot.
     const boot = named(registered, "dut-boot-arguments");
-    expect(boot.waitsFor).toEqual(expect.arrayContaining(names("untuned")));
-    for (const name of names("tuned"))
-      expect(named(registered, name).waitsFor).toEqual(
-        expect.arrayContaining(["dut-boot-arguments", "dut-reboot", "dut-sysctls", "dut-workqueues"]),
-      );
-    for (const name of names("untuned")) expect(named(registered, name).inputs["triggers"]).toEqual([]);
-    for (const name of names("tuned")) expect(named(registered, name).inputs["triggers"]).toEqual(["boot-2"]);
-    expect(await exportOf("table")).toMatch(/^host\.timer\.latency.*\nload +untuned p50/);
-    expect(await exportOf("rows")).toHaveLength(4);
-    expect(await exportOf("caveats")).toContain(
-      "both sides were measured with the same in force: what differs is chance, not tuning",
+    expect(boot.waitsFor).toEqual(expect.arrayContaining([...names("untuned"), ...names("untuned-guest")]));
+    const tuners = ["dut-boot-arguments", "dut-reboot", "dut-sysctls", "dut-workqueues"];
+    for (const name of [...names("tuned"), ...names("tuned-guest")])
+      expect(named(registered, name).waitsFor).toEqual(expect.arrayContaining(tuners));
+    for (const name of [...names("untuned"), ...names("untuned-guest")])
+      expect(inputsOf(name)["triggers"]).toEqual([]);
+    for (const name of [...names("tuned"), ...names("tuned-guest")])
+      expect(inputsOf(name)["triggers"]).toEqual(["boot-2"]);
+    expect(await exportOf("table")).toMatch(
+      /^host\.timer\.latency.*\nload +untuned p50[\s\S]*\n\nguest\.timer\.latency.*\nload +untuned p50/,
     );
+    for (const subject of ["host", "guest"]) {
+      const { rows, caveats } = (await exportOf(subject)) as { rows: unknown[]; caveats: string[] };
+      expect(rows).toHaveLength(4);
+      expect(caveats).toContain(
+        "both sides were measured with the same in force: what differs is chance, not tuning",
+      );
+    }
+  });
+
+  it("starts each guest on CPUs that nobody measures meanwhile, in pages that both boots have", async () => {
+    const { registered } = await run("interrupt-latency", {
+      "nfvlab:host:planTuning": () => ({ ...tuning, bootLine: "isolcpus=1 nohz_full=1" }),
+    });
+    const guest = {
+      vcpuPins: ["2", "3"],
+      emulatorCpus: "0",
+      memory: "256MiB",
+      pageSize: "2MiB",
+      numaNode: 1,
+    };
+    const [plain, tuned] = ["vnf-as-found-domain", "vnf-domain"].map((name) => named(registered, name));
+    for (const each of [plain, tuned]) expect(each?.inputs).toMatchObject(guest);
+    const words = (each: Registered | undefined) =>
+      (each?.inputs["boot"] as { arguments?: string[] } | undefined)?.arguments;
+    expect(words(plain)).toBeUndefined();
+    expect(registered.filter(({ types }) => types.at(-1) === "nfvlab:libvirt:BootImage")).toHaveLength(1);
+    expect(words(tuned)).toEqual(["isolcpus=1", "nohz_full=1"]);
+    expect(plain?.inputs).not.toHaveProperty("nics");
+    // While a host's own CPUs are measured, no guest is on them; that of the untuned host is gone with the boot, and stays so.
+    expect(plain?.waitsFor).toEqual(expect.arrayContaining(["untuned-idle-run", "untuned-io-run"]));
+    expect(tuned?.waitsFor).toEqual(expect.arrayContaining(["dut-reboot", "tuned-idle-run", "tuned-io-run"]));
+    expect([plain, tuned].map((each) => each?.ignores)).toEqual([["running"], []]);
+    const pool = named(registered, "as-found-hugepages-node1-2MiB").inputs;
+    expect(pool).toMatchObject({ count: 128 });
+    expect(named(registered, "dut-boot-arguments").inputs["arguments"]).toMatchObject({
+      hugepages: [{ size: "2MiB", count: { 1: 128 } }],
+    });
   });
 
   it("tunes a real host by a plan that is made for it", async () => {
     configure(
       {
         ...{ connection: JSON.stringify(connection), isolatedCpus: "2-15", loadCpus: "16-31" },
-        ...{ profile: "realtime", duration: "60s" },
+        ...{ profile: "realtime", duration: "60s", guestMemory: "1GiB", numaNode: "0" },
       },
       ["connection"],
     );
@@ -91,11 +153,21 @@ describe("interrupt-latency", () => {
         return tuning;
       },
     });
-    expect(asked).toMatchObject([{ profile: "realtime", cpus: { housekeeping: "0-1", isolated: "2-15" } }]);
+    const hugepages = [{ size: "2MiB", count: { 0: 512 } }];
+    expect(asked).toMatchObject([
+      {
+        ...{ profile: "realtime", cpus: { housekeeping: "0-1", isolated: "2-15" } },
+        overrides: { bootArguments: { hugepages } },
+      },
+      { profile: "realtimeGuest", cpus: { housekeeping: "0", isolated: "1" } },
+    ]);
     expect(registered.map(({ types }) => types.at(-1))).not.toContain("nfvlab:emulate:Server");
     expect(named(registered, "dut-boot-arguments").inputs["arguments"]).toEqual({ nohzFull: "2-15" });
     expect(named(registered, "tuned-io-run").inputs).toMatchObject({
       ...{ coLoad: { kind: "io", cpus: "16-31" }, interval: "200us", duration: "60s", repetitions: 6 },
+    });
+    expect(named(registered, "vnf-domain").inputs).toMatchObject({
+      ...{ memory: "1GiB", numaNode: 0, vcpuPins: ["2", "3"], emulatorCpus: "0-1" },
     });
   });
 });
@@ -145,5 +217,110 @@ describe("inspect", () => {
     // Readable: no part of it is secret.
     expect(named(registered, "dut").outputs).toEqual({ inspection: found });
     expect(await exportOf("rivals")).toEqual(["tuned"]);
+  });
+});
+
+describe.each([
+  ["pvp", "PVP", "generator ─ br0 ─ vnf ─ br0 ─ sink"],
+  ["pvvp", "PVVP", "generator ─ br0 ─ first ─ br0 ─ second ─ br0 ─ sink"],
+] as const)("%s", (stack, deployment, drawing) => {
+  it("sends frames through its guests, each of which forwards on CPUs of its own", async () => {
+    configure({ rate: "100", count: "1000" });
+    const { registered, exportOf } = await run(stack);
+    expect(await exportOf("deployment")).toBe(deployment);
+    expect(await exportOf("drawing")).toBe(drawing);
+    const guests = registered.filter(({ types }) => types.at(-1) === "nfvlab:libvirt:Domain");
+    expect(guests.map(({ inputs }) => inputs["vcpuPins"])).toEqual(
+      guests.map((_, index) => [`${4 + index}`]),
+    );
+    for (const { inputs } of guests) expect(inputs["boot"]).toMatchObject({ bridgedNics: ["in", "out"] });
+    const traffic = named(registered, `${stack}-frames-run`);
+    expect(traffic.inputs).toMatchObject({ rate: 100, count: 1000, generator: { cpus: "3" } });
+    expect(traffic.waitsFor).toEqual(
+      expect.arrayContaining([`${stack}-flows-br0`, ...guests.map(({ name }) => name)]),
+    );
+  });
+});
+
+describe("sr-iov", () => {
+  const nics = [
+    { address: "0000:00:02.0", interfaces: ["eth0"] },
+    { address: "0000:21:00.0", interfaces: ["eth1"], virtualFunctions: { total: 7, active: 0 } },
+  ];
+  const functions = [0, 1, 2, 3].map((index) => ({ index, address: `0000:21:10.${index}` }));
+
+  it("takes the first card with virtual functions, binds its ends to VFIO, and leaves the guest's to libvirt", async () => {
+    const { registered, exportOf } = await run(
+      "sr-iov",
+      {},
+      {
+        "nfvlab:host:Facts": { identity: { bootId: "boot-1" }, nics },
+        "nfvlab:pci:VirtualFunctions": { functions },
+        "nfvlab:pci:VirtualFunction": ({ vf }) => ({ address: functions[Number(vf)]?.address }),
+      },
+    );
+    expect(await exportOf("drawing")).toBe("generator ─ card ─ vnf ─ card ─ sink");
+    expect(named(registered, "card").inputs).toMatchObject({ pf: "0000:21:00.0", count: 4 });
+    expect(
+      registered
+        .filter(({ types }) => types.at(-1) === "nfvlab:pci:DriverBinding")
+        .map(({ inputs }) => [inputs["address"], inputs["driver"]]),
+    ).toEqual([
+      ["0000:21:10.0", "vfio-pci"],
+      ["0000:21:10.3", "vfio-pci"],
+    ]);
+    const guest = named(registered, "vnf-domain").inputs;
+    expect(guest["nics"]).toMatchObject({ in: { vf: "0000:21:10.1" }, out: { vf: "0000:21:10.2" } });
+    // What leaves the guest goes to where the sink's function takes it, and what is sent to where the guest's does.
+    const macOf = (role: string) => named(registered, role).inputs["mac"];
+    expect(guest["boot"]).toMatchObject({
+      routes: [{ nic: "out", to: "198.18.0.2", nextHop: macOf("sink") }],
+    });
+    const frames = named(registered, "sr-iov-frames-run");
+    expect(frames.inputs).toMatchObject({
+      ...{ from: { kind: "pci", address: "0000:21:10.0" }, to: { kind: "pci", address: "0000:21:10.3" } },
+      addresses: { toMac: macOf("vnf-in") },
+    });
+    expect(frames.waitsFor).toEqual(
+      expect.arrayContaining(["generator-driver", "sink-driver", "vnf-domain"]),
+    );
+  });
+});
+
+describe("lxc-or-kvm", () => {
+  it("sends the same frames through a container and two kinds of guests, each between bridges of its own", async () => {
+    configure({ rate: "100", count: "1000" });
+    const { registered, exportOf } = await run("lxc-or-kvm");
+    expect(await exportOf("drawings")).toEqual({
+      lxc: "generator ─ lxc-in ─ lxc-vnf ─ lxc-out ─ sink",
+      vhost: "generator ─ vhost-in ─ vhost-vnf ─ vhost-out ─ sink",
+      e1000: "generator ─ e1000-in ─ e1000-vnf ─ e1000-out ─ sink",
+    });
+    const models = registered
+      .filter(({ types }) => types.at(-1) === "nfvlab:libvirt:Domain")
+      .map(({ inputs }) =>
+        Object.values(inputs["nics"] as Record<string, { model: string }>).map(({ model }) => model),
+      );
+    expect(models).toEqual([
+      ["virtio", "virtio"],
+      ["e1000", "e1000"],
+    ]);
+    for (const path of ["lxc", "vhost", "e1000"]) {
+      const frames = named(registered, `${path}-frames-run`);
+      expect(frames.inputs).toMatchObject({
+        ...{ rate: 100, count: 1000, generator: { cpus: "2" } },
+        from: { kind: "af_packet", interface: `${path}-in-end` },
+        to: { kind: "af_packet", interface: `${path}-out-end` },
+      });
+      const vnfs = ["lxc-vnf-container", "vhost-vnf-domain", "e1000-vnf-domain"];
+      expect(frames.waitsFor).toEqual(expect.arrayContaining([`${path}-in-end`, `${path}-out-end`, ...vnfs]));
+    }
+    // Two ways between the same bridges would be a loop.
+    const bridges = registered.filter(({ types }) => types.at(-1) === "nfvlab:net:LinuxBridge");
+    expect(new Set(bridges.map(({ inputs }) => inputs["name"])).size).toBe(6);
+    const names = registered
+      .filter(({ types }) => types.at(-1) === "nfvlab:net:Veth")
+      .map(({ inputs }) => String(inputs["name"]));
+    expect(names.filter((name) => name.length > 15)).toEqual([]);
   });
 });

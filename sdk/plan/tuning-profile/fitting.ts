@@ -15,11 +15,18 @@ interface Fitted<T> {
   readonly unapplied: ResourceArguments["unapplied"];
 }
 
-type ByKnobs = "memoryManagement" | "cpuFrequency" | "cpuIdle" | "workqueues" | "irqAffinity";
+type ByKnobs =
+  | "memoryManagement"
+  | "machineChecks"
+  | "cpuFrequency"
+  | "cpuIdle"
+  | "workqueues"
+  | "irqAffinity";
 
 /** Which setting of a profile a field of a resource brings about. */
 const SETTINGS: Readonly<Record<ByKnobs, (field: string) => string>> = {
   memoryManagement: (field) => `memory.${field}`,
+  machineChecks: () => "kernel.ignoreCorrectedErrors",
   cpuFrequency: (field) => `processor.${field}`,
   cpuIdle: (field) => `processor.${field}`,
   workqueues: () => "kernel.workqueueCpus",

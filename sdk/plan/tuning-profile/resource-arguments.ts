@@ -58,16 +58,14 @@ export function resourceArguments(
       processor.maximumPerformance !== undefined,
       "CpuFrequency bounds frequencies in kHz",
     ],
-    [
-      "kernel.ignoreCorrectedErrors",
-      ignoreCorrectedErrors !== undefined,
-      "no resource sets machine checks; the boot argument mce does",
-    ],
   ];
   return {
     ...(any(boot) && { bootArguments: { arguments: boot } }),
     ...(any(values) && { sysctls: { values } }),
     ...(any(memory) && { memoryManagement: memory }),
+    ...(ignoreCorrectedErrors !== undefined && {
+      machineChecks: { ignoreCorrected: ignoreCorrectedErrors },
+    }),
     ...(any(frequency) && { cpuFrequency: frequency }),
     ...(any(idle) && { cpuIdle: idle }),
     ...(workqueueCpus !== undefined && { workqueues: { cpus: workqueueCpus, writebackCpus: workqueueCpus } }),

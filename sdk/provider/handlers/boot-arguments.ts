@@ -8,32 +8,22 @@ import {
   renderBootArguments,
   requireFitting,
 } from "../../plan/boot-arguments.ts";
-import {
-  entryId,
-  type FoundLoader,
-  foundLoader,
-  givenBefore,
-  hashesOf,
-  isConfigured,
-  kernelToKeep,
-  ownEntry,
-  regeneratedHash,
-  requireOneShot,
-  requireStaged,
-  restoreSteps,
-  stagedLine,
-  stageSteps,
-  unstageSteps,
-} from "../../plan/boot-loader.ts";
+import { wayOf } from "../../plan/boot-loader.ts";
+import { type FoundLoader, givenBefore, hashesOf, isLastSet } from "../../plan/boot-sets.ts";
 import { bootArguments } from "../../schema/boot-arguments.ts";
 import type { Inputs, State } from "../../schema/definition.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
-import { bootPending, bootProbes, shownBy } from "../rebooting.ts";
+import {
+  BOOT_LOADER,
+  bootPending,
+  bootProbes,
+  rememberLoader,
+  restoreLoader,
+  shownBy,
+} from "../rebooting.ts";
 
 type Wanted = Inputs<typeof bootArguments>;
 
-/** One for all sets of a machine: the first finds what was there, the last puts it back. */
-const JOURNAL = "boot-loader";
 const REBOOT_MS = 600_000;
 
 export const bootArgumentsHandler: Handler<typeof bootArguments> = {
@@ -47,13 +37,14 @@ export const bootArgumentsHandler: Handler<typeof bootArguments> = {
   },
   check: ({ arguments: set }) => checkBootArguments(set),
 
-  create: async (operation, inputs) => {
+  create: (operation, inputs) => {
     const host = operation.host(inputs.host);
-    const before = await look(host);
-    fit(inputs, before, host);
-    const { stdout } = await host.transport.run({ ...regeneratedHash, signal: operation.signal });
-    const found = await host.remember(JOURNAL, foundLoader(before.loader, stdout.trim()));
-    return stage(host, inputs, before, hashesOf(found), () => unstage(operation, host, inputs.name));
+    return host.inTurn(BOOT_LOADER, async () => {
+      const before = await look(host);
+      fit(inputs, before, host);
+      const found = await rememberLoader(operation, host, before.loader);
+      return stage(host, inputs, before, hashesOf(found), () => unstage(operation, host, inputs.name));
+    });
   },
 
   read: async (operation, state) => {
@@ -64,24 +55,25 @@ export const bootArgumentsHandler: Handler<typeof bootArguments> = {
     return { ...state, arguments: observedSet(wanted, line), ...outputsOf(state, wanted, now) };
   },
 
-  update: async (operation, inputs, prior) => {
+  update: (operation, inputs, prior) => {
     const host = operation.host(inputs.host);
-    const before = await look(host);
-    fit(inputs, before, host);
-    const goBack = async () => {
-      const { loader, evidence } = await look(host);
-      const line = renderBootArguments(prior.arguments);
-      await host.execute(stageSteps(inputs.name, line, loader, kernelToKeep(loader, evidence.kernelRelease)));
-    };
-    return stage(host, inputs, before, prior.found, goBack);
+    return host.inTurn(BOOT_LOADER, async () => {
+      const before = await look(host);
+      fit(inputs, before, host);
+      const goBack = async () => {
+        const { loader, evidence } = await look(host);
+        const line = renderBootArguments(prior.arguments);
+        await host.execute(wayOf(loader).stageSteps(inputs.name, line, loader, evidence.kernelRelease));
+      };
+      return stage(host, inputs, before, prior.found, goBack);
+    });
   },
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
-    await unstage(operation, host, state.name);
+    await host.inTurn(BOOT_LOADER, () => unstage(operation, host, state.name));
     const after = await host.observeNow(bootProbes);
-    const staged = stagedLine(after.loader.sets);
-    if (after.evidence.entry === (staged.length === 0 ? undefined : entryId(staged))) return;
+    if (after.evidence.entry === wayOf(after.loader).stagedEntry(after.loader)?.id) return;
     if (state.rebootOnDelete !== "allow") {
       operation.warn(
         `the running kernel of ${host.name} keeps the arguments until its next reboot, which is pending`,
@@ -102,13 +94,11 @@ function look(host: Host) {
 
 /** Everything that can be said against a set on this machine, before it is touched. */
 function fit({ name, arguments: set }: Wanted, before: Seen, host: Host): void {
-  requireOneShot(before.loader, host.name);
+  wayOf(before.loader).requireOneShot(before.loader, host.name);
   const others = new Map([...before.loader.sets].filter(([other]) => other !== name));
-  const base = [
-    ...(ownEntry(before.loader)?.arguments ?? []),
-    ...givenBefore(before.evidence.commandLine.kernel),
-  ];
-  requireFitting(set, { shown: shownBy(before), base, others });
+  const entry = wayOf(before.loader).ownEntry(before.loader);
+  const base = [...(entry?.arguments ?? []), ...givenBefore(before.evidence.commandLine.kernel)];
+  requireFitting(set, { shown: shownBy(before), base, baseFile: entry?.file?.path, others });
 }
 
 /** File and menu entry; where the menu does not come out right, everything goes back before anything can boot by it. */
@@ -120,11 +110,11 @@ async function stage(
   goBack: () => Promise<void>,
 ) {
   const line = renderBootArguments(set);
-  const kernel = kernelToKeep(before.loader, before.evidence.kernelRelease);
+  const way = wayOf(before.loader);
   try {
-    await host.execute(stageSteps(name, line, before.loader, kernel));
+    await host.execute(way.stageSteps(name, line, before.loader, before.evidence.kernelRelease));
     const after = await look(host);
-    requireStaged(after.loader, host.name);
+    way.requireStaged(after.loader, host.name);
     return { ...outputsOf({ name }, set, after), found };
   } catch (error) {
     await goBack();
@@ -134,18 +124,9 @@ async function stage(
 
 async function unstage(operation: Operation, host: Host, name: string): Promise<void> {
   const { loader } = await host.observeNow({ loader: bootLoader });
-  const found = await host.remember<FoundLoader | null>(JOURNAL, null);
-  await host.execute(unstageSteps(name, loader, found ?? undefined));
-  const isLast = [...loader.sets.keys()].every((other) => other === name);
-  if (!isLast) return;
-  if (found !== null) {
-    const after = await host.observeNow({ loader: bootLoader });
-    const { steps, leftAlone } = restoreSteps(after.loader, found);
-    await host.execute(steps);
-    if (leftAlone.length > 0)
-      operation.warn(`left alone, since somebody else has changed it: ${leftAlone.join(", ")}`);
-  }
-  await host.forget(JOURNAL);
+  const found = await host.remember<FoundLoader | null>(BOOT_LOADER, null);
+  await host.execute(wayOf(loader).unstageSteps(name, loader, found ?? undefined));
+  if (isLastSet(name, loader)) await restoreLoader(operation, host);
 }
 
 function outputsOf(
@@ -153,10 +134,11 @@ function outputsOf(
   wanted: Wanted["arguments"],
   now: Omit<Seen, "loader"> & { readonly loader: ObservedBootLoader },
 ) {
+  const way = wayOf(now.loader);
   const { effective, pending, complaints } = judge(wanted, shownBy(now));
   return {
-    entry: entryId(stagedLine(now.loader.sets)),
-    configured: isConfigured(name, renderBootArguments(wanted), now.loader),
+    entry: way.stagedEntry(now.loader)?.id ?? "",
+    configured: way.isConfigured(name, renderBootArguments(wanted), now.loader),
     effective: [...effective],
     pending: [...pending],
     complaints: [...complaints],

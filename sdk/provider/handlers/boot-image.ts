@@ -3,6 +3,7 @@ import {
   buildBootImage,
   IMAGE_FOLDER,
   IMAGE_PROGRAMS,
+  neededPrograms,
   recipeHash,
   removeBootImage,
 } from "../../plan/boot-image.ts";
@@ -37,19 +38,19 @@ export const bootImageHandler: Handler<typeof bootImage> = {
 
 async function bring(operation: Operation, inputs: Inputs<typeof bootImage>) {
   const host = operation.host(inputs.host);
-  const missing = missingPrograms(Object.keys(IMAGE_PROGRAMS));
+  const missing = missingPrograms(neededPrograms(inputs));
   const before = await host.observeNow({ ...probes, missing });
   if (before.missing.length > 0) {
     throw new HostError({
       code: "packages-missing",
       problem: "the host lacks programs that a boot image is made from",
       observed: `no ${before.missing.join(", ")}`,
-      hint: `install ${before.missing.map((program) => IMAGE_PROGRAMS[program]).join(" ")}`,
+      hint: `install ${before.missing.map((program) => IMAGE_PROGRAMS[program] ?? `what has ${program}`).join(" ")}`,
     });
   }
   const existing = before.images.find(({ name }) => name === inputs.name);
-  if (existing?.whole !== true || existing.recipe !== recipeHash())
-    await host.execute(buildBootImage(inputs.name));
+  if (existing?.whole !== true || existing.recipe !== recipeHash(inputs))
+    await host.execute(buildBootImage(inputs));
   const { images } = await host.observeNow(probes);
   const image = images.find(({ name }) => name === inputs.name);
   if (image?.whole !== true) {

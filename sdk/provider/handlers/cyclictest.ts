@@ -22,8 +22,8 @@ import type { Handler, Host, Operation } from "../handler.ts";
 import { coLoadProbes, loaded } from "../loading.ts";
 import { type Measured, measuring } from "../measuring.ts";
 
-/** Beyond the run itself: start, locking memory, writing the report, s. */
-const SLACK_S = 60;
+/** Beyond the run itself: start, locking memory, writing the report, s. A loaded emulated server takes more than a minute for them. */
+const SLACK_S = 180;
 
 export const cyclictestHandler: Handler<typeof cyclictest> = {
   definition: cyclictest,
@@ -41,7 +41,12 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "cyclictest", subject: `${where}, CPUs ${subject.cpus}${beside}`, seconds },
+      {
+        kind: "cyclictest",
+        subject: `${where}, CPUs ${subject.cpus}${beside}`,
+        seconds,
+        firmware: inputs.firmware,
+      },
       (facts) => {
         const plan = planCyclictest(inputs, housekeepingFor(inputs, facts));
         const measure = () => measureTimers(operation, host, inputs, plan);

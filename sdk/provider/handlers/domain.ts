@@ -1,10 +1,11 @@
 import { cpuTopology } from "../../observe/cpus.ts";
-import { domains, guestPlatform } from "../../observe/domains.ts";
+import { domains } from "../../observe/domains.ts";
+import { guestAttachments, guestPlatform } from "../../observe/guest-platform.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
+import { pciLinks } from "../../observe/nics.ts";
 import { ovsDatabase, polling, type Switch } from "../../observe/ovs.ts";
 import type { Observed } from "../../observe/probe.ts";
 import {
-  checkDomain,
   checkDomainOwner,
   checkGuestHost,
   domainFault,
@@ -13,13 +14,16 @@ import {
   planDomain,
   planPins,
   removeDomain,
+  removeSharedMemory,
   shutdownSteps,
   verifyDomain,
 } from "../../plan/domain.ts";
+import { checkDomain } from "../../plan/domain-check.ts";
 import { renderDomain, serialLogOf } from "../../plan/domain-xml.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { libvirtDomain } from "../../schema/libvirt.ts";
+import { nanoseconds } from "../../units/duration.ts";
 import { agentAnswers } from "../guest-agent.ts";
 import { type Handler, type Host, Incomplete, type Operation } from "../handler.ts";
 
@@ -27,7 +31,8 @@ const probes = { domains };
 const started = { domains, database: ovsDatabase, polling };
 const LINK_MS = 60_000;
 const BOOT_MS = 300_000;
-const SHUTDOWN_MS = 20_000;
+/** Guests share memory, and the last of them takes it along. */
+const TURN = "libvirt";
 
 export const domainHandler: Handler<typeof libvirtDomain> = {
   definition: libvirtDomain,
@@ -66,10 +71,13 @@ export const domainHandler: Handler<typeof libvirtDomain> = {
       await host.waitFor(
         probes,
         (facts) => facts.domains.find(({ name }) => name === state.name)?.state !== "running",
-        { timeoutMs: SHUTDOWN_MS },
+        { timeoutMs: nanoseconds(state.shutdownTimeout ?? "20s") / 1e6 },
       );
     }
-    await host.execute(removeDomain((await find()) ?? found));
+    await host.inTurn(TURN, async () => {
+      await host.execute(removeDomain((await find()) ?? found));
+      await host.execute(removeSharedMemory(state, (await host.observeNow(probes)).domains));
+    });
   },
 };
 
@@ -82,6 +90,8 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
     pools: hugepagePools,
     database: ovsDatabase,
     platform: guestPlatform,
+    attachments: guestAttachments,
+    pciLinks,
   });
   const existing = before.domains.find((domain) => domain.name === name);
   checkDomainOwner(inputs, existing, operation.tag);
@@ -89,8 +99,8 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
   const running = existing?.state === "running";
   if (!running) {
     checkGuestHost(inputs, {
-      pools: before.pools,
-      interfaces: interfacesOf(before.database),
+      ...before,
+      switch: switchOf(before.database),
     });
   }
   const xml = renderDomain(inputs, { tag: operation.tag, cpuFlags: before.platform.cpuFlags });
@@ -125,7 +135,7 @@ function faultIn(
   { domains: all, database, polling }: Observed<typeof started>,
 ): string | undefined {
   const domain = all.find(({ name }) => name === inputs.name);
-  return domainFault(inputs, domain, interfacesOf(database), polling);
+  return domainFault(inputs, domain, switchOf(database).interfaces, polling);
 }
 
 async function bootFault(operation: Operation, host: Host, name: string): Promise<string | undefined> {
@@ -143,6 +153,6 @@ async function lastConsoleLines(host: Host, name: string): Promise<string> {
   return stdout.trim().split("\n").join(" | ");
 }
 
-function interfacesOf(database: Switch) {
-  return database.state === "answering" ? database.interfaces : [];
+function switchOf(database: Switch) {
+  return database.state === "answering" ? database : { bridges: [], interfaces: [] };
 }

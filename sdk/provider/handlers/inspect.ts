@@ -8,6 +8,7 @@ import { latencyHolders } from "../../observe/latency-holders.ts";
 import { kernelModule, type ObservedModule } from "../../observe/module-parameters.ts";
 import type { Probe } from "../../observe/probe.ts";
 import { idleLatencyLimit } from "../../observe/settings.ts";
+import { swapAreas } from "../../observe/swap.ts";
 import { sysctlValues } from "../../observe/sysctls.ts";
 import { systemdCpusNow } from "../../observe/systemd-cpus.ts";
 import { inspectTuning } from "../../plan/inspection.ts";
@@ -28,6 +29,7 @@ const probes = {
   pools: hugepagePools,
   latencyLimit: idleLatencyLimit,
   latencyHolders,
+  swap: swapAreas,
   irqBalance: irqBalanceNow,
   systemdCpus: systemdCpusNow,
   kernelThreads: kernelThreadsNow,

@@ -7,6 +7,7 @@ import {
   isStale,
   leaseId,
   recordedLeases,
+  requireObtainable,
   requireReadable,
   seenLease,
   standingWords,
@@ -79,9 +80,10 @@ async function take(
 
 export const getLeasesHandler: FunctionHandler<typeof getLeases> = {
   definition: getLeases,
-  call: async (operation, { host: reference }) => {
+  call: async (operation, { host: reference, wanted, project = "", stack = "" }) => {
     const { ledger } = await operation.host(reference).observeNow(probes);
     requireReadable(ledger, reference.name);
+    if (wanted !== undefined) requireObtainable(wanted, { project, stack }, ledger, reference.name);
     const leases = recordedLeases(ledger);
     return {
       leases: leases.map((each) => ({

@@ -1,4 +1,10 @@
-import { answering, interfaceAddresses, ovsDatabase, type Switch } from "../../observe/ovs.ts";
+import {
+  answering,
+  interfaceAddresses,
+  type ObservedInterface,
+  ovsDatabase,
+  type Switch,
+} from "../../observe/ovs.ts";
 import { adoptable, observedBridge, planBridge, removeBridge } from "../../plan/ovs-bridge.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { ovsBridge } from "../../schema/ovs.ts";
@@ -25,8 +31,8 @@ export const ovsBridgeHandler: Handler<typeof ovsBridge> = {
     const row = answering(database).bridges.find(({ name }) => name === state.name);
     if (row === undefined) return undefined;
     return {
-      ...observedBridge(state, row, addresses.get(state.name) ?? []),
-      localPort: localPortOf(database, state.name),
+      ...observedBridge(state, row, addresses.get(state.name) ?? [], localPortOf(database, state.name)),
+      localPort: localPortOf(database, state.name)?.ofport ?? -1,
     };
   },
 
@@ -45,7 +51,9 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsBridge>) {
   const { database, addresses } = await host.observeNow(probes);
   const row = answering(database).bridges.find(({ name }) => name === inputs.name);
   adoptable(inputs, row, operation.tag);
-  await host.execute(planBridge(inputs, { row, addresses: addresses.get(inputs.name) ?? [] }, operation.tag));
+  const localPort = localPortOf(database, inputs.name);
+  const found = { row, localPort, addresses: addresses.get(inputs.name) ?? [] };
+  await host.execute(planBridge(inputs, found, operation.tag));
   const wanted = inputs.addresses ?? [];
   const after = await host.waitFor(
     probes,
@@ -62,9 +70,9 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsBridge>) {
       expected: wanted.join(", "),
     });
   }
-  return { localPort: localPortOf(after.database, inputs.name) };
+  return { localPort: localPortOf(after.database, inputs.name)?.ofport ?? -1 };
 }
 
-function localPortOf(database: Switch, bridge: string): number {
-  return answering(database).interfaces.find(({ name }) => name === bridge)?.ofport ?? -1;
+function localPortOf(database: Switch, bridge: string): ObservedInterface | undefined {
+  return answering(database).interfaces.find(({ name }) => name === bridge);
 }

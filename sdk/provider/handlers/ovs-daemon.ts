@@ -1,6 +1,7 @@
 import { cpuTopology } from "../../observe/cpus.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
 import { answering, ovsDatabase, ovsLiveness } from "../../observe/ovs.ts";
+import { knownOptions } from "../../observe/ovs-options.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import {
   checkDaemon,
@@ -38,11 +39,12 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
-    const { database, live } = await host.observeNow(probes);
+    const { database, live, known } = await host.observeNow({ ...probes, known: knownOptions });
     const observed = answering(database, live);
     const { otherConfig, version } = observed;
     checkDaemonOwner(observed, operation.tag, host.name);
-    const found = await host.remember(JOURNAL, foundOptions(desiredOptions(inputs, version), otherConfig));
+    const desired = desiredOptions(inputs, { version, known });
+    const found = await host.remember(JOURNAL, foundOptions(desired, otherConfig));
     return bring(operation, host, inputs, found);
   },
 
@@ -51,8 +53,8 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
     const { otherConfig, version, dpdkVersion, initialized } = answering(database, live);
     const options =
       state.pmdCpus === undefined
-        ? importedOptions({ otherConfig, version })
-        : observedOptions(state, { otherConfig, version });
+        ? importedOptions({ otherConfig })
+        : observedOptions(state, { otherConfig });
     return { ...state, ...options, found: state.found ?? {}, version, dpdkVersion, initialized };
   },
 
@@ -60,10 +62,10 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
-    const { database, live } = await host.observeNow(probes);
+    const { database, live, known } = await host.observeNow({ ...probes, known: knownOptions });
     const observed = answering(database, live);
     const { target, changedByOthers } = restoreOptions(
-      desiredOptions(state, observed.version),
+      desiredOptions(state, { version: observed.version, known }),
       state.found,
       observed.otherConfig,
     );
@@ -85,13 +87,14 @@ export const ovsDaemonHandler: Handler<typeof ovsDaemon> = {
 };
 
 async function bring(operation: Operation, host: Host, inputs: Inputs<typeof ovsDaemon>, earlier: Found) {
-  const { database, live, pools, cpus } = await host.observeNow({
+  const { database, live, known, pools, cpus } = await host.observeNow({
     ...probes,
+    known: knownOptions,
     pools: hugepagePools,
     cpus: cpuTopology,
   });
   const before = answering(database, live);
-  const desired = desiredOptions(inputs, before.version);
+  const desired = desiredOptions(inputs, { version: before.version, known });
   // A key that is no longer asked for goes back to what it was; one that is new is remembered.
   const target = { ...earlier, ...desired };
   const found = { ...foundOptions(desired, before.otherConfig), ...earlier };

@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
 import { answering, bridgeFlows, ovsDatabase, ovsLiveness } from "../../observe/ovs.ts";
-import { flowsOf, planFlows, removeFlows, sameFlows } from "../../plan/ovs-flows.ts";
+import {
+  checkFlows,
+  flowsOf,
+  flowTexts,
+  observedFlows,
+  planFlows,
+  portNumbers,
+  removeFlows,
+  sameFlows,
+} from "../../plan/ovs-flows.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { ovsFlows } from "../../schema/ovs.ts";
 import { VerificationError } from "../../units/errors.ts";
@@ -14,16 +23,17 @@ export const ovsFlowsHandler: Handler<typeof ovsFlows> = {
 
   id: ({ host, bridge, name }) => `${host.name}/ovs/${bridge}/flows/${name}`,
 
+  check: checkFlows,
+
   create: bring,
   update: bring,
 
   read: async (operation, state) => {
     const { database, live, flows } = await operation.host(state.host).observe(probes);
-    answering(database, live);
+    const ports = portNumbers(state.bridge, answering(database, live));
     const own = flows.get(state.bridge);
     if (own === undefined) return undefined;
-    const observed = flowsOf(state.cookie, own);
-    return { ...state, flows: sameFlows(state.flows, observed) ? state.flows : observed };
+    return { ...state, flows: observedFlows(state.flows, flowsOf(state.cookie, own), ports) };
   },
 
   delete: async (operation, state) => {
@@ -37,19 +47,19 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsFlows>) {
   const host = operation.host(inputs.host);
   const cookie = cookieOf(operation, inputs.name);
   const { database, live, flows } = await host.observeNow(probes);
-  answering(database, live);
+  const desired = flowTexts(inputs.flows, portNumbers(inputs.bridge, answering(database, live)));
   await host.execute(
-    planFlows(inputs.bridge, cookie, inputs.flows, flowsOf(cookie, flows.get(inputs.bridge) ?? [])),
+    planFlows(inputs.bridge, cookie, desired, flowsOf(cookie, flows.get(inputs.bridge) ?? [])),
   );
   const after = await host.observeNow(probes);
   const observed = flowsOf(cookie, after.flows.get(inputs.bridge) ?? []);
-  if (!sameFlows(inputs.flows, observed)) {
+  if (!sameFlows(desired, observed)) {
     throw new VerificationError({
       code: "flows",
       property: "flows",
       problem: `bridge ${inputs.bridge} has other flows than written`,
       observed: observed.join("; ") || "none",
-      expected: inputs.flows.join("; "),
+      expected: desired.join("; "),
       hint: "name ports by number, and write matches as ovs-ofctl dump-flows prints them",
     });
   }

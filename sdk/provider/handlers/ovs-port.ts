@@ -1,9 +1,13 @@
 import { answering, interfaceAddresses, ovsDatabase, ovsLiveness, polling } from "../../observe/ovs.ts";
+import { knownOptions } from "../../observe/ovs-options.ts";
 import type { Observed } from "../../observe/probe.ts";
+import { interfaceSettings } from "../../plan/ovs-interface.ts";
 import { checkPort, observedPort, planPort, portFault, removePort, verifyPort } from "../../plan/ovs-port.ts";
+import { requireKnown } from "../../plan/ovs-row.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { ovsPort } from "../../schema/ovs.ts";
 import { type Handler, Incomplete, type Operation } from "../handler.ts";
+import { executeOrWithdraw, lastWordsOn } from "./ovs-adding.ts";
 
 const probes = {
   database: ovsDatabase,
@@ -28,22 +32,24 @@ export const ovsPortHandler: Handler<typeof ovsPort> = {
 
   read: async (operation, state) => {
     const { database, live, polling, addresses } = await operation.host(state.host).observe(probes);
-    const row = answering(database, live).interfaces.find(({ name }) => name === state.name);
+    const observed = answering(database, live);
+    const row = observed.interfaces.find(({ name }) => name === state.name);
     if (row === undefined) return undefined;
-    const up = portFault(row.type, row, polling) === undefined;
     return {
-      ...state,
-      ...observedPort(state, row, addresses.get(state.name) ?? []),
+      ...observedPort(state, row, observed, addresses.get(state.name) ?? []),
       ofport: row.ofport ?? -1,
-      up,
+      up: portFault(row.type, row, polling) === undefined,
     };
   },
 
   delete: async (operation, state) => {
     const host = operation.host(state.host);
     const { database } = await host.observeNow({ database: ovsDatabase });
-    const row = answering(database).interfaces.find(({ name }) => name === state.name);
-    if (row?.owner === operation.tag) await host.execute(removePort(state.bridge, state.name));
+    const { interfaces, ports } = answering(database);
+    const row = interfaces.find(({ name }) => name === state.name);
+    const { qos } = ports.find(({ name }) => name === state.name) ?? {};
+    if (row?.owner === operation.tag)
+      await host.execute(removePort(state.bridge, state.name, qos, operation.tag));
     else if (row !== undefined)
       operation.warn(`left port ${state.name} alone: it belongs to ${row.owner ?? "nobody we know"}`);
   },
@@ -51,22 +57,32 @@ export const ovsPortHandler: Handler<typeof ovsPort> = {
 
 async function bring(operation: Operation, inputs: Inputs<typeof ovsPort>) {
   const host = operation.host(inputs.host);
-  const { database, live, addresses } = await host.observeNow(probes);
+  const { database, live, addresses, known } = await host.observeNow({ ...probes, known: knownOptions });
   const before = answering(database, live);
   const row = before.interfaces.find(({ name }) => name === inputs.name);
+  const port = before.ports.find(({ name }) => name === inputs.name);
   checkPort(inputs, before, row, operation.tag);
-  await host.execute(planPort(inputs, row, addresses.get(inputs.name) ?? [], operation.tag));
-  const after = await host.waitFor(probes, (facts) => faultIn(inputs, facts).fault === undefined, {
-    timeoutMs: UP_MS,
-  });
+  requireKnown(interfaceSettings(inputs.name, inputs), known, before.version);
+  const steps = planPort(inputs, row, port, addresses.get(inputs.name) ?? [], operation.tag);
+  await executeOrWithdraw(host, steps, inputs, "interface");
+  const after = await host.waitFor(probes, (facts) => isSettled(inputs, facts), { timeoutMs: UP_MS });
   answering(after.database, after.live);
   const { fault, ofport } = faultIn(inputs, after);
   try {
-    verifyPort(inputs, fault);
+    verifyPort(inputs, fault, fault === undefined ? "" : await lastWordsOn(host));
   } catch (error) {
     throw new Incomplete(error as Error, { ofport, up: false });
   }
   return { ofport, up: true };
+}
+
+/** Up, or refused by a daemon that has looked at it. */
+function isSettled(inputs: Inputs<typeof ovsPort>, facts: Observed<typeof probes>): boolean {
+  const { fault, error } = faultIn(inputs, facts);
+  return (
+    fault === undefined ||
+    (error !== undefined && facts.database.state === "answering" && facts.database.settled)
+  );
 }
 
 function faultIn(
@@ -75,5 +91,5 @@ function faultIn(
 ) {
   const rows = database.state === "answering" ? database.interfaces : [];
   const row = rows.find((candidate) => candidate.name === name);
-  return { fault: portFault(kind, row, polling), ofport: row?.ofport ?? -1 };
+  return { fault: portFault(kind, row, polling), ofport: row?.ofport ?? -1, error: row?.error };
 }

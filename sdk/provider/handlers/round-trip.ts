@@ -33,6 +33,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
         kind: "round-trip",
         subject: `guest ${domain} to ${target}`,
         seconds: plan.repetitions * (plan.seconds + SLACK_S),
+        firmware: inputs.firmware,
       },
       () => async () => {
         // The first exchange resolves addresses and installs flows in the datapath: it is no sample.

@@ -1,0 +1,26 @@
+import type { Metric } from "../../schema/record.ts";
+import { formatNanoseconds } from "../../units/duration.ts";
+
+/** A value of a metric for people: three significant digits and the unit that fits, counts in full. */
+export function figure(value: number, unit: Metric["unit"]): string {
+  if (unit === "ns") return formatNanoseconds(value);
+  if (unit === "ms") return formatNanoseconds(value * 1e6);
+  if (unit === "s") return formatNanoseconds(value * 1e9);
+  if (unit === "count") return grouped(value);
+  if (unit === "ratio") return String(Number(value.toPrecision(3)));
+  const [factor, prefix] = (
+    [
+      [1e9, "G"],
+      [1e6, "M"],
+      [1e3, "k"],
+    ] as const
+  ).find(([least]) => Math.abs(value) >= least) ?? [1, ""];
+  return `${Number((value / factor).toPrecision(3))} ${prefix}${unit === "bytes" ? "B" : unit}`;
+}
+
+/** Digits in groups of three. */
+export function grouped(value: number): string {
+  return Number.isInteger(value)
+    ? String(value).replace(/\B(?=(\d{3})+$)/g, " ")
+    : String(Number(value.toPrecision(6)));
+}

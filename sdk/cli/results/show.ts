@@ -1,0 +1,73 @@
+import { wrap } from "../../report/wrap.ts";
+import { type Metric, PERCENTILES } from "../../schema/record.ts";
+import { formatNanoseconds } from "../../units/duration.ts";
+import { table } from "../../units/table.ts";
+import { figure, grouped } from "./figure.ts";
+import { standing } from "./list.ts";
+import type { NamedRecord } from "./recorded.ts";
+
+/** All of one record but its histograms and the settings that are the kernel's own affair. */
+export function showText({ name, file, record }: NamedRecord): string[] {
+  const { kind, subject, tool, coLoad, startedAt, durationMs, fingerprint, metrics } = record;
+  return [
+    `${name}   ${kind} of ${subject}`,
+    ...table(
+      [
+        ["file", file],
+        ["started", `${startedAt}, for ${formatNanoseconds(durationMs * 1e6)}`],
+        ["command", `${tool.command.join(" ")} (${tool.version})`],
+        ...(coLoad === undefined
+          ? []
+          : [["load", `${coLoad.kind} on CPUs ${coLoad.cpus} (${coLoad.version})`]]),
+        ["standing", standing(record)],
+      ],
+      { indent: 2 },
+    ),
+    ...record.invalidReasons.flatMap((reason) => wrap(`invalid: ${reason}`)),
+    ...(record.functional
+      ? wrap("functional: taken on an emulated server. It shows that the path works, not how fast it is.")
+      : []),
+    "",
+    "metrics",
+    ...metrics.flatMap(metricText),
+    "",
+    "conditions",
+    ...table(conditions(fingerprint), { indent: 2 }),
+  ];
+}
+
+function metricText(metric: Metric): string[] {
+  const { unit, interval95, repetitions } = metric;
+  const value = (of: number) => figure(of, unit);
+  const interval = `${value(interval95.low)} to ${value(interval95.high)}`;
+  const method =
+    interval95.method === "range"
+      ? `the range of ${repetitions.length}, too few for an interval`
+      : `95 % by order statistics of ${repetitions.length}`;
+  return [
+    `  ${metric.name}   ${unit}, ${metric.direction} is better`,
+    ...table(
+      [
+        ["median", `${value(metric.median)}   ${interval} (${method})`],
+        ["min, mean, max", `${value(metric.min)}, ${value(metric.mean)}, ${value(metric.max)}`],
+        ...PERCENTILES.map((percentile) => {
+          const of = metric.percentiles[percentile];
+          return [`p${percentile}`, of === null || of === undefined ? "too few samples" : value(of)];
+        }),
+        [
+          "samples",
+          `${grouped(metric.samples)}, ${grouped(metric.missing)} missing, ${grouped(metric.overflow)} beyond the range`,
+        ],
+      ],
+      { indent: 4 },
+    ),
+  ];
+}
+
+function conditions(fingerprint: NamedRecord["record"]["fingerprint"]): string[][] {
+  return Object.entries(fingerprint).flatMap(([name, value]) =>
+    typeof value === "object" && value !== null
+      ? Object.entries(value).map(([key, item]) => [`${name}.${key}`, String(item)])
+      : [[name, String(value ?? "unknown") || "-"]],
+  );
+}

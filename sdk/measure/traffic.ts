@@ -1,0 +1,120 @@
+import type { Metric } from "../schema/record.ts";
+import type { TrafficFrames } from "../schema/traffic.ts";
+import type { TrafficPortCounts, TrafficReport, TrafficStream } from "../schema/traffic-report.ts";
+import { metricOf } from "./metric.ts";
+
+/** One direction of one repetition, as far as it is judged. */
+type CountedStream = Omit<TrafficStream, "latency"> & {
+  readonly latency: Omit<TrafficStream["latency"], "samples">;
+};
+
+type CountedPort = Pick<TrafficPortCounts, "name" | "sent" | "received" | "counters">;
+
+/** One repetition: a report of the traffic program, as far as it is judged. */
+export interface TrafficRun extends Pick<TrafficReport, "ended"> {
+  readonly streams: readonly CountedStream[];
+  readonly ports: readonly CountedPort[];
+}
+
+export const DIRECTIONS = ["forward", "reverse"] as const;
+
+/** Share of the rate that a generator has to keep. */
+const PACE_KEPT = 0.99;
+
+/** Latency, throughput and loss of each direction over all repetitions. */
+export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
+  return DIRECTIONS.flatMap((direction, index) => {
+    const streams = streamsOf(runs, index);
+    if (streams.length === 0) return [];
+    const one = (value: number) => ({
+      ...{ buckets: [[value, 1]] as const, overflow: 0, max: value, expected: 1 },
+    });
+    return [
+      metricOf(
+        { name: `traffic.${direction}.latency`, unit: "ns", direction: "lower" },
+        streams.map(({ latency }) => ({
+          buckets: latency.buckets.map(([ns, count], at) => [at === 0 ? latency.minNs : ns, count] as const),
+          overflow: 0,
+          max: latency.maxNs,
+          expected: 0,
+        })),
+      ),
+      metricOf(
+        { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
+        streams.map(({ received, receivingNs }) => one(Math.round(rateOf(received, receivingNs)))),
+      ),
+      metricOf(
+        { name: `traffic.${direction}.lost`, unit: "count", direction: "lower" },
+        streams.map(({ lost }) => one(lost)),
+      ),
+    ];
+  });
+}
+
+/** Frames of both directions, summed over all repetitions. */
+export function trafficFrames(runs: readonly TrafficRun[]): {
+  forward: TrafficFrames;
+  reverse: TrafficFrames | null;
+} {
+  const sum = (index: number): TrafficFrames => {
+    const streams = streamsOf(runs, index);
+    const total = (field: keyof TrafficFrames) => streams.reduce((all, stream) => all + stream[field], 0);
+    return {
+      planned: total("planned"),
+      sent: total("sent"),
+      received: total("received"),
+      lost: total("lost"),
+      duplicated: total("duplicated"),
+      reordered: total("reordered"),
+    };
+  };
+  return { forward: sum(0), reverse: streamsOf(runs, 1).length === 0 ? null : sum(1) };
+}
+
+/** A sentence for each thing that makes a run worth nothing, whatever its numbers are. */
+export function trafficFaults({ ended, streams, ports }: TrafficRun, rate: number): string[] {
+  return [
+    ...(ended === "complete" ? [] : [`it was ended early, by its ${ended}`]),
+    ...streams.flatMap((stream, index) => streamFaults(stream, DIRECTIONS[index] ?? "forward", rate)),
+    ...ports.flatMap(portFaults),
+  ];
+}
+
+function streamFaults(stream: CountedStream, direction: string, rate: number): string[] {
+  const { planned, sent, sendingNs, received, misdelivered, latency } = stream;
+  // The first frame opens the interval that the others fill.
+  const pace = rateOf(sent, sendingNs);
+  return [
+    ...(sent < planned
+      ? [`saturated generator: ${direction}, it could send ${sent} of ${planned} frames in their time`]
+      : sent > 1 && pace < rate * PACE_KEPT
+        ? [`saturated generator: ${direction}, it sent ${Math.round(pace)} frames/s of ${rate}`]
+        : []),
+    ...(received > sent ? [`${direction}: ${received} frames received, but ${sent} sent`] : []),
+    ...(misdelivered > 0 ? [`${direction}: ${misdelivered} frames came to the wrong port`] : []),
+    ...(latency.unstamped > 0
+      ? [`${direction}: ${latency.unstamped} of ${received} frames bear no time before that of their receipt`]
+      : []),
+  ];
+}
+
+function portFaults({ name, sent, received, counters }: CountedPort): string[] {
+  const { opackets, ipackets, imissed, rxNombuf } = counters;
+  return [
+    ...(opackets === sent ? [] : [`${name}: ${sent} frames counted as sent, but ${opackets} by the port`]),
+    ...(ipackets === received
+      ? []
+      : [`${name}: ${received} frames counted as received, but ${ipackets} by the port`]),
+    ...(imissed + rxNombuf > 0
+      ? [`saturated sink: ${name} had no room for ${imissed + rxNombuf} frames that reached it`]
+      : []),
+  ];
+}
+
+function streamsOf(runs: readonly TrafficRun[], index: number): CountedStream[] {
+  return runs.flatMap(({ streams }) => streams[index] ?? []);
+}
+
+function rateOf(frames: number, ns: number): number {
+  return ns === 0 ? 0 : ((frames - 1) * 1e9) / ns;
+}

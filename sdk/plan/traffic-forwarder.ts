@@ -1,0 +1,113 @@
+import { dirname } from "node:path/posix";
+import type { ObservedForwarder } from "../observe/traffic.ts";
+import type { Inputs } from "../schema/definition.ts";
+import type { TrafficPort, trafficForwarder } from "../schema/traffic.ts";
+import { InputError, VerificationError } from "../units/errors.ts";
+import type { Step } from "./step.ts";
+import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
+
+type ForwarderInputs = Inputs<typeof trafficForwarder>;
+
+/** It writes its counters each second; on a busy machine later. */
+const STALE_S = 15;
+
+/** @throws InputError `forwarder-peers` */
+export function checkForwarder({ mode = "io", peers, ports }: ForwarderInputs): void {
+  if (peers !== undefined && (mode !== "mac" || peers.length !== ports.length))
+    throw new InputError({
+      code: "forwarder-peers",
+      property: "peers",
+      problem: "addresses behind the ports are for mode mac, one for each port",
+      observed: `${peers.length} for ${ports.length} ports, mode ${mode}`,
+      expected: mode === "mac" ? `${ports.length} addresses` : "none, or mode mac",
+      hint: "leave `peers` out, or set `mode`",
+    });
+}
+
+/** Name of the transient unit, and of the folder under /run that its counters are in. */
+export const forwarderUnit = (tag: string, name: string) => `nfvlab-forwarder-${tag}-${name}`;
+
+/** Starts the forwarder in a unit of its own, which ends with the machine or with `stopUnit`. */
+export function startForwarder(inputs: ForwarderInputs, unit: string): Step[] {
+  const { program, mode = "io", peers = [] } = inputs;
+  const ports = inputs.ports.map(renderPort);
+  const properties = [
+    `RuntimeDirectory=${unit}`,
+    "LimitMEMLOCK=infinity",
+    ...removeDeadSockets(inputs.ports),
+  ];
+  return [
+    ...makeSocketFolders(inputs.ports),
+    {
+      purpose: `start ${unit}`,
+      argv: [
+        ...(["systemd-run", `--unit=${unit}`, "--service-type=exec", "--collect", "--quiet"] as const),
+        ...properties.map((property) => `--property=${property}`),
+        program,
+        ...ealArguments(inputs, ports),
+        "--",
+        ...["--role=forward", `--mode=${mode}`, `--status=/run/${unit}/status.json`],
+        ...portArguments(inputs, ports),
+        ...peers.map((peer) => `--peer=${peer}`),
+      ],
+    },
+  ];
+}
+
+/** Folders of the sockets that these ports make. */
+export function makeSocketFolders(ports: readonly TrafficPort[]): Step[] {
+  return [...new Set(ownSockets(ports).map((path) => dirname(path)))].map((folder) => ({
+    purpose: `make the socket folder ${folder}`,
+    argv: ["mkdir", "-p", folder],
+  }));
+}
+
+/** A program that was killed, or that failed half-way, leaves sockets that its next start would find in its way. One that somebody listens at is another's. */
+export function removeDeadSockets(ports: readonly TrafficPort[]): string[] {
+  const paths = ownSockets(ports);
+  if (paths.length === 0) return [];
+  const listening = 'sed -n "s/.* 00010000 .* //p" /proc/net/unix';
+  // Percent signs and dollars are systemd's; paths hold neither.
+  return [
+    `ExecStopPost=-/bin/sh -c 'for path; do ${listening} | grep -qxF -- "$$path" || rm -f -- "$$path"; done' sh ${paths.join(" ")}`,
+  ];
+}
+
+function ownSockets(ports: readonly TrafficPort[]): string[] {
+  return ports.flatMap((port) =>
+    (port.kind === "virtio-user" && port.server !== false) ||
+    (port.kind === "memif" && port.role === "server")
+      ? [port.socketPath]
+      : [],
+  );
+}
+
+/** What keeps it from being a forwarder; nothing where it is one. */
+export function forwarderFault(seen: ObservedForwarder | undefined): string | undefined {
+  if (seen === undefined || !seen.active) return "its unit does not run";
+  if (seen.ageSeconds === undefined) return "it has told no counters yet";
+  return seen.ageSeconds > STALE_S ? `its counters are ${seen.ageSeconds} s old` : undefined;
+}
+
+/** Whether waiting changes nothing any more: it is up, or it has ended. */
+export function isSettled(seen: ObservedForwarder | undefined): boolean {
+  return seen === undefined || !seen.active || forwarderFault(seen) === undefined;
+}
+
+/** Prints what it said last. */
+export function journalOf(unit: string): Step {
+  return {
+    purpose: `read what ${unit} said`,
+    argv: ["journalctl", `--unit=${unit}.service`, "--no-pager", "--output=cat", "--lines=40"],
+  };
+}
+
+export function forwarderDown(unit: string, fault: string, said: string): VerificationError {
+  return new VerificationError({
+    code: "forwarder-down",
+    problem: `forwarder ${unit} does not come up`,
+    observed: said === "" ? fault : `${fault}: ${said}`,
+    expected: "a running unit that tells its counters",
+    hint: `read its journal: journalctl -u ${unit}`,
+  });
+}

@@ -1,0 +1,94 @@
+import type { Inputs } from "../schema/definition.ts";
+import type { traffic } from "../schema/traffic.ts";
+import { exactDuration } from "../units/duration.ts";
+import { InputError } from "../units/errors.ts";
+import type { Step } from "./step.ts";
+import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
+import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
+
+type TrafficInputs = Inputs<typeof traffic>;
+
+/** How long ports may take to have a link, and the path to pass a first frame. */
+const LINK_MS = 10_000;
+const PROBE_MS = 15_000;
+/** Start of DPDK and its ports, and their end, at most: a virtio-user port waits for its switch, and an emulated machine takes its time. */
+const START_MS = 120_000;
+
+export interface TrafficPlan {
+  readonly argv: readonly [string, ...string[]];
+  /** Done before. */
+  readonly prepare: readonly Step[];
+  /** Of its unit. */
+  readonly properties: readonly string[];
+  /** Of one repetition, at most. */
+  readonly seconds: number;
+  readonly repetitions: number;
+  readonly rate: number;
+}
+
+/** @throws InputError `traffic-length`, `traffic-both` */
+export function checkTraffic({ to, directions, count, duration, rate }: TrafficInputs): void {
+  if (count !== undefined && duration !== undefined)
+    throw new InputError({
+      code: "traffic-length",
+      property: "count",
+      problem: "frames and duration are both given, and each follows from the other",
+      observed: `${count} frames at ${rate} a second, and ${duration}`,
+      expected: "one of them",
+      hint: "leave `duration` out",
+    });
+  if (directions === "both" && to === undefined)
+    throw new InputError({
+      code: "traffic-both",
+      property: "to",
+      problem: "there is one port, and so one direction",
+      observed: 'directions "both" without `to`',
+      expected: "two ports",
+      hint: "give `to`",
+    });
+}
+
+/** Frames of one direction and repetition. */
+export function framesOf({ count, duration = "10s", rate }: TrafficInputs): number {
+  return count ?? Math.max(1, Math.floor((rate * exactDuration(duration, "ms")) / 1000));
+}
+
+/** One run of the traffic program: it ends by itself, with a report, before its unit's time is over. */
+export function planTraffic(inputs: TrafficInputs): TrafficPlan {
+  const { generator, from, to, rate, frameSize, flows, settle = "2s", addresses, repetitions = 1 } = inputs;
+  const ends = [from, ...(to === undefined ? [] : [to])];
+  const ports = ends.map(renderPort);
+  const frames = framesOf(inputs);
+  const settleMs = exactDuration(settle, "ms");
+  const milliseconds = Math.ceil((frames / rate) * 1100) + 1000 + settleMs + LINK_MS + PROBE_MS + START_MS;
+  const option = (name: string, value: string | number | undefined) =>
+    value === undefined ? [] : [`--${name}=${value}`];
+  return {
+    argv: [
+      generator.program,
+      ...ealArguments(generator, ports),
+      "--",
+      "--role=measure",
+      ...portArguments(generator, ports),
+      ...(inputs.directions === "both" ? ["--both"] : []),
+      ...[`--rate=${rate}`, `--count=${frames}`, `--settle-ms=${settleMs}`],
+      ...[`--link-ms=${LINK_MS}`, `--probe-ms=${PROBE_MS}`, `--limit-ms=${milliseconds - START_MS / 2}`],
+      ...option("frame-size", frameSize),
+      ...option("flows", flows),
+      ...option("from-mac", addresses?.fromMac),
+      ...option("to-mac", addresses?.toMac),
+      ...option("from-ip", addresses?.fromIp),
+      ...option("to-ip", addresses?.toIp),
+    ],
+    prepare: makeSocketFolders(ends),
+    properties: removeDeadSockets(ends),
+    seconds: Math.ceil(milliseconds / 1000),
+    repetitions,
+    rate,
+  };
+}
+
+/** Its lines of progress and what DPDK says come the one way that is read while it runs. */
+export function withErrors(argv: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  return ["sh", "-c", 'exec "$@" 2>&1', "sh", ...argv];
+}

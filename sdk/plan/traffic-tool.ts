@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import type { BuildGround } from "../observe/traffic.ts";
+import { HostError, VerificationError } from "../units/errors.ts";
+import type { Step } from "./step.ts";
+
+/** Name to text of the files that the program is built of. */
+export type Source = Readonly<Record<string, string>>;
+
+const FOLDER = "/var/lib/nfvlab/traffic";
+const FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra"];
+/** A compiler under full emulation needs minutes for DPDK's headers. */
+const BUILD_MS = 15 * 60_000;
+
+const MARK = 'umask 022; mkdir -p "$1/source" "$1/owners" && : > "$1/owners/$2"';
+const PUT = 'cat > "$1/source/$2"';
+// Whoever looks sees no half-made program.
+const BUILD = `set -e; cd "$1"; shift
+gcc "$@" -o "nfvlab-traffic.$$" source/*.c $(pkg-config --cflags --libs libdpdk)
+mv -T "nfvlab-traffic.$$" nfvlab-traffic
+sha256sum nfvlab-traffic > nfvlab-traffic.sha256`;
+const REMOVE = `rm -f "$1/owners/$2"; rmdir "$1/owners" 2>/dev/null && rm -rf "$1"; rmdir "$(dirname "$1")" 2>/dev/null; true`;
+
+export interface ToolPlan {
+  readonly hash: string;
+  readonly path: string;
+  readonly dpdkVersion: string;
+  /** Notes who uses it. */
+  readonly mark: Step;
+  readonly build: readonly Step[];
+}
+
+/**
+ * The program of this source for this machine: its folder is named by what it is made of.
+ *
+ * @throws HostError `dpdk-headers-missing`
+ */
+export function planTool(source: Source, ground: BuildGround, tag: string, host: string): ToolPlan {
+  const { dpdk, compiler, architecture } = ground;
+  if (dpdk === undefined || compiler === undefined)
+    throw new HostError({
+      code: "dpdk-headers-missing",
+      problem: `${host} can't build a program of DPDK's`,
+      observed: `${dpdk === undefined ? "no libdpdk by pkg-config" : `DPDK ${dpdk}`}, ${compiler === undefined ? "no gcc" : `gcc ${compiler}`}`,
+      expected: "gcc, pkg-config and DPDK's headers",
+      hint: 'install them, for instance by host.Packages { gcc: "any", pkgconf: "any", "libdpdk-dev": "any" }',
+    });
+  const files = Object.entries(source).sort(([a], [b]) => (a < b ? -1 : 1));
+  const hash = createHash("sha256")
+    .update(JSON.stringify({ files, dpdk, architecture, FLAGS }))
+    .digest("hex")
+    .slice(0, 16);
+  const folder = `${FOLDER}/${hash}`;
+  return {
+    hash,
+    path: `${folder}/nfvlab-traffic`,
+    dpdkVersion: dpdk,
+    mark: {
+      purpose: "make the traffic program's folder",
+      argv: ["sh", "-c", MARK, "sh", folder, tag],
+    },
+    build: [
+      ...files.map(
+        ([name, text]): Step => ({
+          purpose: `write ${name}`,
+          argv: ["sh", "-c", PUT, "sh", folder, name],
+          stdin: text,
+        }),
+      ),
+      {
+        purpose: "build the traffic program",
+        argv: ["sh", "-c", BUILD, "sh", folder, ...FLAGS],
+        timeoutMs: BUILD_MS,
+      },
+    ],
+  };
+}
+
+/** Removes the folder where nobody else uses it. */
+export function removeTool(hash: string, tag: string): Step {
+  return {
+    purpose: "remove the traffic program",
+    argv: ["sh", "-c", REMOVE, "sh", `${FOLDER}/${hash}`, tag],
+  };
+}
+
+/** @throws VerificationError `not-built` */
+export function verifyTool(plan: ToolPlan, built: ReadonlySet<string>): void {
+  if (built.has(plan.hash)) return;
+  throw new VerificationError({
+    code: "not-built",
+    problem: "the traffic program is not there, though its build succeeded",
+    observed: `no program with the checksum noted in ${FOLDER}/${plan.hash}`,
+    expected: plan.path,
+    hint: "something else writes there",
+  });
+}

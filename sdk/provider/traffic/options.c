@@ -1,0 +1,181 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+void
+fail(int code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("nfvlab-traffic: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	exit(code);
+}
+
+static uint64_t
+number(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || value < min || value > max)
+		fail(EXIT_USAGE, "--%s: observed %s, expected a whole number from %llu to %llu", option, text,
+		     (unsigned long long)min, (unsigned long long)max);
+	return value;
+}
+
+static unsigned int
+choice(const char *option, const char *text, const char *const *names, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	fail(EXIT_USAGE, "--%s: observed %s, which is none of its words", option, text);
+}
+
+static struct mac
+mac(const char *option, const char *text)
+{
+	struct mac address;
+	uint8_t *b = address.bytes;
+	int used = 0;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &used) != 6 ||
+	    text[used] != '\0')
+		fail(EXIT_USAGE, "--%s: observed %s, expected a MAC address", option, text);
+	return address;
+}
+
+static uint32_t
+ip(const char *option, const char *text)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, text, &address) != 1)
+		fail(EXIT_USAGE, "--%s: observed %s, expected an IPv4 address", option, text);
+	return ntohl(address.s_addr);
+}
+
+/* NAME, or NAME,QUEUES */
+static void
+add_port(struct options *o, const char *text)
+{
+	const char *comma = strchr(text, ',');
+	const size_t length = comma == NULL ? strlen(text) : (size_t)(comma - text);
+
+	if (o->ports == MAX_PORTS)
+		fail(EXIT_USAGE, "--port: observed a third one, expected one or two");
+	if (length == 0 || length >= sizeof(o->port_names[0]))
+		fail(EXIT_USAGE, "--port: observed %s, expected the name of a port", text);
+	memcpy(o->port_names[o->ports], text, length);
+	o->port_names[o->ports][length] = '\0';
+	o->queues[o->ports] = comma == NULL ? 1 : (unsigned int)number("port", comma + 1, 1, MAX_QUEUES);
+	o->ports++;
+}
+
+enum option_code {
+	ROLE, MODE, PORT, BOTH, RATE, COUNT, SIZE, FLOWS, RUN, FROM_MAC, TO_MAC, FROM_IP, TO_IP, PEER, IDLE, SETTLE, LINK, PROBE, LIMIT, STATUS
+};
+
+static const struct option OPTIONS[] = {
+	{ "role", required_argument, NULL, ROLE },
+	{ "mode", required_argument, NULL, MODE },
+	{ "port", required_argument, NULL, PORT },
+	{ "both", no_argument, NULL, BOTH },
+	{ "rate", required_argument, NULL, RATE },
+	{ "count", required_argument, NULL, COUNT },
+	{ "frame-size", required_argument, NULL, SIZE },
+	{ "flows", required_argument, NULL, FLOWS },
+	{ "run", required_argument, NULL, RUN },
+	{ "from-mac", required_argument, NULL, FROM_MAC },
+	{ "to-mac", required_argument, NULL, TO_MAC },
+	{ "from-ip", required_argument, NULL, FROM_IP },
+	{ "to-ip", required_argument, NULL, TO_IP },
+	{ "peer", required_argument, NULL, PEER },
+	{ "idle-us", required_argument, NULL, IDLE },
+	{ "settle-ms", required_argument, NULL, SETTLE },
+	{ "link-ms", required_argument, NULL, LINK },
+	{ "probe-ms", required_argument, NULL, PROBE },
+	{ "limit-ms", required_argument, NULL, LIMIT },
+	{ "status", required_argument, NULL, STATUS },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char *const ROLES[] = { "measure", "send", "sink", "forward" };
+static const char *const MODES[] = { "io", "mac", "macswap", "5tswap" };
+
+void
+options_parse(int argc, char **argv, struct options *o)
+{
+	unsigned int peers = 0;
+	int at, index;
+
+	/* 198.18.0.0/15 is for benchmarks (RFC 2544). */
+	*o = (struct options){
+		.role = ROLE_MEASURE,
+		.frame_size = FRAME_MIN,
+		.flows = 1,
+		.settle_ms = 2000,
+		.link_ms = 10000,
+		.run = 1,
+		.peers = { { { 2, 0, 0, 0, 0, 0 } }, { { 2, 0, 0, 0, 0, 1 } } },
+		.addresses = { .from_ip = 0xc6120001, .to_ip = 0xc6120002 },
+	};
+	optind = 1;
+	while ((at = getopt_long(argc, argv, "", OPTIONS, &index)) != -1) {
+		const char *name = at == '?' ? "" : OPTIONS[index].name;
+
+		switch (at) {
+		case ROLE: o->role = choice(name, optarg, ROLES, COUNT_OF(ROLES)); break;
+		case MODE: o->mode = choice(name, optarg, MODES, COUNT_OF(MODES)); break;
+		case PORT: add_port(o, optarg); break;
+		case BOTH: o->both = true; break;
+		case RATE: o->rate = number(name, optarg, 1, 200000000); break;
+		case COUNT: o->count = number(name, optarg, 1, 1000000000); break;
+		case SIZE: o->frame_size = (unsigned int)number(name, optarg, FRAME_MIN, FRAME_MAX); break;
+		case FLOWS: o->flows = (unsigned int)number(name, optarg, 1, FRAME_MAX_FLOWS); break;
+		case RUN: o->run = (uint32_t)number(name, optarg, 1, UINT32_MAX); break;
+		case FROM_MAC: o->addresses.from_mac = mac(name, optarg); o->has_from_mac = true; break;
+		case TO_MAC: o->addresses.to_mac = mac(name, optarg); o->has_to_mac = true; break;
+		case FROM_IP: o->addresses.from_ip = ip(name, optarg); break;
+		case TO_IP: o->addresses.to_ip = ip(name, optarg); break;
+		case PEER:
+			if (peers == MAX_PORTS)
+				fail(EXIT_USAGE, "--peer: observed a third one, expected one for each port");
+			o->peers[peers++] = mac(name, optarg);
+			break;
+		case IDLE: o->idle_us = number(name, optarg, 0, 10000); break;
+		case SETTLE: o->settle_ms = number(name, optarg, 0, 600000); break;
+		case LINK: o->link_ms = number(name, optarg, 0, 600000); break;
+		case PROBE: o->probe_ms = number(name, optarg, 0, 600000); break;
+		case LIMIT: o->limit_ms = number(name, optarg, 1, UINT64_C(604800000)); break;
+		case STATUS: o->status = optarg; break;
+		default: fail(EXIT_USAGE, "see above for what is not understood");
+		}
+	}
+	if (optind != argc)
+		fail(EXIT_USAGE, "observed %s, expected options alone", argv[optind]);
+	if (o->ports == 0)
+		fail(EXIT_USAGE, "--port: observed none, expected one or two");
+	if (o->role == ROLE_SEND || o->role == ROLE_MEASURE) {
+		if (o->rate == 0 || o->count == 0)
+			fail(EXIT_USAGE, "--rate, --count: observed none, expected both of what sends");
+		if (o->both && o->ports < 2)
+			fail(EXIT_USAGE, "--both: observed one port, expected two");
+	}
+	if (o->role == ROLE_SINK && o->limit_ms == 0)
+		fail(EXIT_USAGE, "--limit-ms: observed none, expected one of a sink, which does not know what is sent");
+}

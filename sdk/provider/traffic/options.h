@@ -1,0 +1,65 @@
+#ifndef NFVLAB_OPTIONS_H
+#define NFVLAB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Frame sizes are told with the checksum that the wire adds (RFC 2544). */
+#define FRAME_MIN 64
+#define FRAME_MAX 1518
+#define FRAME_MAX_FLOWS 50000
+
+#define MAX_PORTS 2
+#define MAX_QUEUES 8
+
+enum role { ROLE_MEASURE, ROLE_SEND, ROLE_SINK, ROLE_FORWARD };
+enum mode { MODE_IO, MODE_MAC, MODE_MACSWAP, MODE_5TSWAP };
+
+/* DPDK's headers take longest to compile, so that this file does without. */
+struct mac {
+	uint8_t bytes[6];
+};
+
+struct frame_addresses {
+	struct mac from_mac;
+	struct mac to_mac;
+	uint32_t from_ip; /* of the host's byte order */
+	uint32_t to_ip;
+};
+
+struct options {
+	enum role role;
+	enum mode mode;
+	unsigned int ports;
+	char port_names[MAX_PORTS][64];
+	unsigned int queues[MAX_PORTS];
+	bool both;
+	uint64_t rate; /* frames a second and stream */
+	uint64_t count;
+	unsigned int frame_size;
+	unsigned int flows;
+	uint32_t run;
+	struct frame_addresses addresses;
+	bool has_from_mac, has_to_mac;
+	struct mac peers[MAX_PORTS];
+	uint64_t idle_us;
+	uint64_t settle_ms;
+	uint64_t link_ms; /* how long ports may take to have a link */
+	uint64_t probe_ms; /* how long the path may take to pass a first frame; 0: not tried */
+	uint64_t limit_ms; /* of the whole run; 0: none */
+	const char *status; /* file that tells the counters of a forwarder */
+};
+
+/* Ends the program with a sentence where the options are not understood. */
+void options_parse(int argc, char **argv, struct options *o);
+
+/* Ends the program with this code and a sentence on standard error. */
+void fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+
+/* Exit codes: those of sysexits(3) say who can act. */
+#define EXIT_USAGE 64
+#define EXIT_UNAVAILABLE 69
+#define EXIT_MEMORY 71
+#define EXIT_NO_PATH 75
+
+#endif

@@ -1,0 +1,762 @@
+/*
+ * Generator, sink and forwarder for measurements on one machine.
+ *
+ *   nfvlab-traffic <EAL arguments> -- --role=measure --port=net_virtio_user0 --port=net_virtio_user1 --rate=2000 --count=20000
+ *
+ * measure  sends at the first port and receives at the second (with --both at both; with one port at the same), by one clock
+ * send     sends only; sink receives only, until --limit-ms: frames and run are those of the sender
+ * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
+ *
+ * One JSON document on standard output at the end; a line a second on standard error. SIGTERM and SIGINT end it with what it has.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_version.h>
+
+#include "frame.h"
+#include "histogram.h"
+#include "options.h"
+
+#define BURST 32
+#define DESCRIPTORS 1024
+#define POOL_CACHE 128
+/* A generator that falls behind ends this much later than planned, with what it could send. */
+#define OVERRUN_MS 1000
+
+struct port {
+	uint16_t id;
+	bool started;
+	unsigned int queues;
+	struct rte_ether_addr mac;
+	uint64_t received, sent; /* frames of any kind, as counted here */
+	uint64_t foreign;	 /* received, and not of this run */
+	uint64_t dropped;	 /* forwarded to this port, which did not take them */
+};
+
+/* What one direction sends; touched by the sending thread alone while it runs. */
+struct sender {
+	struct port *port;
+	uint8_t stream;
+	uint64_t planned, sent;
+	uint64_t refused; /* offers of a frame that the port did not take; it is offered again */
+	uint64_t starved; /* times that no buffer was free */
+	uint64_t start, first, last;
+	uint64_t lag; /* most cycles that a frame was sent behind its time */
+	struct frame_headers header;
+};
+
+/* What one direction receives; touched by the receiving thread alone while it runs. */
+struct receiver {
+	struct port *port;
+	uint64_t received, duplicated, reordered;
+	uint64_t misdelivered; /* came to another port than this */
+	uint64_t unstamped;    /* sent later than received, by the clock */
+	uint64_t probes;
+	uint64_t next; /* sequence number behind the highest one seen */
+	uint64_t first, last;
+	uint8_t *seen;
+	uint64_t capacity;
+	struct histogram latency;
+};
+
+static struct options options;
+static struct port ports[MAX_PORTS];
+static struct sender senders[MAX_PORTS];
+static struct receiver receivers[MAX_PORTS];
+static unsigned int streams;
+static struct rte_mempool *pool;
+static uint64_t hz;
+static volatile sig_atomic_t stopped;
+static bool sent_all;
+
+static void
+stop(int number __rte_unused)
+{
+	stopped = 1;
+}
+
+static uint64_t
+cycles(uint64_t milliseconds)
+{
+	return (uint64_t)((unsigned __int128)milliseconds * hz / 1000);
+}
+
+static uint64_t
+nanoseconds(uint64_t tsc)
+{
+	return (uint64_t)((unsigned __int128)tsc * 1000000000 / hz);
+}
+
+/* Gives the CPU away where that was asked for, but is back when the next frame is due. */
+static void
+rest(uint64_t until_due)
+{
+	const uint64_t us = RTE_MIN(options.idle_us, (uint64_t)((unsigned __int128)until_due * 1000000 / hz));
+
+	if (us > 0)
+		usleep((useconds_t)us);
+	else
+		rte_pause();
+}
+
+static void
+open_port(struct port *p, const char *name, unsigned int queues)
+{
+	struct rte_eth_conf configuration = { 0 };
+	struct rte_eth_dev_info info;
+	uint16_t rx = DESCRIPTORS, tx = DESCRIPTORS;
+	int error, socket;
+
+	if (rte_eth_dev_get_port_by_name(name, &p->id) != 0)
+		fail(EXIT_UNAVAILABLE, "port %s: observed none of that name, expected one that the arguments before -- make", name);
+	error = rte_eth_dev_info_get(p->id, &info);
+	if (error != 0)
+		fail(EXIT_UNAVAILABLE, "port %s: tells nothing of itself: %s", name, rte_strerror(-error));
+	if (queues > info.max_rx_queues || queues > info.max_tx_queues)
+		fail(EXIT_UNAVAILABLE, "port %s: has %u receive and %u transmit queues, expected %u", name, info.max_rx_queues,
+		     info.max_tx_queues, queues);
+	p->queues = queues;
+	socket = rte_eth_dev_socket_id(p->id);
+	error = rte_eth_dev_configure(p->id, (uint16_t)queues, (uint16_t)queues, &configuration);
+	if (error == 0)
+		error = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
+	for (uint16_t q = 0; error == 0 && q < queues; q++) {
+		error = rte_eth_rx_queue_setup(p->id, q, rx, (unsigned int)socket, NULL, pool);
+		if (error == 0)
+			error = rte_eth_tx_queue_setup(p->id, q, tx, (unsigned int)socket, NULL);
+	}
+	if (error == 0)
+		error = rte_eth_dev_start(p->id);
+	p->started = error == 0;
+	if (error == 0)
+		error = rte_eth_macaddr_get(p->id, &p->mac);
+	if (error != 0)
+		fail(EXIT_UNAVAILABLE, "port %s: does not start: %s", name, rte_strerror(-error));
+	/* Frames need not bear our address; a port that can't do it takes all of them anyway. */
+	rte_eth_promiscuous_enable(p->id);
+}
+
+static bool
+link_up(const struct port *p)
+{
+	struct rte_eth_link link = { 0 };
+
+	return rte_eth_link_get_nowait(p->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+static void
+await_links(void)
+{
+	const uint64_t deadline = rte_rdtsc() + cycles(options.link_ms);
+
+	for (unsigned int i = 0; i < options.ports; i++)
+		while (!link_up(&ports[i]) && !stopped) {
+			if (rte_rdtsc() > deadline)
+				fail(EXIT_UNAVAILABLE, "port %s: no link for %" PRIu64 " ms: its peer is not there", options.port_names[i],
+				     options.link_ms);
+			usleep(10000);
+		}
+}
+
+static void
+count_sent(struct port *p, uint64_t n)
+{
+	__atomic_fetch_add(&p->sent, n, __ATOMIC_RELAXED);
+}
+
+/* Offers frames to the port, the first one with this sequence number; returns how many it took. */
+static uint16_t
+offer(struct sender *s, uint64_t sequence, uint16_t n, bool counted)
+{
+	const uint32_t length = options.frame_size - RTE_ETHER_CRC_LEN;
+	struct rte_mbuf *burst[BURST];
+	uint64_t stamp;
+	uint16_t taken;
+
+	if (rte_pktmbuf_alloc_bulk(pool, burst, n) != 0) {
+		s->starved++;
+		return 0;
+	}
+	stamp = rte_rdtsc_precise();
+	for (uint16_t i = 0; i < n; i++) {
+		struct frame_headers *f = rte_pktmbuf_mtod(burst[i], struct frame_headers *);
+
+		burst[i]->data_len = (uint16_t)length;
+		burst[i]->pkt_len = length;
+		*f = s->header;
+		f->udp.src_port = rte_cpu_to_be_16((uint16_t)(FRAME_PORT_FIRST + (sequence + i) % options.flows));
+		f->mark = (struct frame_mark){ options.run, (uint32_t)(sequence + i), stamp, s->stream, counted };
+		memset(f + 1, 0, length - sizeof(*f));
+	}
+	taken = rte_eth_tx_burst(s->port->id, (uint16_t)(sequence % options.flows % s->port->queues), burst, n);
+	if (taken < n)
+		rte_pktmbuf_free_bulk(&burst[taken], n - taken);
+	count_sent(s->port, taken);
+	return taken;
+}
+
+/* Sends what is due. Returns the cycles until more is, 0 where some was. */
+static uint64_t
+send_due(struct sender *s)
+{
+	const uint64_t sent = s->sent;
+	const uint64_t at = s->start + (uint64_t)((unsigned __int128)sent * hz / options.rate);
+	const uint64_t now = rte_rdtsc();
+	uint64_t due;
+	uint16_t n, taken;
+
+	if (sent == s->planned)
+		return UINT64_MAX;
+	if (now < at)
+		return at - now;
+	due = (uint64_t)((unsigned __int128)(now - s->start) * options.rate / hz) + 1;
+	n = (uint16_t)RTE_MIN(RTE_MIN(due, s->planned) - sent, (uint64_t)BURST);
+	/* A burst goes to one queue, and so belongs to one of its flows where there are several queues. */
+	taken = offer(s, sent, s->port->queues > 1 ? 1 : n, true);
+	s->refused += s->port->queues > 1 ? 1u - taken : (unsigned int)(n - taken);
+	if (taken == 0)
+		return 0;
+	s->lag = RTE_MAX(s->lag, now - at);
+	s->last = now;
+	if (sent == 0)
+		s->first = now;
+	__atomic_store_n(&s->sent, sent + taken, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Room in the map of sequence numbers; a sink learns only from what comes how many there are. */
+static bool
+reserve(struct receiver *r, uint64_t sequence)
+{
+	const uint64_t capacity = RTE_MAX((sequence / 8 + 1) * 2, UINT64_C(1) << 16);
+	uint8_t *seen;
+
+	if (sequence / 8 < r->capacity)
+		return true;
+	seen = realloc(r->seen, capacity);
+	if (seen == NULL)
+		return false;
+	memset(seen + r->capacity, 0, capacity - r->capacity);
+	r->seen = seen;
+	r->capacity = capacity;
+	return true;
+}
+
+static void
+receive_mark(struct port *p, const struct frame_mark *mark, uint64_t now)
+{
+	struct receiver *r = &receivers[mark->stream];
+	const uint64_t sequence = mark->sequence;
+	const uint8_t bit = (uint8_t)(1u << (sequence % 8));
+
+	if (r->port != p) {
+		r->misdelivered++;
+		return;
+	}
+	if (!mark->counted) {
+		r->probes++;
+		return;
+	}
+	if (!reserve(r, sequence))
+		fail(EXIT_MEMORY, "no memory to remember %" PRIu64 " frames", sequence);
+	if (r->seen[sequence / 8] & bit) {
+		r->duplicated++;
+		return;
+	}
+	r->seen[sequence / 8] |= bit;
+	if (r->received == 0)
+		r->first = now;
+	r->last = now;
+	__atomic_store_n(&r->received, r->received + 1, __ATOMIC_RELAXED);
+	if (sequence < r->next)
+		r->reordered++;
+	else
+		r->next = sequence + 1;
+	if (mark->stamp > now)
+		r->unstamped++;
+	else
+		histogram_record(&r->latency, nanoseconds(now - mark->stamp));
+}
+
+/* Takes what is there; returns how many frames. */
+static unsigned int
+receive(struct port *p)
+{
+	struct rte_mbuf *burst[BURST];
+	unsigned int total = 0;
+
+	for (uint16_t q = 0; q < p->queues; q++) {
+		const uint16_t n = rte_eth_rx_burst(p->id, q, burst, BURST);
+		const uint64_t now = n == 0 ? 0 : rte_rdtsc_precise();
+
+		for (uint16_t i = 0; i < n; i++) {
+			const struct frame_mark *mark =
+				frame_marked(rte_pktmbuf_mtod(burst[i], void *), burst[i]->data_len, options.run);
+
+			if (mark != NULL && mark->stream < streams)
+				receive_mark(p, mark, now);
+			else
+				p->foreign++;
+		}
+		if (n > 0)
+			rte_pktmbuf_free_bulk(burst, n);
+		total += n;
+	}
+	p->received += total;
+	return total;
+}
+
+static unsigned int
+receive_all(void)
+{
+	unsigned int total = 0;
+
+	for (unsigned int i = 0; i < options.ports; i++)
+		total += receive(&ports[i]);
+	return total;
+}
+
+/* A port that takes no more is not read by its peer; frames that it took are lost on the way. */
+static __rte_noreturn void
+fail_path(uint64_t offered, const uint64_t *taken)
+{
+	char each[MAX_PORTS][256];
+
+	for (unsigned int i = 0; i < streams; i++)
+		snprintf(each[i], sizeof(each[i]), "%s took %" PRIu64 ", %" PRIu64 " came to %s", options.port_names[senders[i].port - ports], taken[i],
+			 receivers[i].probes, options.port_names[receivers[i].port - ports]);
+	fail(EXIT_NO_PATH, "no frame came within %" PRIu64 " ms, of %" PRIu64 " offered: %s%s%s", options.probe_ms, offered, each[0],
+	     streams > 1 ? "; " : "", streams > 1 ? each[1] : "");
+}
+
+/* Sends uncounted frames until one of each stream has come: a switch learns, caches fill, and a dead path is known before it is measured. */
+static void
+probe_path(void)
+{
+	const uint64_t begun = rte_rdtsc();
+	uint64_t drained, quiet, sequence = 0, taken[MAX_PORTS] = { 0 };
+	bool whole = false;
+
+	if (options.probe_ms == 0)
+		return;
+	while (!whole && !stopped) {
+		const uint64_t again = rte_rdtsc() + cycles(10);
+
+		if (rte_rdtsc() - begun > cycles(options.probe_ms))
+			fail_path(sequence, taken);
+		whole = true;
+		for (unsigned int i = 0; i < streams; i++) {
+			taken[i] += offer(&senders[i], sequence, 1, false);
+			whole = whole && receivers[i].probes > 0;
+		}
+		sequence++;
+		while (rte_rdtsc() < again)
+			if (receive_all() == 0)
+				usleep(100);
+	}
+	/* Those that are still on their way; others may come without end. */
+	drained = quiet = rte_rdtsc();
+	while (rte_rdtsc() - quiet < cycles(50) && rte_rdtsc() - drained < cycles(1000))
+		if (receive_all() > 0)
+			quiet = rte_rdtsc();
+		else
+			usleep(1000);
+	for (unsigned int i = 0; i < streams; i++) {
+		receivers[i].misdelivered = 0;
+		senders[i].starved = 0;
+	}
+}
+
+static void
+begin_counting(void)
+{
+	for (unsigned int i = 0; i < options.ports; i++) {
+		rte_eth_stats_reset(ports[i].id);
+		ports[i].received = ports[i].sent = ports[i].foreign = 0;
+	}
+}
+
+static void
+progress(void)
+{
+	uint64_t planned = 0, sent = 0, received = 0;
+
+	for (unsigned int i = 0; i < streams; i++) {
+		planned += senders[i].planned;
+		sent += __atomic_load_n(&senders[i].sent, __ATOMIC_RELAXED);
+		received += __atomic_load_n(&receivers[i].received, __ATOMIC_RELAXED);
+	}
+	if (options.role == ROLE_SINK)
+		fprintf(stderr, "received %" PRIu64 "\n", received);
+	else if (options.role == ROLE_SEND)
+		fprintf(stderr, "sent %" PRIu64 " of %" PRIu64 "\n", sent, planned);
+	else
+		fprintf(stderr, "sent %" PRIu64 " of %" PRIu64 ", received %" PRIu64 "\n", sent, planned, received);
+}
+
+/* Sends until all is sent, or until it is so late that the rest is not worth waiting for. */
+static uint64_t
+send_round(uint64_t deadline)
+{
+	uint64_t wait = UINT64_MAX;
+
+	if (stopped || rte_rdtsc() > deadline)
+		return UINT64_MAX;
+	for (unsigned int i = 0; i < streams; i++)
+		wait = RTE_MIN(wait, send_due(&senders[i]));
+	return wait;
+}
+
+static int
+send_thread(void *argument)
+{
+	const uint64_t deadline = *(const uint64_t *)argument;
+	uint64_t wait;
+
+	while ((wait = send_round(deadline)) != UINT64_MAX)
+		if (wait > 0)
+			rest(wait);
+	__atomic_store_n(&sent_all, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void
+measure(uint64_t end)
+{
+	const bool sends = options.role != ROLE_SINK, receives = options.role != ROLE_SEND;
+	const unsigned int worker = rte_get_next_lcore(-1, 1, 0);
+	const bool apart = sends && receives && worker < RTE_MAX_LCORE;
+	const uint64_t planned = sends ? (uint64_t)((unsigned __int128)options.count * hz / options.rate) : 0;
+	const uint64_t start = rte_rdtsc();
+	uint64_t deadline = RTE_MIN(end, start + planned + planned / 10 + cycles(OVERRUN_MS));
+	uint64_t told = start, settled = UINT64_MAX;
+
+	for (unsigned int i = 0; i < streams; i++)
+		senders[i].start = start;
+	if (apart)
+		rte_eal_remote_launch(send_thread, &deadline, worker);
+	else if (!sends)
+		sent_all = true;
+	while (!stopped) {
+		uint64_t now, wait = UINT64_MAX;
+		unsigned int came = 0;
+
+		if (!apart && sends && !sent_all) {
+			wait = send_round(deadline);
+			sent_all = wait == UINT64_MAX;
+		}
+		if (receives)
+			came = receive_all();
+		now = rte_rdtsc();
+		if (settled == UINT64_MAX && sends && __atomic_load_n(&sent_all, __ATOMIC_ACQUIRE))
+			settled = now + (receives ? cycles(options.settle_ms) : 0);
+		if (now >= settled || now >= end)
+			break;
+		if (now - told >= hz) {
+			progress();
+			told = now;
+		}
+		if (came == 0 && wait > 0)
+			rest(wait);
+	}
+	if (apart)
+		rte_eal_wait_lcore(worker);
+}
+
+static void
+forward_frame(struct rte_mbuf *frame, unsigned int to)
+{
+	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(frame, struct rte_ether_hdr *);
+
+	switch (options.mode) {
+	case MODE_IO:
+		break;
+	case MODE_MAC:
+		ether->src_addr = ports[to].mac;
+		memcpy(&ether->dst_addr, &options.peers[to], sizeof(ether->dst_addr));
+		break;
+	case MODE_MACSWAP:
+		frame_swap_macs(ether);
+		break;
+	case MODE_5TSWAP:
+		frame_swap_tuple(ether, frame->data_len);
+		break;
+	}
+}
+
+static unsigned int
+forward_from(unsigned int from)
+{
+	const unsigned int to = options.ports == 1 ? from : 1 - from;
+	struct rte_mbuf *burst[BURST];
+	unsigned int total = 0;
+
+	for (uint16_t q = 0; q < ports[from].queues; q++) {
+		const uint16_t n = rte_eth_rx_burst(ports[from].id, q, burst, BURST);
+		uint16_t taken;
+
+		if (n == 0)
+			continue;
+		for (uint16_t i = 0; options.mode != MODE_IO && i < n; i++)
+			forward_frame(burst[i], to);
+		taken = rte_eth_tx_burst(ports[to].id, (uint16_t)(q % ports[to].queues), burst, n);
+		if (taken < n)
+			rte_pktmbuf_free_bulk(&burst[taken], n - taken);
+		ports[from].received += n;
+		ports[to].sent += taken;
+		ports[to].dropped += (uint64_t)(n - taken);
+		total += n;
+	}
+	return total;
+}
+
+static void
+print_mac(FILE *out, const struct rte_ether_addr *address)
+{
+	fprintf(out, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", RTE_ETHER_ADDR_BYTES(address));
+}
+
+static void
+print_ports(FILE *out)
+{
+	fputs("\"ports\":[", out);
+	for (unsigned int i = 0; i < options.ports; i++) {
+		const struct port *p = &ports[i];
+		struct rte_eth_stats stats = { 0 };
+
+		rte_eth_stats_get(p->id, &stats);
+		fprintf(out, "%s{\"name\":\"%s\",\"mac\":", i == 0 ? "" : ",", options.port_names[i]);
+		print_mac(out, &p->mac);
+		fprintf(out, ",\"linkUp\":%s,\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"foreign\":%" PRIu64 ",\"dropped\":%" PRIu64,
+			link_up(p) ? "true" : "false", p->sent, p->received, p->foreign, p->dropped);
+		fprintf(out,
+			",\"counters\":{\"opackets\":%" PRIu64 ",\"ipackets\":%" PRIu64 ",\"oerrors\":%" PRIu64 ",\"ierrors\":%" PRIu64
+			",\"imissed\":%" PRIu64 ",\"rxNombuf\":%" PRIu64 "}}",
+			stats.opackets, stats.ipackets, stats.oerrors, stats.ierrors, stats.imissed, stats.rx_nombuf);
+	}
+	fputc(']', out);
+}
+
+static void
+print_latency(FILE *out, const struct receiver *r)
+{
+	const struct histogram *h = &r->latency;
+	bool first = true;
+
+	fprintf(out, "\"latency\":{\"samples\":%" PRIu64 ",\"unstamped\":%" PRIu64, h->samples, r->unstamped);
+	if (h->samples > 0)
+		fprintf(out, ",\"minNs\":%" PRIu64 ",\"meanNs\":%.1f,\"maxNs\":%" PRIu64, h->min, h->sum / (double)h->samples, h->max);
+	fputs(",\"buckets\":[", out);
+	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++)
+		if (h->counts[i] > 0) {
+			fprintf(out, "%s[%" PRIu64 ",%" PRIu64 "]", first ? "" : ",", RTE_MIN(histogram_highest(i), h->max), h->counts[i]);
+			first = false;
+		}
+	fputs("]}", out);
+}
+
+/* Runs of lost frames, and the longest one, of the first `sent`. */
+static void
+gaps(const struct receiver *r, uint64_t sent, uint64_t *count, uint64_t *longest)
+{
+	uint64_t length = 0;
+
+	*count = *longest = 0;
+	for (uint64_t sequence = 0; sequence < sent; sequence++) {
+		if (sequence / 8 < r->capacity && (r->seen[sequence / 8] & (1u << (sequence % 8)))) {
+			length = 0;
+			continue;
+		}
+		*count += length == 0;
+		*longest = RTE_MAX(*longest, ++length);
+	}
+}
+
+static void
+print_stream(FILE *out, unsigned int i)
+{
+	const struct sender *s = &senders[i];
+	const struct receiver *r = &receivers[i];
+	/* A sink knows of frames up to the highest that came. */
+	const uint64_t known = options.role == ROLE_SINK ? r->next : s->sent;
+	uint64_t count, longest;
+
+	fprintf(out, "{\"from\":%d,\"to\":%d", s->port == NULL ? -1 : (int)(s->port - ports), r->port == NULL ? -1 : (int)(r->port - ports));
+	if (options.role != ROLE_SINK)
+		fprintf(out,
+			",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
+			",\"lagMaxNs\":%" PRIu64,
+			s->planned, s->sent, s->refused, s->starved, nanoseconds(s->last - s->first), nanoseconds(s->lag));
+	if (options.role != ROLE_SEND) {
+		gaps(r, known, &count, &longest);
+		fprintf(out,
+			",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
+			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",",
+			r->received, known - r->received, count, longest, r->duplicated, r->reordered, r->misdelivered,
+			nanoseconds(r->last - r->first));
+		print_latency(out, r);
+	}
+	fputc('}', out);
+}
+
+static void
+print_head(FILE *out)
+{
+	static const char *const roles[] = { "measure", "send", "sink", "forward" };
+
+	fprintf(out, "{\"nfvlabTraffic\":1,\"dpdk\":\"%s\",\"role\":\"%s\",", rte_version(), roles[options.role]);
+}
+
+static void
+report(const char *ended)
+{
+	print_head(stdout);
+	printf("\"ended\":\"%s\",\"tscHz\":%" PRIu64 ",\"streams\":[", ended, hz);
+	for (unsigned int i = 0; i < streams; i++) {
+		fputs(i == 0 ? "" : ",", stdout);
+		print_stream(stdout, i);
+	}
+	fputs("],", stdout);
+	print_ports(stdout);
+	puts("}");
+}
+
+/* Whoever reads the file sees it whole: it is written beside and renamed. */
+static void
+tell_status(void)
+{
+	char beside[512];
+	FILE *out;
+
+	if (options.status == NULL || (size_t)snprintf(beside, sizeof(beside), "%s.part", options.status) >= sizeof(beside))
+		return;
+	out = fopen(beside, "w");
+	if (out == NULL)
+		return;
+	print_head(out);
+	fprintf(out, "\"pid\":%d,", (int)getpid());
+	print_ports(out);
+	fputs("}\n", out);
+	if (fclose(out) == 0)
+		rename(beside, options.status);
+}
+
+static void
+forward(uint64_t end)
+{
+	uint64_t told = 0;
+
+	while (!stopped) {
+		const uint64_t now = rte_rdtsc();
+		unsigned int total = 0;
+
+		for (unsigned int i = 0; i < options.ports; i++)
+			total += forward_from(i);
+		if (now >= end)
+			break;
+		if (told == 0 || now - told >= hz) {
+			tell_status();
+			told = now;
+		}
+		if (total == 0)
+			rest(UINT64_MAX / 1000000);
+	}
+}
+
+static void
+prepare_streams(void)
+{
+	struct frame_addresses swapped;
+	struct frame_addresses *a = &options.addresses;
+	struct port *last = &ports[options.ports - 1];
+
+	if (options.role == ROLE_FORWARD)
+		return;
+	if (!options.has_from_mac)
+		memcpy(&a->from_mac, &ports[0].mac, sizeof(a->from_mac));
+	if (!options.has_to_mac)
+		memcpy(&a->to_mac, &last->mac, sizeof(a->to_mac));
+	swapped = (struct frame_addresses){ a->to_mac, a->from_mac, a->to_ip, a->from_ip };
+	streams = options.both ? 2 : 1;
+	for (unsigned int i = 0; i < streams; i++) {
+		if (options.role != ROLE_SINK) {
+			senders[i].port = i == 0 ? &ports[0] : last;
+			senders[i].stream = (uint8_t)i;
+			senders[i].planned = options.count;
+			frame_template(&senders[i].header, i == 0 ? a : &swapped, options.frame_size);
+		}
+		if (options.role != ROLE_SEND) {
+			receivers[i].port = i == 0 ? last : &ports[0];
+			if (options.count > 0 && !reserve(&receivers[i], options.count - 1))
+				fail(EXIT_MEMORY, "no memory to remember %" PRIu64 " frames", options.count);
+		}
+	}
+}
+
+/* However it ends, but for a kill: a port that made a socket removes it. */
+static void
+close_ports(void)
+{
+	uint16_t id;
+
+	fflush(stdout);
+	for (unsigned int i = 0; i < options.ports; i++)
+		if (ports[i].started)
+			rte_eth_dev_stop(ports[i].id);
+	RTE_ETH_FOREACH_DEV(id)
+		rte_eth_dev_close(id);
+	rte_eal_cleanup();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = stop };
+	unsigned int queues = 0;
+	uint64_t end;
+	int used;
+
+	/* Its own options first: what is wrong with them is known without touching a port. */
+	for (used = 1; used < argc && strcmp(argv[used], "--") != 0; used++)
+		;
+	options_parse(RTE_MAX(argc - used, 1), argv + (used < argc ? used : argc - 1), &options);
+	if (rte_eal_init(used, argv) < 0)
+		fail(EXIT_UNAVAILABLE, "DPDK does not start: %s", rte_strerror(rte_errno));
+	atexit(close_ports);
+	/* Not before: a virtio-user port that waits for its switch would never hear of it. */
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	hz = rte_get_tsc_hz();
+	for (unsigned int i = 0; i < options.ports; i++)
+		queues += options.queues[i];
+	pool = rte_pktmbuf_pool_create("frames", queues * 2 * DESCRIPTORS + rte_lcore_count() * 2 * POOL_CACHE + 4 * BURST, POOL_CACHE, 0,
+				       RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
+	if (pool == NULL)
+		fail(EXIT_MEMORY, "no memory for frames: %s", rte_strerror(rte_errno));
+	for (unsigned int i = 0; i < options.ports; i++)
+		open_port(&ports[i], options.port_names[i], options.queues[i]);
+	prepare_streams();
+	end = options.limit_ms == 0 ? UINT64_MAX : rte_rdtsc() + cycles(options.limit_ms);
+	if (options.role == ROLE_FORWARD) {
+		forward(end);
+	} else {
+		await_links();
+		if (options.role == ROLE_MEASURE)
+			probe_path();
+		begin_counting();
+		measure(end);
+	}
+	report(stopped ? "signal" : rte_rdtsc() >= end && options.role != ROLE_FORWARD ? "limit" : "complete");
+	return 0;
+}

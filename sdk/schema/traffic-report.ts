@@ -1,0 +1,50 @@
+/** What a direction of traffic came to, as the program counted it. */
+export interface TrafficStream {
+  readonly planned: number;
+  readonly sent: number;
+  /** From the first frame sent to the last. */
+  readonly sendingNs: number;
+  /** How late a frame was sent at most. */
+  readonly lagMaxNs: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  readonly misdelivered: number;
+  readonly receivingNs: number;
+  readonly latency: {
+    readonly samples: number;
+    /** Frames received whose time of sending lies after that of receiving. */
+    readonly unstamped: number;
+    readonly minNs: number;
+    readonly maxNs: number;
+    /** Counts by the largest value of each bucket. */
+    readonly buckets: readonly (readonly [ns: number, count: number])[];
+  };
+}
+
+/** A port: frames of any kind as the program counted them, and what the port's driver says. */
+export interface TrafficPortCounts {
+  readonly name: string;
+  readonly linkUp: boolean;
+  readonly sent: number;
+  readonly received: number;
+  readonly foreign: number;
+  readonly dropped: number;
+  readonly counters: {
+    readonly opackets: number;
+    readonly ipackets: number;
+    readonly imissed: number;
+    readonly rxNombuf: number;
+  };
+}
+
+/** What the traffic program prints at its end. */
+export interface TrafficReport {
+  /** DPDK that it ran with, `DPDK 24.11.3`. */
+  readonly dpdk: string;
+  /** `complete`, or what ended it: `signal` or `limit`. */
+  readonly ended: string;
+  readonly streams: readonly TrafficStream[];
+  readonly ports: readonly TrafficPortCounts[];
+}

@@ -1,0 +1,240 @@
+import { z } from "zod";
+import { declaredFirmware } from "./benchmarks.ts";
+import { hostReference } from "./connection.ts";
+import { defineResource } from "./definition.ts";
+import {
+  cpuList,
+  duration,
+  interfaceName,
+  ipAddress,
+  macAddress,
+  name,
+  path,
+  pciAddress,
+  size,
+  socketPath,
+  triggers,
+  wholeNumber,
+} from "./fields.ts";
+import { ResultRecord } from "./record.ts";
+
+const queues = wholeNumber("Queues in each direction. Default 1.", { min: 1, max: 8 }).optional();
+
+/** One end of a packet path: what a generator, a sink or a forwarder sends to and receives from. */
+export const TrafficPort = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("virtio-user"),
+    socketPath: socketPath("vhost-user socket, for instance that of an OVS dpdkvhostuserclient port."),
+    server: z.boolean().optional().meta({
+      description:
+        "Whether this end makes the socket and the switch connects to it, as dpdkvhostuserclient does. Default true.",
+    }),
+    queues,
+    mac: macAddress("Address of the port. Default: one that DPDK makes up.").optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("af_packet"),
+    interface: interfaceName(
+      "Kernel interface, which has to be up; its own stack goes on seeing the frames.",
+    ),
+  }),
+  z.strictObject({
+    kind: z.literal("af_xdp"),
+    interface: interfaceName("Kernel interface, which has to be up; frames of the queue go to nobody else."),
+    startQueue: wholeNumber("First queue of the interface to take. Default 0.", { max: 1023 }).optional(),
+    queues,
+  }),
+  z.strictObject({
+    kind: z.literal("memif"),
+    socketPath: socketPath("Socket of the shared-memory interface."),
+    id: wholeNumber("Number of the interface on the socket. Default 0.", { max: 65535 }).optional(),
+    role: z
+      .enum(["server", "client"])
+      .optional()
+      .meta({ description: "Which end makes the socket. Default client." }),
+  }),
+  z.strictObject({
+    kind: z.literal("tap"),
+    interface: interfaceName("Interface to make; it goes with the port."),
+  }),
+  z.strictObject({
+    kind: z.literal("pci"),
+    address: pciAddress("Card or virtual function, bound to vfio-pci."),
+    queues,
+  }),
+  z.strictObject({ kind: z.literal("ring") }),
+  z.strictObject({ kind: z.literal("null") }),
+]);
+export type TrafficPort = z.infer<typeof TrafficPort>;
+
+/** Where a program of DPDK's runs, and what it may take. */
+const placement = {
+  cpus: cpuList(
+    "CPUs of its threads, which poll. One does all; with a second one a generator sends on it and receives on the first.",
+  ),
+  memory: size("Most memory it takes, of the NUMA nodes of its CPUs. Default 64MiB.").optional(),
+  hugepages: z.boolean().optional().meta({
+    description: "Whether the memory is of huge pages, which vhost-user needs. Default true.",
+  }),
+  idle: duration(
+    "How long a thread sleeps that finds nothing to do, whole µs up to 10 ms; adds as much to latency. Default 0us: it polls, and its CPU is always busy.",
+  ).optional(),
+};
+
+/** What sends and counts; told apart by `kind`, so that others can stand beside it. */
+export const TrafficGenerator = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("nfvlab"),
+    program: path("The program that nfvlab:traffic:Tool built, its `path`."),
+    ...placement,
+  }),
+]);
+export type TrafficGenerator = z.infer<typeof TrafficGenerator>;
+
+const addresses = z
+  .strictObject({
+    fromMac: macAddress("Source of what is sent at `from`. Default: the port's own.").optional(),
+    toMac: macAddress(
+      "Destination of what is sent at `from`. Default: the address of the port `to`.",
+    ).optional(),
+    fromIp: ipAddress("IPv4 source of what is sent at `from`. Default 198.18.0.1 (RFC 2544).").optional(),
+    toIp: ipAddress("IPv4 destination of what is sent at `from`. Default 198.18.0.2.").optional(),
+  })
+  .optional()
+  .meta({ description: "Addresses in the frames; the other direction has them swapped." });
+
+export const trafficTool = defineResource({
+  token: "nfvlab:traffic:Tool",
+  description:
+    "The traffic program of nfvlab on a machine: generator, sink and forwarder in one, built there from the source that comes with the SDK against the DPDK that the machine has. " +
+    "Needs gcc, pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
+    "delete removes it where no other resource has built the same.",
+  inputs: z.strictObject({
+    host: hostReference,
+    name: name("Name of the tool, for its id.", { change: "recreate" }),
+  }),
+  outputs: z.object({
+    path: z.string().meta({ description: "The program." }),
+    hash: z.string().meta({ description: "16 digits of the SHA-256 of source and DPDK version." }),
+    dpdkVersion: z.string().meta({ description: "DPDK it was built against." }),
+    built: z.boolean().meta({ description: "The program is there and is what was built." }),
+  }),
+  expectations: { built: true },
+});
+
+export const trafficForwarder = defineResource({
+  token: "nfvlab:traffic:Forwarder",
+  description:
+    "A forwarder between two ports, or back out of one: the VNF of a test where what a VNF does is not the point. Runs as a transient unit; where it is gone, refresh says so and the next `up` " +
+    "starts it again. Delete stops it and removes the sockets that it made.",
+  inputs: z.strictObject({
+    host: hostReference,
+    name: name("Name of the forwarder, part of its unit's name.", { change: "recreate" }),
+    program: path("The program that nfvlab:traffic:Tool built, its `path`.", { change: "restart" }),
+    ports: z
+      .array(TrafficPort)
+      .min(1)
+      .max(2)
+      .meta({ description: "Two ports, or one that sends back what it receives.", change: "restart" }),
+    mode: z
+      .enum(["io", "mac", "macswap", "5tswap"])
+      .optional()
+      .meta({
+        description:
+          "What becomes of a frame, as in testpmd. io (default): nothing. mac: the sending port's address as source and `peers` as destination. macswap: both addresses change places. " +
+          "5tswap: addresses of Ethernet and IPv4 and the ports of UDP and TCP change places.",
+        change: "restart",
+      }),
+    peers: z.array(macAddress("Address behind the port of the same place.")).min(1).max(2).optional().meta({
+      description:
+        "Destination of what leaves each port, with mode `mac`. Default 02:00:00:00:00:00 and 02:00:00:00:00:01.",
+      change: "restart",
+    }),
+    cpus: placement.cpus,
+    memory: placement.memory,
+    hugepages: placement.hugepages,
+    idle: placement.idle,
+  }),
+  outputs: z.object({
+    unit: z.string().meta({ description: "The unit that it runs in." }),
+    running: z.boolean().meta({ description: "It runs, and tells its counters." }),
+  }),
+  expectations: { running: true },
+});
+
+/** Frames of one direction, summed over all repetitions. */
+export const TrafficFrames = z.object({
+  planned: z.number().meta({ description: "That the schedule asked for." }),
+  sent: z.number().meta({ description: "That the sending port took." }),
+  received: z.number().meta({ description: "That came to the other port, each counted once." }),
+  lost: z.number().meta({ description: "Sent and never received." }),
+  duplicated: z.number().meta({ description: "Received more than once." }),
+  reordered: z.number().meta({ description: "Received behind one that was sent later (RFC 4737)." }),
+});
+export type TrafficFrames = z.infer<typeof TrafficFrames>;
+
+export const traffic = defineResource({
+  token: "nfvlab:bench:Traffic",
+  description:
+    "Sends UDP frames at a fixed rate at one port and counts them at another: loss, duplicates, reordering, throughput and one-way latency, by one clock. Runs once, and again when an input or a " +
+    "trigger changes; never on an unchanged `up`. Runs as a transient unit with a time limit. The record is valid where the generator kept its pace, every frame counted is one that the ports' " +
+    "own counters know of, and every frame received was stamped. Delete forgets the record.",
+  inputs: z.strictObject({
+    host: hostReference,
+    name: name("Name of the run, part of its unit's name.", { change: "recreate" }),
+    generator: TrafficGenerator.meta({ description: "What sends and counts.", change: "recreate" }),
+    from: TrafficPort.meta({ description: "Port that frames are sent at.", change: "recreate" }),
+    to: TrafficPort.optional().meta({
+      description:
+        "Port that frames are received at. Default: where they are sent, for a ring or a path that leads back.",
+      change: "recreate",
+    }),
+    directions: z.enum(["forward", "both"]).optional().meta({
+      description: "Whether frames are sent at `to` as well, at the same rate. Default forward.",
+      change: "recreate",
+    }),
+    rate: wholeNumber(
+      "Frames per second and direction.",
+      { min: 1, max: 200_000_000 },
+      { change: "recreate" },
+    ),
+    frameSize: wholeNumber(
+      "Bytes of a frame with its checksum (RFC 2544 counts so). Default 64.",
+      { min: 64, max: 1518 },
+      { change: "recreate" },
+    ).optional(),
+    duration: duration("How long one repetition sends, whole ms. Default 10s.", {
+      change: "recreate",
+    }).optional(),
+    count: wholeNumber(
+      "Frames of one repetition and direction, instead of `duration`.",
+      { min: 1, max: 1_000_000_000 },
+      { change: "recreate" },
+    ).optional(),
+    flows: wholeNumber(
+      "UDP flows that the frames belong to in turn, told apart by their source port. Default 1, the best case of every flow cache.",
+      { min: 1, max: 50_000 },
+      { change: "recreate" },
+    ).optional(),
+    addresses: addresses.meta({ change: "recreate" }),
+    settle: duration(
+      "How long frames may still arrive after the last one was sent, whole ms. Default 2s (RFC 2544).",
+      {
+        change: "recreate",
+      },
+    ).optional(),
+    repetitions: wholeNumber(
+      "How often the measurement is repeated. Default 1; an interval needs 6.",
+      { min: 1, max: 1000 },
+      { change: "recreate" },
+    ).optional(),
+    firmware: declaredFirmware,
+    triggers,
+  }),
+  outputs: z.object({
+    record: ResultRecord,
+    frames: z
+      .object({ forward: TrafficFrames, reverse: TrafficFrames.nullable() })
+      .meta({ description: "Frames by direction; reverse is null where nothing was sent at `to`." }),
+  }),
+});

@@ -1,0 +1,104 @@
+/**
+ * A network function in a container beside the same one in a guest: frames of one generator through each, counted at both ends. The kernel forwards in all of them, so what differs
+ * is what lies between it and the bridge: a veth pair, a virtio ring that vhost-net serves, or a card that QEMU emulates.
+ *
+ * Stands up an emulated server. For a real host set `connection` as a secret JSON, `housekeepingCpus`, `isolatedCpus`, their `numaNode`, and `cpus`, a JSON of one CPU for
+ * `generator`, `lxc`, `vhost` and `e1000` each. `rate` and `count` are of the frames.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import {
+  bridgedEnd,
+  type ChainMember,
+  ContainerVnf,
+  ServiceChain,
+  TapVnf,
+  TrafficBenchmark,
+  TunedHost,
+} from "../components/index.ts";
+import { net, traffic } from "../sdk/index.ts";
+import { cpusOf, machineOf } from "./machine.ts";
+
+const config = new pulumi.Config();
+const cpus = {
+  ...{ generator: "2", lxc: "3", vhost: "4", e1000: "5" },
+  ...config.getObject<Partial<Record<"generator" | "lxc" | "vhost" | "e1000", string>>>("cpus"),
+};
+const numaNode = config.getNumber("numaNode") ?? 1;
+const connection = machineOf(config, {
+  numaNodes: [
+    { cpus: "0-1", memory: "2GiB" },
+    { cpus: "2-5", memory: "2GiB" },
+  ],
+  igbCards: 0,
+  bootArguments: ["isolcpus=managed_irq,domain,2-5", "nohz_full=2-5", "irqaffinity=0-1"],
+});
+const dut = new TunedHost("dut", {
+  connection,
+  cpus: cpusOf(config, { housekeeping: "0-1", isolated: "2-5" }),
+});
+const host = dut.reference;
+const tool = new traffic.Tool("traffic", { host, name: "traffic" });
+
+/** A bridge with one end for the generator; a function is its third port. */
+const side = (name: string) => {
+  const bridge = new net.LinuxBridge(name, { host, name });
+  const pair = new net.Veth(`${name}-end`, {
+    ...{ host, name: `${name}-port`, bridge: bridge.name },
+    peer: { name: `${name}-end`, offloads: { tx: false } },
+  });
+  return { bridge, pair };
+};
+type Sides = Record<"in" | "out", ReturnType<typeof side>>;
+
+const guest =
+  (vcpus: string, model: "virtio" | "e1000") =>
+  (name: string, sides: Sides): ChainMember =>
+    new TapVnf(name, {
+      ...{ host: dut, vcpus, emulatorCpus: "0", memory: "256MiB", pageSize: "4KiB", numaNode },
+      ...{ forwards: true },
+      nics: {
+        in: { kind: "bridge", bridge: sides.in.bridge, model },
+        out: { kind: "bridge", bridge: sides.out.bridge, model },
+      },
+    });
+const functions: Readonly<Record<string, (name: string, sides: Sides) => ChainMember>> = {
+  lxc: (name, sides) =>
+    new ContainerVnf(name, {
+      ...{ host: dut, cpus: cpus.lxc, numaNode, memory: "128MiB", forwards: true },
+      nics: {
+        in: { kind: "veth", bridge: sides.in.bridge },
+        out: { kind: "veth", bridge: sides.out.bridge },
+      },
+    }),
+  vhost: guest(cpus.vhost, "virtio"),
+  e1000: guest(cpus.e1000, "e1000"),
+};
+
+const chains = Object.entries(functions).map(([name, make]) => {
+  const sides = { in: side(`${name}-in`), out: side(`${name}-out`) };
+  const chain = new ServiceChain(name, {
+    from: bridgedEnd("generator", sides.in.bridge, sides.in.pair),
+    through: [make(`${name}-vnf`, sides)],
+    to: bridgedEnd("sink", sides.out.bridge, sides.out.pair),
+  });
+  return [name, chain] as const;
+});
+// Nothing is measured while a guest boots beside it.
+const after = chains.flatMap(([, { ready }]) => ready);
+const paths = chains.map(([name, chain]) => {
+  const run = new TrafficBenchmark(`${name}-frames`, {
+    ...{ on: dut, tool, over: chain, cpus: cpus.generator, idle: "100us", hugepages: false, after },
+    rate: config.getNumber("rate") ?? 200,
+    count: config.getNumber("count") ?? 2000,
+  });
+  return [name, { drawing: chain.drawing, frames: run.frames, results: run.results }] as const;
+});
+const each = <K extends "drawing" | "frames" | "results">(key: K) =>
+  Object.fromEntries(paths.map(([name, path]) => [name, path[key]]));
+
+/** What each path crosses. */
+export const drawings = each("drawing");
+/** Frames sent, received and lost on each. */
+export const frames = each("frames");
+/** Latency of each, with its record. */
+export const results = each("results");

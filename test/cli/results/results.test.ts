@@ -1,0 +1,174 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { XMLParser } from "fast-xml-parser";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { results } from "../../../sdk/cli/results/results.ts";
+import { metricOf } from "../../../sdk/measure/metric.ts";
+import { recordOf as judged } from "../../../sdk/measure/record.ts";
+import type { Metric, ResultRecord } from "../../../sdk/schema/record.ts";
+import { InputError } from "../../../sdk/units/errors.ts";
+import { benchmark, recordOf } from "../state.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "nfvlab-results-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function file(name: string, content: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+/** Latency about this, in as many repetitions, each a little longer than the one before. */
+const latency = (ns: number, repetitions: number) =>
+  Array.from({ length: repetitions }, (_, index) => {
+    const at = ns + 10 * index;
+    return {
+      buckets: [
+        [at, 990],
+        [at * 3, 10],
+      ] as const,
+      overflow: 0,
+      max: at * 3,
+      expected: 1000,
+    };
+  });
+const throughput = (pps: number, repetitions: number): Metric =>
+  metricOf(
+    { name: "traffic.forward.throughput", unit: "pps", direction: "higher" },
+    Array.from({ length: repetitions }, (_, index) => {
+      const value = pps + index * 1000;
+      return { buckets: [[value, 1]] as const, overflow: 0, max: value, expected: 1 };
+    }),
+  );
+const lost = (counts: readonly number[]): Metric =>
+  metricOf(
+    { name: "traffic.forward.lost", unit: "count", direction: "lower" },
+    counts.map((count) => ({ buckets: [[count, 1]] as const, overflow: 0, max: count, expected: 1 })),
+  );
+
+const plain = recordOf(latency(2_000, 6));
+const before: ResultRecord = {
+  ...plain,
+  metrics: [...plain.metrics, throughput(1_000_000, 6), lost([0, 0, 0, 0, 0, 0])],
+};
+const after: ResultRecord = {
+  ...recordOf(latency(3_000, 6)),
+  metrics: [...recordOf(latency(3_000, 6)).metrics, throughput(1_001_000, 6), lost([0, 1, 0, 2, 0, 0])],
+  fingerprint: {
+    ...before.fingerprint,
+    hash: "77aa02c1",
+    kernel: "6.12.50",
+    settings: { "/proc/sys/vm/swappiness": "10" },
+    versions: { ovs: "3.5.0", dpdk: "24.11.1" },
+  },
+  tool: { command: ["cyclictest", "--quiet", "--smp"], version: "cyclictest 2.60" },
+  startedAt: "2026-03-03T08:14:07.120Z",
+};
+const broken: ResultRecord = {
+  ...judged({
+    ...{ kind: "round-trip", subject: 'guest <vnf> & "peer"', startedAt: "2026-03-04T00:00:00.000Z" },
+    ...{ metrics: recordOf([{ buckets: [[5_000, 90]], overflow: 0, max: 5_000, expected: 100 }]).metrics },
+    ...{ before: before.fingerprint, after: before.fingerprint, durationMs: 1500, functional: true },
+    tool: { command: ["ping", "-D"], version: 'ping, from "iputils"' },
+  }),
+};
+
+/** Paths of this run are no part of what is compared. */
+const said = (...args: string[]) => results(args).replaceAll(folder, "/lab");
+const golden = (name: string) => join(import.meta.dirname, "../../golden/results", name);
+
+describe("nfvlab results", () => {
+  it.each<readonly [name: string, ...args: string[]]>([
+    ["list.txt", "list", "all"],
+    ["show.txt", "show", "all", "--name", "timers"],
+    ["show-invalid.txt", "show", "all", "--name", "ping"],
+    ["compare.txt", "compare", "all/timers.json", "all/later/timers.json"],
+    ["compare-invalid.txt", "compare", "all/timers.json", "all/ping.json"],
+    ["compare-sets.txt", "compare", "all", "other"],
+    ["export.csv", "export", "all", "--format", "csv"],
+    ["export.junit.xml", "export", "all", "--format", "junit"],
+    ["export.openmetrics.txt", "export", "all", "--format", "openmetrics"],
+    ["record.schema.json", "export", "--format", "schema"],
+  ])("says %s", async (name, task, ...args) => {
+    for (const each of ["all", "all/later", "other"]) mkdirSync(join(folder, each));
+    file("all/timers.json", before);
+    file("all/later/timers.json", after);
+    file("all/ping.json", [{ name: "ping", ...broken }]);
+    file("all/package.json", { name: "no record" });
+    file("all/notes.json", "not JSON");
+    file("other/state.json", {
+      version: 3,
+      deployment: { resources: [benchmark(recordOf(latency(2_000, 3)), "timers"), benchmark(plain, "new")] },
+    });
+    const paths = args.map((arg) => (/^(all|other)/.test(arg) ? join(folder, arg) : arg));
+    await expect(said(task, ...paths)).toMatchFileSnapshot(golden(name));
+  });
+
+  it("reads what it exported, and the schema takes it", () => {
+    const first = file("timers.json", before);
+    const exported = results(["export", first, "--format", "json"]);
+    const again = file("again.json", exported);
+    expect(results(["export", again, "--format", "json"])).toBe(exported);
+    const schema = z.fromJSONSchema(JSON.parse(results(["export", "--format", "schema"])));
+    expect(schema.safeParse(before).success).toBe(true);
+    expect(schema.safeParse({ ...before, metrics: [] }).success).toBe(false);
+  });
+
+  it("exports XML that a parser takes, whatever the names", () => {
+    const path = file("ping.json", [{ name: 'a"<b>&\n\u0001', ...broken }]);
+    const parser = new XMLParser({ ignoreAttributes: false, htmlEntities: true });
+    const { testsuites } = parser.parse(results(["export", path, "--format", "junit"]), true);
+    expect(testsuites.testsuite.testcase["@_name"]).toBe('a"<b>&\n\uFFFD');
+    expect(testsuites["@_failures"]).toBe("1");
+  });
+
+  it("does not let a name steer the terminal", () => {
+    const path = file("ping.json", [{ name: "\u001b[31mred\r", ...broken }]);
+    expect(results(["list", path])).toContain("\nred\uFFFD");
+  });
+});
+
+describe("what results can't be read", () => {
+  const refusal = (...args: string[]): string => {
+    try {
+      return said(...args);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return `${error.code} | ${error.message.replaceAll(folder, "/lab")}`;
+    }
+  };
+
+  it("is said in a sentence", async () => {
+    mkdirSync(join(folder, "empty"));
+    const refusals = [
+      refusal("list", join(folder, "missing.json")),
+      refusal("list", file("text.json", "not JSON")),
+      refusal("list", join(folder, "empty")),
+      refusal("list", file("null.json", "null")),
+      refusal(
+        "list",
+        file("odd.json", { deployment: { resources: [null, 3, {}, { type: "nfvlab:bench:X" }] } }),
+      ),
+      refusal("list", file("next.json", { ...before, schema: "nfvlab/record/2" })),
+      refusal("list", file("cut.json", { ...before, metrics: [{ ...before.metrics[0], median: "2" }] })),
+      refusal("show", file("timers.json", before), "--name", "ping"),
+      refusal(),
+      refusal("drop", "x"),
+      refusal("list"),
+      refusal("compare", "x"),
+      refusal("export", "x"),
+      refusal("export", "x", "--format", "pdf"),
+      refusal("list", "--colour"),
+    ];
+    expect(refusals.every((line) => /^(results|record|usage)/.test(line))).toBe(true);
+    await expect(`${refusals.join("\n")}\n`).toMatchFileSnapshot(golden("refusals.txt"));
+  });
+});

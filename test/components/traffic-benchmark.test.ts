@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { switchedEnd } from "../../components/chain-ends.ts";
+import { TrafficBenchmark } from "../../components/traffic-benchmark.ts";
+import { Tool } from "../../sdk/resources/traffic.ts";
+import { named, register } from "./program.ts";
+import { aBridge, aGuest, aHost, answers as alone, golden, host, thrown } from "./testbed.ts";
+
+const counted = { planned: 10, sent: 10, received: 9, lost: 1, duplicated: 0, reordered: 0 };
+const answers = {
+  ...alone,
+  "nfvlab:traffic:Tool": { path: "/var/lib/nfvlab/traffic/1/nfvlab-traffic" },
+  "nfvlab:bench:Traffic": {
+    record: {
+      ...{ valid: true, functional: true, invalidReasons: [], fingerprint: { hash: "cafe" } },
+      metrics: [
+        {
+          name: "traffic.forward.latency",
+          unit: "ns",
+          samples: 9,
+          percentiles: { 50: 900, 99: null },
+          max: 2000,
+        },
+      ],
+    },
+    frames: { forward: counted, reverse: null },
+  },
+};
+
+describe("TrafficBenchmark", () => {
+  it("sends from one end to the other once the path is there, and tells what came", async () => {
+    const registered = await register(
+      () => {
+        const on = aHost();
+        const bridge = aBridge(on);
+        new TrafficBenchmark("p2p", {
+          ...{ on, tool: new Tool("tool", { host: on.reference, name: "tool" }), cpus: "4-5", idle: "50us" },
+          ...{ rate: 2000, count: 20_000, frameSize: 128, directions: "both" },
+          over: {
+            from: switchedEnd("generator", bridge, "vhu0"),
+            to: switchedEnd("sink", bridge, "vhu1"),
+            ready: [bridge.bridge],
+          },
+          rerunOn: ["again"],
+        });
+      },
+      { answers },
+    );
+    const { inputs, waitsFor } = named(registered, "p2p-run");
+    expect(inputs).toEqual({
+      ...{ host, name: "p2p", rate: 2000, count: 20_000, frameSize: 128, directions: "both" },
+      generator: {
+        kind: "nfvlab",
+        program: "/var/lib/nfvlab/traffic/1/nfvlab-traffic",
+        cpus: "4-5",
+        idle: "50us",
+      },
+      from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/vhu0.sock" },
+      to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/vhu1.sock" },
+      triggers: ["boot-1", "again"],
+    });
+    expect(waitsFor).toEqual(expect.arrayContaining(["dut-facts", "br0-bridge"]));
+    expect(named(registered, "p2p").outputs).toMatchObject({
+      frames: { forward: counted, reverse: null },
+      results: {
+        valid: true,
+        metrics: { "traffic.forward.latency": { samples: 9, percentiles: { 50: 900 }, max: 2000 } },
+      },
+    });
+  });
+
+  it("refuses ends that no generator can open, all of it at once", async () => {
+    let text = "";
+    await register(
+      () => {
+        const on = aHost();
+        const bridge = aBridge(on);
+        const tool = new Tool("tool", { host: on.reference, name: "tool" });
+        const over = { from: { name: "wire" }, to: { vnf: aGuest(bridge) } };
+        text = thrown(() => new TrafficBenchmark("p2p", { on, tool, over, cpus: "", rate: 1 }));
+      },
+      { answers },
+    );
+    await expect(text).toMatchFileSnapshot(golden("traffic-benchmark-refused"));
+  });
+});

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { modulePath, TrialProject } from "./trial-project.ts";
+import type { TrialServer } from "./trial-server.ts";
+
+/** What deployments of RFC 8204 are made of: no forwarder between ports of one switch, three in a row, and two side by side. */
+const program = `
+import * as pulumi from "@pulumi/pulumi";
+import { ForwarderVnf, OvsDpdkBridge, ServiceChain, switchedEnd, TrafficBenchmark, TunedHost } from ${modulePath("components/index.ts")};
+import { traffic } from ${modulePath("sdk/index.ts")};
+
+const dut = new TunedHost("dut", {
+  connection: pulumi.secret(JSON.parse(process.env.CONNECTION)), lease: false,
+  cpus: { housekeeping: "0-1", isolated: "2-3" },
+  hugepages: [{ size: "2MiB", count: 320, numaNode: 1 }],
+});
+const ports = ["gen0", "gen1", "gen2", "gen3", "a0", "a1", "b0", "b1", "c0", "c1"];
+const bridge = new OvsDpdkBridge("trialchain", {
+  host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ports,
+  daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: { 1: "256MiB" } },
+});
+const tool = new traffic.Tool("tool", { host: dut.reference, name: "tool" });
+const [a, b, c] = ["a", "b", "c"].map((name) => new ForwarderVnf(name, {
+  bridge, in: name + "0", out: name + "1", tool, cpus: "3", memory: "48MiB", idle: "100us", mode: "io", numaNode: 1,
+}));
+const ends = { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1") };
+const beside = { from: switchedEnd("generator 2", bridge, "gen2"), to: switchedEnd("sink 2", bridge, "gen3") };
+const deployments = {
+  phy2phy: { upper: { ...ends } },
+  chain: { upper: { ...ends, through: [a, b, c] } },
+  pvpv: { upper: { ...ends, through: [a] }, lower: { ...beside, through: [b] } },
+};
+const chains = Object.entries(deployments[process.env.DEPLOYMENT]).map(([name, args]) => new ServiceChain(name, args));
+const runs = chains.map((chain) => new TrafficBenchmark(chain.name + "-frames", {
+  on: dut, tool, over: chain, cpus: "3", idle: "100us", directions: "both", rate: 400, count: 2000, settle: "1s", rerunOn: [process.env.DEPLOYMENT],
+}));
+export const deployment = chains.map((chain) => chain.deployment);
+export const drawing = chains.map((chain) => chain.drawing);
+export const frames = runs.map((run) => run.frames);
+export const valid = runs.map((run) => run.record.apply(({ valid, invalidReasons }) => (valid ? "valid" : invalidReasons.join("; "))));
+`;
+
+const SNAPSHOT = `ovs-vsctl list-br; ovs-vsctl --no-headings --columns=other_config list Open_vSwitch
+cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+ls /run/nfvlab-vhost 2>/dev/null; ls -A /var/lib/nfvlab/traffic 2>/dev/null; systemctl list-units --plain --no-legend 'nfvlab-*'; true`;
+
+const counted = { sent: 2000, received: 2000, lost: 0, duplicated: 0 };
+
+/** Frames through chains of forwarders, each deployment made from the one before by another set of flows. */
+export function describeChains(server: () => TrialServer): void {
+  let project: TrialProject;
+  let before = "";
+
+  beforeAll(() => {
+    project = new TrialProject("chains", program);
+    before = server().shell.run(SNAPSHOT);
+  });
+  afterAll(() => project?.remove());
+
+  const run = (deployment: string, ...args: string[]) =>
+    project.pulumi(args, { ...server().environment, DEPLOYMENT: deployment });
+  const measured = (deployment: string) => {
+    const { code, said } = run(deployment, "up", "--yes", "--skip-preview");
+    expect(code, said).toBe(0);
+    return JSON.parse(run(deployment, "stack", "output", "--json").said) as {
+      deployment: string[];
+      drawing: string[];
+      frames: { forward: object; reverse: object }[];
+      valid: string[];
+    };
+  };
+
+  it.each([
+    ["phy2phy", ["Phy2Phy"], ["generator ─ trialchain ─ sink"]],
+    [
+      "chain",
+      ["PVVVP"],
+      ["generator ─ trialchain ─ a ─ trialchain ─ b ─ trialchain ─ c ─ trialchain ─ sink"],
+    ],
+    [
+      "pvpv",
+      ["PVP", "PVP"],
+      [
+        "generator ─ trialchain ─ a ─ trialchain ─ sink",
+        "generator 2 ─ trialchain ─ b ─ trialchain ─ sink 2",
+      ],
+    ],
+  ])("%s carries every frame both ways", (name, deployment, drawing) => {
+    const found = measured(name);
+    expect(found.deployment).toEqual(deployment);
+    expect(found.drawing).toEqual(drawing);
+    expect(found.valid).toEqual(deployment.map(() => "valid"));
+    for (const { forward, reverse } of found.frames) {
+      expect(forward).toMatchObject(counted);
+      expect(reverse).toMatchObject(counted);
+    }
+  });
+
+  it("changes nothing on a second up, and leaves nothing when it is destroyed", () => {
+    const again = run("pvpv", "preview", "--diff");
+    expect(again.said).not.toMatch(/^\s+[+~-]+ /m);
+    const { code, said } = run("pvpv", "destroy", "--yes", "--skip-preview");
+    expect(code, said).toBe(0);
+    expect(server().shell.run(SNAPSHOT)).toBe(before);
+  });
+}

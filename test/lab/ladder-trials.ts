@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { modulePath, TrialProject } from "./trial-project.ts";
+import type { TrialServer } from "./trial-server.ts";
+
+const SNAPSHOT = `virsh -q list --all --name | sort
+ip -br link | sed 's/@.*//' | cut -d' ' -f1 | sort
+cat /sys/bus/pci/drivers/igb/*/sriov_numvfs
+cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+ls -A /var/lib/nfvlab/lxc /var/lib/nfvlab/traffic /var/lib/nfvlab/images 2>/dev/null
+systemctl list-units --plain --no-legend 'nfvlab-*'
+true`;
+
+const counted = { sent: 400, received: 400, lost: 0, duplicated: 0 };
+
+/** The stacks that compare paths, on a machine that is there: each frame counted at both ends. */
+export function describeLadder(server: () => TrialServer): void {
+  const projects: TrialProject[] = [];
+  let before = "";
+
+  beforeAll(() => {
+    server().shell.run("modprobe kvm_amd 2>/dev/null || modprobe kvm_intel");
+    before = server().shell.run(SNAPSHOT);
+  });
+  afterAll(() => {
+    for (const project of projects) project.remove();
+  });
+
+  const stand = (stack: string, settings: Readonly<Record<string, string>>) => {
+    const project = new TrialProject(stack, `export * from ${modulePath(`stacks/${stack}.ts`)};`);
+    projects.push(project);
+    const { CONNECTION = "", ...environment } = server().environment;
+    const pulumi = (...args: string[]) => {
+      const { code, said } = project.pulumi(args, environment);
+      expect(code, said).toBe(0);
+      return said;
+    };
+    pulumi("config", "set", "--secret", "connection", CONNECTION);
+    const all = { rate: "100", count: "400", numaNode: "1", isolatedCpus: "2-3", ...settings };
+    pulumi(
+      "config",
+      "set-all",
+      ...Object.entries(all).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]),
+    );
+    pulumi("up", "--yes", "--skip-preview");
+    const outputs = JSON.parse(pulumi("stack", "output", "--json"));
+    pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    pulumi("destroy", "--yes", "--skip-preview");
+    expect(server().shell.run(SNAPSHOT)).toBe(before);
+    return outputs;
+  };
+
+  it("carry every frame through a container, and through guests by vhost-net and an emulated card", () => {
+    const cpus = JSON.stringify({ lxc: "3", vhost: "3", e1000: "3" });
+    const { frames } = stand("lxc-or-kvm", { cpus });
+    expect(frames).toMatchObject({
+      lxc: { forward: counted },
+      vhost: { forward: counted },
+      e1000: { forward: counted },
+    });
+  });
+
+  it("carry every frame through two guests in a row on a switch in user space", () => {
+    const { frames, deployment } = stand("pvvp", { generatorCpus: "3", vnfCpus: '["3","3"]' });
+    expect(deployment).toBe("PVVP");
+    expect(frames).toMatchObject({ forward: counted });
+  });
+
+  it("carry every frame from function to function of a card, through a guest that has two", () => {
+    const { frames, deployment } = stand("sr-iov", {});
+    expect(deployment).toBe("PVP");
+    expect(frames).toMatchObject({ forward: counted });
+  });
+}

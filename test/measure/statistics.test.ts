@@ -1,0 +1,215 @@
+import fc from "fast-check";
+import hdr from "hdr-histogram-js";
+import { describe, expect, it } from "vitest";
+import { correctedFor, expectedSamples } from "../../sdk/measure/coordinated-omission.ts";
+import { mannWhitney } from "../../sdk/measure/mann-whitney.ts";
+import { metricOf } from "../../sdk/measure/metric.ts";
+import { quantileInterval, quantileOf } from "../../sdk/measure/quantile.ts";
+import { coefficientOfVariation, instabilityOf, keptOf } from "../../sdk/measure/repetitions.ts";
+import { steadinessOf } from "../../sdk/measure/steady-state.ts";
+import { PERCENTILES } from "../../sdk/schema/record.ts";
+import { recordedLines } from "./recorded-lines.ts";
+import { uniform } from "./simulated-device.ts";
+
+interface Sampled {
+  readonly values: readonly number[];
+  readonly quantiles: readonly number[];
+}
+interface Tested {
+  readonly one: readonly number[];
+  readonly other: readonly number[];
+  readonly p: number;
+}
+interface Bounded {
+  readonly n: number;
+  readonly share: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+const lines = recordedLines<Sampled | Tested | Bounded>("numpy/2.4.6.txt");
+const sampled = lines.filter((line) => "values" in line);
+const tested = lines.filter((line) => "p" in line);
+const bounded = lines.filter((line) => "share" in line);
+
+describe("quantiles", () => {
+  it("are those of NumPy on the same samples", () => {
+    expect(sampled).toHaveLength(36);
+    for (const { values, quantiles } of sampled)
+      expect(PERCENTILES.map((percentile) => quantileOf(values, Number(percentile) / 100))).toEqual(
+        quantiles,
+      );
+  });
+
+  it("of a metric are those of NumPy to three digits, where it has enough samples to say them", () => {
+    let known = 0;
+    for (const { values, quantiles } of sampled) {
+      const buckets = values.map((value) => [value, 1] as const);
+      const metric = metricOf({ name: "latency", unit: "ns", direction: "lower" }, [
+        { buckets, overflow: 0, max: Math.max(...values), expected: values.length },
+      ]);
+      expect(metric.mean).toBeCloseTo(values.reduce((sum, value) => sum + value, 0) / values.length, 6);
+      for (const [index, percentile] of PERCENTILES.entries()) {
+        const value = metric.percentiles[percentile];
+        if (value === null || value === undefined) continue;
+        known += 1;
+        expect(Math.abs(value / quantiles[index]! - 1)).toBeLessThan(1e-3);
+      }
+    }
+    expect(known).toBeGreaterThan(60);
+  });
+
+  it("have the intervals of the binomial distribution, as SciPy has it", () => {
+    for (const { n, share, low, high } of bounded) {
+      const values = Array.from({ length: n }, (_, index) => index + 1);
+      expect(quantileInterval(values, share), `${share} of ${n}`).toEqual({
+        low: Math.max(1, low),
+        high: Math.min(n, high),
+        isHeld: low >= 1 && high <= n,
+      });
+    }
+  });
+
+  it("have intervals that hold them as often as they say", () => {
+    const random = uniform(5);
+    const hits = Array.from({ length: 2000 }, () => {
+      const { low, high } = quantileInterval(Array.from({ length: 60 }, random), 0.8);
+      return low <= 0.8 && 0.8 <= high;
+    }).filter(Boolean).length;
+    expect(hits / 2000).toBeGreaterThan(0.94);
+    expect(hits / 2000).toBeLessThan(0.99);
+  });
+
+  it("of one metric never lie above its maximum", () => {
+    const value = fc.integer({ min: 1, max: 1e12 });
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 200 }), (values) => {
+        const { max, percentiles, median } = metricOf({ name: "any", unit: "pps", direction: "higher" }, [
+          {
+            buckets: values.map((each) => [each, 1] as const),
+            overflow: 0,
+            max: Math.max(...values),
+            expected: 0,
+          },
+        ]);
+        for (const each of [median, ...Object.values(percentiles)])
+          expect(each ?? 0).toBeLessThanOrEqual(max);
+      }),
+    );
+  });
+});
+
+it("Mann and Whitney's test is SciPy's on the same samples", () => {
+  expect(tested).toHaveLength(60);
+  for (const { one, other, p } of tested) expect(mannWhitney(one, other)?.pValue).toBeCloseTo(p, 10);
+});
+
+describe("coordinated omission", () => {
+  it("is corrected as HdrHistogram does it", () => {
+    const buckets = fc.array(fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 9 })), {
+      minLength: 1,
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(buckets, fc.integer({ min: 1, max: 500 }), (recorded, interval) => {
+        const reference = hdr.build({ numberOfSignificantValueDigits: 5, useWebAssembly: false });
+        for (const [value, count] of recorded)
+          for (let i = 0; i < count; i++)
+            (reference as hdr.JsHistogram).recordValueWithExpectedInterval(value, interval);
+        const { repetition, added, remark } = correctedFor(
+          { buckets: recorded, overflow: 0, max: 5000, expected: 0 },
+          interval,
+        );
+        const ours = hdr.build({ numberOfSignificantValueDigits: 5, useWebAssembly: false });
+        for (const [value, count] of repetition.buckets) ours.recordValueWithCount(value, count);
+        expect(ours.totalCount).toBe(reference.totalCount);
+        expect(ours.mean).toBeCloseTo(reference.mean, 6);
+        for (const percentile of [1, 25, 50, 75, 99])
+          expect(ours.getValueAtPercentile(percentile)).toBe(reference.getValueAtPercentile(percentile));
+        expect(added).toBe(reference.totalCount - recorded.reduce((sum, [, count]) => sum + count, 0));
+        expect(remark === "").toBe(added === 0);
+      }),
+    );
+  });
+
+  it("is told where it was corrected, and leaves a probe without a schedule alone", () => {
+    const repetition = { buckets: [[3500, 2]] as const, overflow: 0, max: 3500, expected: 4 };
+    expect(correctedFor(repetition, 1000)).toEqual({
+      repetition: {
+        ...repetition,
+        buckets: [
+          [3500, 2],
+          [2500, 2],
+          [1500, 2],
+        ],
+      },
+      added: 4,
+      remark: "corrected for coordinated omission: 4 samples were added for questions that were never asked",
+    });
+    expect(correctedFor(repetition, 0)).toEqual({ repetition, added: 0, remark: "" });
+    expect(expectedSamples(10_500, 1000)).toBe(10);
+  });
+});
+
+describe("repetitions", () => {
+  const runs = [1, 2, 3, 4, 5, 6].map((result) => ({ conditions: { throttled: result === 2 }, result }));
+
+  it("are left out by what was in force alone, and said so", () => {
+    expect(keptOf(runs, ({ throttled }) => (throttled ? ["the CPU was throttled"] : []))).toEqual({
+      runs: runs.filter(({ result }) => result !== 2),
+      excluded: ["repetition 2: the CPU was throttled"],
+      faults: [],
+    });
+  });
+
+  it("are worth nothing where too few are left", () => {
+    const { faults } = keptOf(runs.slice(0, 5), ({ throttled }) => (throttled ? ["throttled"] : []));
+    expect(faults).toEqual(["4 of 5 repetitions count, at least 5 are expected"]);
+  });
+
+  it("are unstable above three percent", () => {
+    expect(coefficientOfVariation([1, 2, 3, 4])).toBeCloseTo(Math.sqrt(5 / 3) / 2.5, 12);
+    expect(instabilityOf([100, 101, 99, 100])).toBeUndefined();
+    expect(instabilityOf([100, 110, 90, 100])).toBe(
+      "unstable: it varies by 8.2 % from repetition to repetition, at most 3 % is expected",
+    );
+    expect([coefficientOfVariation([]), coefficientOfVariation([0, 0])]).toEqual([0, 0]);
+  });
+});
+
+describe("steadiness", () => {
+  const random = uniform(9);
+  const noise = (length: number, level: (index: number) => number) =>
+    Array.from({ length }, (_, index) => level(index) * (1 + 0.004 * (random() - 0.5)));
+
+  it("is from the beginning where nothing changes", () => {
+    const { from, reason } = steadinessOf(noise(100, () => 1000));
+    expect(reason).toBe("");
+    expect(from).toBeLessThanOrEqual(50);
+    expect(steadinessOf(Array.from({ length: 40 }, () => 7))).toEqual({ from: 0, reason: "" });
+  });
+
+  it("begins where the start-up ends", () => {
+    const { from, reason } = steadinessOf(noise(200, (index) => 1000 - 600 * Math.exp(-index / 5)));
+    expect(reason).toBe("");
+    expect(from).toBeGreaterThanOrEqual(15);
+    expect(from).toBeLessThanOrEqual(60);
+  });
+
+  it("is not there in a trend, nor where a level gives way to another", () => {
+    expect(steadinessOf(noise(100, (index) => 1000 + 20 * index)).from).toBeUndefined();
+    expect(steadinessOf(noise(100, (index) => (index < 70 ? 1000 : 700)))).toEqual({
+      from: undefined,
+      reason: expect.stringMatching(
+        /^it (fell after value 70 of 100|was still changing after 50 of 100 values)$/,
+      ),
+    });
+  });
+
+  it("is not told of few values", () => {
+    expect(steadinessOf([1, 2, 3])).toEqual({
+      from: undefined,
+      reason: "3 values say nothing of steadiness, at least 20 are needed",
+    });
+  });
+});

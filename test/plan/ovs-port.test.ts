@@ -1,0 +1,268 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ObservedInterface, ObservedPort } from "../../sdk/observe/ovs.ts";
+import { planBond } from "../../sdk/plan/ovs-bond.ts";
+import { deviceArguments, interfaceSettings, observedInterface } from "../../sdk/plan/ovs-interface.ts";
+import { hungDaemon, planPort, removePort, verifyPort } from "../../sdk/plan/ovs-port.ts";
+import { changeRow, requireKnown } from "../../sdk/plan/ovs-row.ts";
+import type { OvsInterface } from "../../sdk/schema/ovs-interface.ts";
+
+const host = { name: "dut", connection: { kind: "local" as const } };
+const row = (type: string, settings: Record<string, string>): ObservedInterface => ({
+  ...{ name: "p", type, uuid: "5d1c", options: {}, status: {}, statistics: {}, settings },
+  ...{ ofport: 1, bridge: "br0", port: "p", owner: "a1" },
+});
+
+const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+const whole = (min: number, max: number) => optional(fc.integer({ min, max }));
+const flag = optional(fc.boolean());
+const polled = {
+  rxQueues: whole(1, 16),
+  rxqAffinity: optional(fc.dictionary(fc.constantFrom("0", "1", "7"), fc.nat(63), { minKeys: 1 })),
+  exactMatchCache: flag,
+  txSteering: optional(fc.constantFrom("thread" as const, "hash" as const)),
+};
+const interfaces: fc.Arbitrary<OvsInterface> = fc
+  .oneof(
+    fc.record({
+      kind: fc.constant("dpdk" as const),
+      devargs: fc.oneof(
+        fc.constant("0000:5e:00.0"),
+        fc.record({ kind: fc.constant("null" as const), size: whole(14, 9000), silent: flag }),
+        fc.record({
+          kind: fc.constant("af-xdp" as const),
+          interface: fc.constant("eth0"),
+          queueCount: whole(1, 8),
+        }),
+      ),
+      ...polled,
+      rxDescriptors: optional(fc.constantFrom(64, 2048)),
+      rxFlowControl: flag,
+      rxSteering: optional(fc.constantFrom("rss" as const, "rss+lacp" as const)),
+    }),
+    fc.record({
+      kind: fc.constant("afxdp" as const),
+      xdpMode: optional(fc.constant("generic" as const)),
+      ...polled,
+    }),
+    fc.record({
+      kind: fc.constant("dpdkvhostuserclient" as const),
+      socketPath: fc.constant("/run/a.sock"),
+      txRetriesMax: whole(0, 32),
+    }),
+    fc.record({
+      kind: fc.constant("vxlan" as const),
+      remoteIp: fc.constantFrom("flow", "10.0.0.1"),
+      key: optional(fc.oneof(fc.nat(4095), fc.constant("flow" as const))),
+      dontFragment: flag,
+      destinationPort: whole(1, 65535),
+    }),
+    fc.constantFrom<OvsInterface>({ kind: "system" }, { kind: "tap" }, { kind: "patch", peer: "q" }),
+  )
+  .map((wanted) => JSON.parse(JSON.stringify(wanted)) as OvsInterface);
+const inputs = fc
+  .record({
+    interface: interfaces,
+    openflowPort: whole(1, 65279),
+    mtu: whole(68, 9702),
+    ingressPolicing: optional(
+      fc.record({ rate: fc.integer({ min: 1, max: 1e6 }), packetRate: whole(1, 100) }),
+    ),
+  })
+  .map((each) => JSON.parse(JSON.stringify(each)) as typeof each);
+
+/** What ovs-vsctl would make of commands on one row. */
+function apply(
+  commands: readonly (readonly string[])[],
+  before: Record<string, string>,
+): Record<string, string> {
+  const after = { ...before };
+  for (const [verb, , , ...rest] of commands) {
+    if (verb === "set")
+      for (const assignment of rest) {
+        const at = assignment.indexOf("=");
+        after[assignment.slice(0, at)] = assignment.slice(at + 1);
+      }
+    else delete after[rest.join(":")];
+  }
+  return after;
+}
+
+describe("an interface", () => {
+  it("is read back as the user spelled it, whatever its kind", () => {
+    fc.assert(
+      fc.property(inputs, (wanted) => {
+        const settings = interfaceSettings("p", wanted);
+        expect(observedInterface(row(wanted.interface.kind, settings), wanted, [])).toEqual(wanted);
+      }),
+    );
+  });
+
+  it("is changed into any other in one go, and then not again", () => {
+    fc.assert(
+      fc.property(inputs, inputs, (first, second) => {
+        const [from, to] = [interfaceSettings("p", first), interfaceSettings("p", second)];
+        const after = apply(changeRow("Interface", "p", to, from), from);
+        expect(changeRow("Interface", "p", to, after).filter(([verb]) => verb === "set")).toEqual([]);
+        for (const [path, value] of Object.entries(to)) expect(after[path]).toBe(value);
+        for (const path of Object.keys(from))
+          if (!(path in to)) expect(["0", "false", undefined]).toContain(after[path]);
+      }),
+    );
+  });
+
+  it.each([
+    ["0000:5e:00.0", "0000:5e:00.0"],
+    [{ kind: "null" as const, size: 128, copy: true, silent: false }, "net_null_p,size=128,copy=1,no-rx=0"],
+    [{ kind: "ring" as const }, "net_ring_p"],
+    [
+      { kind: "af-packet" as const, interface: "eth0", frameSize: "2KiB" as const },
+      "net_af_packet_p,iface=eth0,framesz=2048",
+    ],
+    [
+      { kind: "memif" as const, role: "server" as const, socketPath: "/run/m.sock", zeroCopy: true },
+      "net_memif_p,role=server,socket=/run/m.sock,zero-copy=yes,socket-abstract=no",
+    ],
+  ])("names its device to DPDK: %o", (device, text) => {
+    expect(deviceArguments("p", device)).toBe(text);
+  });
+});
+
+describe("a port", () => {
+  const guest = {
+    ...{
+      host,
+      bridge: "br0",
+      name: "p",
+      interface: { kind: "dpdkvhostuserclient" as const, socketPath: "/run/a.sock" },
+    },
+    egressPolicer: { kind: "egress-policer" as const, cir: 46000000, cbs: 2048 },
+  };
+
+  it("is made with all that it has in one transaction", () => {
+    const [step] = planPort(guest, undefined, undefined, [], "a1");
+    expect(step?.argv.join(" ")).toBe(
+      "ovs-vsctl --timeout=30 -- --may-exist add-port br0 p -- set Interface p type=dpdkvhostuserclient" +
+        " -- set Interface p options:vhost-server-path=/run/a.sock -- set Interface p external_ids:nfvlab-owner=a1" +
+        " -- --id=@policer create QoS type=egress-policer other_config:cir=46000000 other_config:cbs=2048 external_ids:nfvlab-owner=a1" +
+        " -- set Port p qos=@policer",
+    );
+  });
+
+  const qos = {
+    ...{ uuid: "77aa", type: "egress-policer", owner: "a1" },
+    settings: { type: "egress-policer", "other_config:cir": "46000000", "other_config:cbs": "2048" },
+  };
+  const port: ObservedPort = { name: "p", bridge: "br0", interfaces: ["p"], settings: {}, qos };
+  const there = row("dpdkvhostuserclient", { "options:vhost-server-path": "/run/a.sock" });
+
+  it("needs nothing where it is as it is wanted", () => {
+    expect(planPort(guest, there, port, [], "a1")).toEqual([]);
+  });
+
+  it("takes its policer along, and leaves another's", () => {
+    expect(removePort("br0", "p", qos, "a1").map(({ argv }) => argv.slice(2).join(" "))).toEqual([
+      "-- --if-exists clear Port p qos -- --if-exists destroy QoS 77aa",
+      "-- --if-exists del-port br0 p",
+    ]);
+    expect(removePort("br0", "p", qos, "b2")[0]?.argv).not.toContain("destroy");
+    const { egressPolicer: _, ...without } = guest;
+    expect(planPort(without, there, port, [], "a1")[0]?.argv.join(" ")).toBe(
+      "ovs-vsctl --timeout=30 -- clear Port p qos -- destroy QoS 77aa",
+    );
+  });
+
+  it.each([
+    [
+      "ETHDEV: Cannot allocate ethdev shared data",
+      "DPDK has no huge pages on the NUMA node of its main thread",
+    ],
+    ["EAL: Cannot find device (0000:99:00.0)", "no such PCI function is bound to vfio-pci"],
+    ['EAL: failed to parse device "net_nosuch0"', "DPDK knows no such device or lacks its driver"],
+    ["", "a PMD CPU and switch memory must be on its NUMA node"],
+  ])("that does not come up says why and what to do: %s", (log, advice) => {
+    expect(() => verifyPort(guest, "Error attaching device", log)).toThrow(advice);
+  });
+
+  it("that holds the daemon names the way back", () => {
+    expect(hungDaemon(guest, "interface", undefined).message).toBe(
+      "interface: ovs-vswitchd answers no more since p was added to br0: observed no answer to ovs-appctl version within 5 s; p is out of the database again, so a restart brings " +
+        "everything else back: systemctl restart ovs-vswitchd, which takes a minute and interrupts all ports; a device that waits for its other end at start, such as net_virtio_user " +
+        "with server=1, can't be used",
+    );
+  });
+
+  it("with an option that the daemon does not read is refused", () => {
+    const settings = { "options:use-need-wakeup": "true" };
+    expect(() => requireKnown(settings, undefined, "3.5.0")).not.toThrow();
+    expect(() => requireKnown(settings, new Set(["use-need-wakeup"]), "3.5.0")).not.toThrow();
+    expect(() => requireKnown(settings, new Set(["pmd-sleep-max"]), "3.7.0")).toThrow(
+      "this ovs-vswitchd does not read use-need-wakeup: observed Open vSwitch 3.7.0, whose program does not name it, expected Open vSwitch 3.6 or earlier",
+    );
+  });
+});
+
+describe("a bond", () => {
+  const member = { interface: { kind: "dpdk" as const, devargs: { kind: "null" as const } } };
+  const bond = {
+    host,
+    bridge: "br0",
+    name: "b",
+    mode: "balance-slb" as const,
+    members: { m0: member, m1: member },
+  };
+  const database = {
+    ...{
+      state: "answering" as const,
+      otherConfig: {},
+      initialized: true,
+      dpdkVersion: "24.11",
+      version: "3.5.0",
+    },
+    ...{
+      settled: true,
+      interfaceTypes: ["dpdk"],
+      bridges: [{ name: "br0", datapath: "netdev", settings: {} }],
+    },
+  };
+  const of = (name: string) => ({
+    ...row("dpdk", { "options:dpdk-devargs": `net_null_${name}` }),
+    ...{ name, uuid: `uuid-${name}`, port: "b" },
+  });
+
+  it("is made with its members in one transaction", () => {
+    const [step] = planBond(bond, { ...database, ports: [], interfaces: [] }, "a1");
+    expect(step?.argv.slice(0, 8)).toEqual([
+      "ovs-vsctl",
+      "--timeout=30",
+      "--",
+      "add-bond",
+      "br0",
+      "b",
+      "m0",
+      "m1",
+    ]);
+    expect(step?.argv).toEqual(
+      expect.arrayContaining(["options:dpdk-devargs=net_null_m0", "bond_mode=balance-slb"]),
+    );
+  });
+
+  it("lets go of a member and takes another", () => {
+    const port = {
+      name: "b",
+      bridge: "br0",
+      interfaces: ["m0", "m9"],
+      owner: "a1",
+      settings: { bond_mode: "balance-slb" },
+    };
+    const [step] = planBond(bond, { ...database, ports: [port], interfaces: [of("m0"), of("m9")] }, "a1");
+    const text = step?.argv.join(" ");
+    expect(text).toContain("-- --id=@member0 create Interface name=m1 external_ids:nfvlab-owner=a1");
+    expect(text).toContain("-- add Port b interfaces @member0");
+    expect(text).toContain("-- remove Port b interfaces uuid-m9");
+    const whole = { ...port, interfaces: ["m0", "m1"] };
+    expect(planBond(bond, { ...database, ports: [whole], interfaces: [of("m0"), of("m1")] }, "a1")).toEqual(
+      [],
+    );
+  });
+});

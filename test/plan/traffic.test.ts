@@ -1,0 +1,255 @@
+import { describe, expect, test } from "vitest";
+import { deadPath } from "../../sdk/plan/dead-path.ts";
+import {
+  checkForwarder,
+  forwarderFault,
+  forwarderUnit,
+  isSettled,
+  removeDeadSockets,
+  startForwarder,
+} from "../../sdk/plan/traffic-forwarder.ts";
+import { ealArguments, portArguments, renderPort } from "../../sdk/plan/traffic-ports.ts";
+import { checkTraffic, framesOf, planTraffic } from "../../sdk/plan/traffic-run.ts";
+import { planTool, removeTool, verifyTool } from "../../sdk/plan/traffic-tool.ts";
+import type { Inputs } from "../../sdk/schema/definition.ts";
+import type { TrafficPort, traffic, trafficForwarder } from "../../sdk/schema/traffic.ts";
+import type { TrafficPortCounts } from "../../sdk/schema/traffic-report.ts";
+import { HostError, InputError, VerificationError } from "../../sdk/units/errors.ts";
+
+const host = { name: "dut", connection: { kind: "local" as const } };
+const every: readonly TrafficPort[] = [
+  { kind: "virtio-user", socketPath: "/run/v/p0.sock" },
+  { kind: "virtio-user", socketPath: "/run/v/p1.sock", server: false, queues: 2, mac: "02:00:00:00:00:01" },
+  { kind: "af_packet", interface: "veth0" },
+  { kind: "af_xdp", interface: "veth0" },
+  { kind: "af_xdp", interface: "ens1", startQueue: 4, queues: 2 },
+  { kind: "memif", socketPath: "/run/v/memif.sock" },
+  { kind: "memif", socketPath: "/run/v/memif.sock", id: 3, role: "server" },
+  { kind: "tap", interface: "tap0" },
+  { kind: "pci", address: "0000:5e:00.1", queues: 4 },
+  { kind: "ring" },
+  { kind: "null" },
+];
+
+describe("a port in DPDK's arguments", () => {
+  test("of each kind", async () => {
+    const text = every
+      .map((port, index) => {
+        const { name, queues, arguments: made } = renderPort(port, index % 2);
+        return `${JSON.stringify(port)}\n  ${name}, ${queues} queue(s): ${made.join(" ")}\n`;
+      })
+      .join("");
+    await expect(text).toMatchFileSnapshot("../golden/traffic/ports.txt");
+  });
+
+  test("has a name of its own beside another of its kind", () => {
+    expect(["ring", "ring"].map((kind, index) => renderPort({ kind } as TrafficPort, index).name)).toEqual([
+      "net_ring0",
+      "net_ring1",
+    ]);
+  });
+});
+
+describe("a program of DPDK's", () => {
+  const ports = [renderPort({ kind: "virtio-user", socketPath: "/run/v/p0.sock", queues: 2 }, 0)];
+
+  test("takes no card that it was not given", () => {
+    expect(ealArguments({ cpus: "2,3" }, ports)).toContain("--no-pci");
+    const given = ealArguments({ cpus: "2,3" }, [renderPort({ kind: "pci", address: "0000:5e:00.1" }, 0)]);
+    expect(given).not.toContain("--no-pci");
+    expect(given).toContain("--allow=0000:5e:00.1");
+  });
+
+  test("has its CPUs and memory, of huge pages or not", () => {
+    expect(ealArguments({ cpus: "2,3", memory: "1GiB" }, []).join(" ")).toBe(
+      "-l 2-3 --in-memory --single-file-segments --no-telemetry -m 1024 --no-pci",
+    );
+    expect(ealArguments({ cpus: "2", hugepages: false }, []).join(" ")).toBe(
+      "-l 2 --no-huge --no-shconf --no-telemetry -m 64 --no-pci",
+    );
+  });
+
+  test("polls, or sleeps where that is asked for", () => {
+    expect(portArguments({ cpus: "2" }, ports)).toEqual(["--port=net_virtio_user0,2"]);
+    expect(portArguments({ cpus: "2", idle: "1ms" }, ports)).toEqual([
+      "--port=net_virtio_user0,2",
+      "--idle-us=1000",
+    ]);
+  });
+});
+
+const run: Inputs<typeof traffic> = {
+  ...{ host, name: "p2p", rate: 2000 },
+  generator: { kind: "nfvlab", program: "/var/lib/nfvlab/traffic/1/nfvlab-traffic", cpus: "2-3" },
+  from: { kind: "virtio-user", socketPath: "/run/v/p0.sock" },
+  to: { kind: "virtio-user", socketPath: "/run/v/p1.sock", server: false },
+};
+
+describe("a run of traffic", () => {
+  test("sends for ten seconds, or for as long as asked, or so many frames", () => {
+    expect(framesOf(run)).toBe(20_000);
+    expect(framesOf({ ...run, duration: "1500ms" })).toBe(3000);
+    expect(framesOf({ ...run, count: 7 })).toBe(7);
+    expect(framesOf({ ...run, rate: 1, duration: "1ms" })).toBe(1);
+  });
+
+  test("is one command that ends by itself before its unit does", () => {
+    const plan = planTraffic({
+      ...run,
+      ...{ directions: "both", frameSize: 1518, flows: 1000, count: 100, settle: "1s" },
+      addresses: {
+        fromMac: "02:00:00:00:00:01",
+        toMac: "02:00:00:00:00:02",
+        fromIp: "198.18.1.1",
+        toIp: "198.18.1.2",
+      },
+    });
+    expect(plan.argv.slice(plan.argv.indexOf("--"))).toEqual([
+      ...["--", "--role=measure", "--port=net_virtio_user0", "--port=net_virtio_user1", "--both"],
+      ...[
+        "--rate=2000",
+        "--count=100",
+        "--settle-ms=1000",
+        "--link-ms=10000",
+        "--probe-ms=15000",
+        "--limit-ms=87055",
+      ],
+      ...["--frame-size=1518", "--flows=1000", "--from-mac=02:00:00:00:00:01", "--to-mac=02:00:00:00:00:02"],
+      ...["--from-ip=198.18.1.1", "--to-ip=198.18.1.2"],
+    ]);
+    expect(plan.seconds).toBeGreaterThan(87.055);
+    expect(plan.prepare.map(({ argv }) => argv)).toEqual([["mkdir", "-p", "/run/v"]]);
+    // The other end is the switch's.
+    expect(plan.properties.join()).toContain("/run/v/p0.sock");
+    expect(plan.properties.join()).not.toContain("/run/v/p1.sock");
+  });
+
+  test.each<readonly [what: string, inputs: Inputs<typeof traffic>, code: string]>([
+    ["frames and a duration", { ...run, count: 1, duration: "1s" }, "traffic-length"],
+    ["both directions of one port", { ...run, to: undefined, directions: "both" }, "traffic-both"],
+  ])("is not of %s", (_, inputs, code) => {
+    expect(() => checkTraffic(inputs)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test("may be of one port", () => {
+    expect(() => checkTraffic({ ...run, from: { kind: "ring" }, to: undefined })).not.toThrow();
+  });
+});
+
+const forwarder: Inputs<typeof trafficForwarder> = {
+  ...{ host, name: "vnf", program: "/var/lib/nfvlab/traffic/1/nfvlab-traffic", cpus: "2", mode: "mac" },
+  ports: [run.from, { kind: "memif", socketPath: "/run/m/memif.sock", role: "server" }],
+  peers: ["02:00:00:00:00:01", "02:00:00:00:00:02"],
+};
+
+describe("a forwarder", () => {
+  const unit = forwarderUnit("0a1b2c3d", "vnf");
+
+  test("is started in a unit that removes its sockets where it is killed", async () => {
+    const text = startForwarder(forwarder, unit)
+      .map(({ purpose, argv }) => `# ${purpose}\n${argv.join("\n  ")}\n`)
+      .join("");
+    await expect(text).toMatchFileSnapshot("../golden/traffic/forwarder.txt");
+    expect(removeDeadSockets([{ kind: "ring" }])).toEqual([]);
+  });
+
+  test("has a peer for each port, and only where it writes addresses", () => {
+    expect(() => checkForwarder(forwarder)).not.toThrow();
+    expect(() => checkForwarder({ ...forwarder, mode: "io" })).toThrow(InputError);
+    expect(() => checkForwarder({ ...forwarder, peers: ["02:00:00:00:00:01"] })).toThrow(InputError);
+  });
+
+  test("is up where it runs and tells its counters", () => {
+    const up = { active: true, ageSeconds: 1, ports: [] };
+    expect(forwarderFault(up)).toBeUndefined();
+    expect(forwarderFault(undefined)).toBe("its unit does not run");
+    expect(forwarderFault({ ...up, active: false })).toBe("its unit does not run");
+    expect(forwarderFault({ ...up, ageSeconds: undefined })).toBe("it has told no counters yet");
+    expect(forwarderFault({ ...up, ageSeconds: 16 })).toBe("its counters are 16 s old");
+    const waits = { ...up, ageSeconds: undefined };
+    expect([up, undefined, { ...up, active: false }, waits].map(isSettled)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+});
+
+describe("the tool", () => {
+  const ground = { dpdk: "24.11.8", compiler: "14.2.0", architecture: "x86_64" };
+  const source = { "b.h": "int b;\n", "a.c": "int a;\n" };
+  const { hash, path, build } = planTool(source, ground, "0a1b2c3d", "dut");
+
+  test("is named by what it is made of, in whatever order", () => {
+    expect(path).toBe(`/var/lib/nfvlab/traffic/${hash}/nfvlab-traffic`);
+    const others = [
+      planTool({ ...source, "a.c": "int c;\n" }, ground, "0a1b2c3d", "dut"),
+      planTool(source, { ...ground, dpdk: "25.03" }, "0a1b2c3d", "dut"),
+      planTool(source, { ...ground, architecture: "aarch64" }, "0a1b2c3d", "dut"),
+    ];
+    expect(new Set([hash, ...others.map((plan) => plan.hash)]).size).toBe(4);
+    expect(planTool({ "a.c": "int a;\n", "b.h": "int b;\n" }, ground, "other", "dut").hash).toBe(hash);
+    // A newer compiler makes no other program.
+    expect(planTool(source, { ...ground, compiler: "15.1.0" }, "0a1b2c3d", "dut").hash).toBe(hash);
+  });
+
+  test("is written file by file, then built", () => {
+    expect(build.map(({ purpose, stdin }) => [purpose, stdin])).toEqual([
+      ["write a.c", "int a;\n"],
+      ["write b.h", "int b;\n"],
+      ["build the traffic program", undefined],
+    ]);
+    expect(removeTool(hash, "0a1b2c3d").argv.slice(-2)).toEqual([
+      `/var/lib/nfvlab/traffic/${hash}`,
+      "0a1b2c3d",
+    ]);
+  });
+
+  test("needs a compiler and DPDK's headers", () => {
+    for (const lacking of [{ dpdk: undefined }, { compiler: undefined }])
+      expect(() => planTool(source, { ...ground, ...lacking }, "0a1b2c3d", "dut")).toThrow(HostError);
+  });
+
+  test("is what was built", () => {
+    const plan = planTool(source, ground, "0a1b2c3d", "dut");
+    expect(() => verifyTool(plan, new Set([hash]))).not.toThrow();
+    expect(() => verifyTool(plan, new Set(["other"]))).toThrow(VerificationError);
+  });
+});
+
+describe("a path that no frame came through", () => {
+  const counters = { opackets: 0, ipackets: 0, imissed: 0, rxNombuf: 0 };
+  const port = { name: "net_virtio_user0", foreign: 0, dropped: 0, counters };
+  const at = (received: number, sent: number, linkUp = true): TrafficPortCounts => ({
+    ...port,
+    received,
+    sent,
+    linkUp,
+  });
+  const vhost = (name: string, took: number, gave: number, linkState = "up") => ({
+    ...{ name, type: "dpdkvhostuserclient", linkState, options: {}, status: {}, settings: {}, uuid: name },
+    statistics: { rx_packets: took, tx_packets: gave },
+  });
+
+  test("is told by what was counted on the way, ports without a link apart", () => {
+    const seen = new Map([
+      ["nfvlab-forwarder-1-a", { active: true, ageSeconds: 1, ports: [at(7, 0), at(0, 7)] }],
+      ["nfvlab-forwarder-1-b", { active: true, ageSeconds: 1, ports: [at(0, 0, false)] }],
+      ["nfvlab-forwarder-1-c", { active: false, ageSeconds: undefined, ports: [] }],
+      ["nfvlab-forwarder-1-d", { active: true, ageSeconds: undefined, ports: [] }],
+    ]);
+    const tap = { ...vhost("br0", 9, 9), type: "internal" };
+    expect(deadPath(seen, [vhost("a0", 0, 7), vhost("a1", 7, 0), vhost("gen0", 0, 0, "down"), tap])).toEqual([
+      "nfvlab-forwarder-1-a net_virtio_user0 received 7 and sent 0, net_virtio_user0 received 0 and sent 7",
+      "nfvlab-forwarder-1-b net_virtio_user0 has no link",
+      "nfvlab-forwarder-1-c does not run",
+      "nfvlab-forwarder-1-d has told nothing yet",
+      "of the switch's ports a0 took 0 and gave 7, a1 took 7 and gave 0",
+    ]);
+  });
+
+  test("says nothing where nothing counts", () => {
+    expect(deadPath(new Map(), [vhost("gen0", 0, 0, "down")])).toEqual([]);
+  });
+});

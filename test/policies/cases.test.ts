@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { evidence, intent } from "../../policies/packs.ts";
+import type { Case, PolicyCases } from "./case.ts";
+import { cases } from "./cases.ts";
+import { judge, textOf } from "./harness.ts";
+
+const policies = [...intent, ...evidence];
+const goldenOf = (name: string) => join(import.meta.dirname, "../golden/policies/cases", `${name}.txt`);
+const nothing = { violations: [], advice: [], about: [] };
+
+describe("cases of policies", () => {
+  it("are there for each policy, with a golden text, and for nothing else", () => {
+    expect(Object.keys(cases).sort()).toEqual(policies.map(({ name }) => name).sort());
+    for (const { name } of policies) {
+      const four: readonly (keyof PolicyCases)[] = ["violates", "passes", "notApplicable", "unknown"];
+      for (const each of four) expect(cases[name]?.[each], `${name} has no case ${each}`).toBeDefined();
+      expect(existsSync(goldenOf(name)), `${goldenOf(name)} is missing`).toBe(true);
+    }
+  });
+});
+
+describe.each(policies.map((policy) => [policy.name, policy] as const))("%s", (name, policy) => {
+  const of = cases[name] as PolicyCases;
+  const judged = ({ stack, config }: Case) => judge(policy, stack, config);
+
+  it("refuses what violates it", async () => {
+    const { violations, notApplicable } = await judged(of.violates);
+    expect(notApplicable).toBeUndefined();
+    expect(violations).not.toEqual([]);
+  });
+
+  it("passes what keeps it, without a word", async () => {
+    expect(await judged(of.passes)).toEqual(nothing);
+  });
+
+  it("does not apply to what it is not about", async () => {
+    expect((await judged(of.notApplicable)).notApplicable).toMatch(/^\w/);
+  });
+
+  it("says what it can't judge yet, and accuses nobody", async () => {
+    const { violations, advice, notApplicable } = await judged(of.unknown);
+    expect({ violations, notApplicable }).toEqual({ violations: [] });
+    expect(advice).not.toEqual([]);
+  });
+
+  it("says so in full sentences", async () => {
+    const [violates, unknown, other] = await Promise.all(
+      [of.violates, of.unknown, of.notApplicable].map(judged),
+    );
+    const text = `${violates && textOf(violates)}${unknown && textOf(unknown)}[not applicable] ${other?.notApplicable}\n`;
+    await expect(text).toMatchFileSnapshot(goldenOf(name));
+  });
+});

@@ -1,0 +1,99 @@
+import { inForce, type Props, real, timed, tuned } from "./case.ts";
+import { cases } from "./cases.ts";
+import { added, changed, row, type WrongProgram } from "./wrong-program.ts";
+
+const load = (cpus: string) => ({
+  subject: { kind: "guest", domain: "vnf1", cpus: "1" },
+  coLoad: { kind: "cpu", cpus },
+});
+const record = (changes: Props, settings: Props = {}) =>
+  timed({ fingerprint: { ...inForce, ...changes, settings: { ...inForce.settings, ...settings } } });
+const migration = (percentiles: Props, max: number) => ({
+  ...{ name: "guest.migration.downtime", samples: 10, percentiles, max },
+  repetitions: Array.from({ length: 10 }, () => ({ samples: 1, min: max, median: max, max })),
+});
+const downtime = {
+  budgets: [{ metric: "guest.migration.downtime", percentile: "max", maxNs: 10_000_000, minRepetitions: 10 }],
+};
+const p99 = { budgets: [{ metric: "guest.timer.latency", percentile: "99", maxNs: 20_000 }] };
+
+/** Mistakes about measurements. */
+export const wrongMeasurements: readonly WrongProgram[] = [
+  changed(
+    "poll-mode threads that sleep while latency is measured",
+    "switch-steady",
+    "br0-daemon",
+    { pmdSleepMax: "100us" },
+    tuned,
+    timed(),
+  ),
+  changed(
+    "a policer in the path that is measured",
+    "switch-steady",
+    "br0-uplink",
+    { ingressPolicing: { rate: 1_000_000 } },
+    tuned,
+    timed(),
+  ),
+  added("load on a CPU that is measured", "co-load-apart", "bench:Cyclictest", load("2,11"), load("11")),
+  added("load on a poll-mode thread's CPU", "co-load-apart", "bench:Cyclictest", load("8"), load("11")),
+  row(
+    "a generator on the system under test",
+    "generator-apart",
+    [...(cases["generator-apart"]?.violates.stack ?? [])],
+    [...(cases["generator-apart"]?.passes.stack ?? [])],
+  ),
+  added(
+    "fewer huge pages than asked for",
+    "pools-granted",
+    "host:Hugepages",
+    { numaNode: 0, size: "1GiB", count: 12, written: 11 },
+    { numaNode: 0, size: "1GiB", count: 12, written: 12 },
+  ),
+  changed("a switch without DPDK", "switch-in-force", "br0-daemon", { initialized: false }),
+  row(
+    "a measurement before the reboot",
+    "nothing-pending",
+    real({}, { ...tuned, props: { ...tuned.props, pending: ["nohz_full=1-9"] } }, timed()),
+    real({}, tuned, timed()),
+  ),
+  row(
+    "a measurement on CPUs that were not isolated",
+    "isolated-while-measured",
+    real({}, tuned, record({ isolatedCpus: "" })),
+    real({}, tuned, timed()),
+  ),
+  row(
+    "a measurement under a slow governor",
+    "tuned-while-measured",
+    real({}, tuned, record({}, { "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor": "powersave" })),
+    real({}, tuned, timed()),
+  ),
+  row(
+    "a measurement by another clock than the TSC",
+    "tuned-while-measured",
+    real({}, tuned, record({ clocksource: "hpet" })),
+    real({}, tuned, timed()),
+  ),
+  row(
+    "a record of the boot before",
+    "latency-budget",
+    real({}, tuned, record({ bootId: "22222222-2222-4222-8222-222222222222" })),
+    real({}, tuned, timed()),
+    p99,
+  ),
+  row(
+    "a record with wake-ups missing",
+    "latency-budget",
+    real({}, tuned, timed({ valid: false, invalidReasons: ["12 wake-ups missing"] })),
+    real({}, tuned, timed()),
+    p99,
+  ),
+  row(
+    "a downtime limit given in seconds that were meant as milliseconds",
+    "latency-budget",
+    real({}, tuned, timed({}, migration({}, 100_000_000))),
+    real({}, tuned, timed({}, migration({}, 9_000_000))),
+    downtime,
+  ),
+];
