@@ -76,7 +76,7 @@ find etc boot/grub -type l -printf '%p %l\\n' | sort
 find etc boot/grub -type f -print0 | sort -z | xargs -0 sha256sum
 ls -A var/lib/nfvlab/undo 2>/dev/null || true`;
 
-describe("a host that a profile tunes", { timeout: 900_000 }, () => {
+describe("a host that a profile tunes", () => {
   let server: TrialServer;
   let shell: Shell;
   let project: TrialProject;
@@ -89,7 +89,7 @@ describe("a host that a profile tunes", { timeout: 900_000 }, () => {
     found = whatGrubHas();
     before = shell.run(SNAPSHOT);
     project = new TrialProject("tuned", program);
-  }, 600_000);
+  });
 
   afterAll(async () => {
     project?.remove();

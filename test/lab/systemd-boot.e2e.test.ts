@@ -35,7 +35,7 @@ const connectionFile = process.env["NFVLAB_UEFI_SERVER"];
 const TITLE =
   "a host that boots by systemd-boot (skipped unless NFVLAB_UEFI_SERVER names a file with its connection: emulated servers boot by GRUB)";
 
-describe.skipIf(connectionFile === undefined)(TITLE, { timeout: 900_000 }, () => {
+describe.skipIf(connectionFile === undefined)(TITLE, () => {
   let server: TrialServer;
   let project: TrialProject;
   let before: string;
