@@ -1,6 +1,6 @@
 import { XMLParser } from "fast-xml-parser";
 import { CpuSet } from "../units/cpuset.ts";
-import { unreadable } from "./parse-error.ts";
+import { TIMED_OUT, unreadable } from "./parse-error.ts";
 import type { Answer, Probe } from "./probe.ts";
 import { type ObservedThread, threadsOf } from "./qemu-threads.ts";
 import { understood, wholeNumberOf } from "./understood.ts";
@@ -38,14 +38,14 @@ export interface ObservedDomain {
   readonly xml: string;
 }
 
-// libvirt's own pid files tell the process; reading needs no right to change anything. A guest may go between the list and the question.
-const SCRIPT = `virsh --readonly --quiet --connect qemu:///system list --all --name | while read -r name; do
-  [ -n "$name" ] || continue
-  state=$(virsh --readonly --quiet --connect qemu:///system domstate "$name" 2>/dev/null) || continue
-  echo "@domain $name"
-  echo "@state $(echo "$state" | head -n 1)"
-  virsh --readonly --quiet --connect qemu:///system dumpxml "$name"
+// One virsh for all guests: each start of it takes a machine under load seconds, and twenty guests would take longer than an answer may. Its echo ends no line, so
+// line ends are handed over inside the quotes. A guest may go between the list and the question. libvirt's own pid files tell the process; reading needs no right to change anything.
+const SCRIPT = `ask() { virsh --readonly --quiet --connect qemu:///system "$@"; }
+names=$(ask list --all --name | grep .) || exit 0
+ask "$(echo "$names" | sed -e 's/[\\\\"]/\\\\&/g' -e 's/.*/echo "\\x01@domain &\\x01@state "; domstate "&"; dumpxml "&";/' | tr '\\n\\001' ' \\n')"
+echo "$names" | while read -r name; do
   pid=$(cat "/run/libvirt/qemu/$name.pid" 2>/dev/null) || continue
+  echo "@domain $name"
   grep -H '' /proc/$pid/task/*/stat 2>/dev/null | sed 's/^/@/'
   grep -H '^Cpus_allowed_list' /proc/$pid/task/*/status 2>/dev/null | sed 's/^/@/'
 done; true`;
@@ -62,32 +62,40 @@ const parser = new XMLParser({
 /** All guests of the machine: definitions, states, and the threads of those that run. Empty where there is no libvirt. */
 export const domains: Probe<readonly ObservedDomain[]> = {
   name: "libvirt-domains",
-  ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
-  parse: (answer) =>
-    answer.stdout
-      .split(/^@domain /m)
-      .slice(1)
-      .map((section) =>
-        understood(`the definition of guest ${section.split("\n")[0]}`, { ...answer, stdout: section }, () =>
-          parseDomain(section, answer),
-        ),
+  // libvirt says nothing of a guest while its monitor is busy, as with a passed-through function that is being reset.
+  ask: { kind: "command", argv: ["sh", "-c", SCRIPT], limitS: 60 },
+  parse: (answer) => {
+    // What was cut off says nothing of the guests behind it.
+    if (answer.code === TIMED_OUT) throw unreadable("the guests of libvirt", { ...answer, stdout: "" });
+    return [...sectionsOf(answer.stdout)].map(([name, section]) =>
+      understood(`the definition of guest ${name}`, { ...answer, stdout: section }, () =>
+        parseDomain(name, section, answer),
       ),
+    );
+  },
 };
 
+/** By guest what is told of it, here and there. One of which nothing is told went between the list and the question. */
+function sectionsOf(text: string): Map<string, string> {
+  const sections = new Map<string, string>();
+  for (const section of text.split(/^@domain /m).slice(1)) {
+    const [name = "", ...lines] = section.split("\n");
+    sections.set(name, `${sections.get(name) ?? ""}${lines.join("\n")}`);
+  }
+  for (const [name, told] of sections) if (/^\s*(@state\s*)?$/.test(told)) sections.delete(name);
+  return sections;
+}
+
 /** Without a definition a guest of ours would look like another's. */
-function parseDomain(section: string, answer: Answer): ObservedDomain {
+function parseDomain(name: string, section: string, answer: Answer): ObservedDomain {
   const lines = section.split("\n");
-  const name = lines[0] ?? "";
   const state =
     lines
       .find((line) => line.startsWith("@state "))
       ?.slice("@state ".length)
       .trim() ?? "";
   const threads = threadsOf(lines);
-  const xml = lines
-    .slice(1)
-    .filter((line) => !line.startsWith("@"))
-    .join("\n");
+  const xml = lines.filter((line) => !line.startsWith("@")).join("\n");
   const { domain } = parser.parse(xml) as { domain?: Element };
   if (domain === undefined) throw unreadable(`the definition of guest ${name}`, { ...answer, stdout: xml });
   const get = (...path: string[]) =>

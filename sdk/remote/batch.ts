@@ -3,9 +3,9 @@ import { TransportError } from "../units/errors.ts";
 import { quote, quoteAll } from "../units/quoting.ts";
 import type { Transport } from "./transport.ts";
 
-/** What can be asked of a machine in a batch. */
+/** What can be asked of a machine in a batch. A command may take `limitS` seconds, 20 where that is not said. */
 export type Ask =
-  | { readonly kind: "command"; readonly argv: readonly [string, ...string[]] }
+  | { readonly kind: "command"; readonly argv: readonly [string, ...string[]]; readonly limitS?: number }
   | { readonly kind: "files"; readonly patterns: readonly string[] }
   | { readonly kind: "links"; readonly patterns: readonly string[] };
 
@@ -27,7 +27,7 @@ const GLOB = /^[A-Za-z0-9_./*?@:{}[\]-]+$/;
 
 /**
  * Asks many questions in one round trip: one script by standard input, its sections framed by a random nonce on both streams. A
- * missing program answers with code 127, one that hangs with 124 after 20 s. Missing files are left out of an answer.
+ * missing program answers with code 127, one that hangs with 124 when its time is over. Missing files are left out of an answer.
  *
  * @throws TransportError `connection-lost`; `batch` where an answer is missing
  * @example
@@ -46,7 +46,7 @@ export async function askAll(
   const { stdout, stderr } = await transport.run({
     argv: ["sh", "-s"],
     stdin: renderScript(nonce, questions),
-    timeoutMs: 60_000 + questions.length * COMMAND_LIMIT_S * 1000,
+    timeoutMs: 60_000 + questions.reduce((sum, { ask }) => sum + limitOf(ask), 0) * 1000,
     ...options,
   });
   const out = sectionsOf(stdout, nonce);
@@ -69,10 +69,14 @@ function renderScript(nonce: string, questions: readonly Question[]): string {
   return `export LC_ALL=C\n${sections.join("\n")}\nexit 0\n`;
 }
 
+function limitOf(ask: Ask): number {
+  return ask.kind === "command" ? (ask.limitS ?? COMMAND_LIMIT_S) : COMMAND_LIMIT_S;
+}
+
 function render(ask: Ask): string {
   switch (ask.kind) {
     case "command":
-      return `timeout -k 2 ${COMMAND_LIMIT_S} ${quoteAll(ask.argv)}`;
+      return `timeout -k 2 ${limitOf(ask)} ${quoteAll(ask.argv)}`;
     case "files":
       return `grep -a -s -H '' -- ${ask.patterns.map(glob).join(" ")} /dev/null; true`;
     case "links":

@@ -46,6 +46,22 @@ describe("guests", () => {
     expect(domains.parse({ code: 127, stdout: "", stderr: "" })).toEqual([]);
   });
 
+  it("are told with their threads in another place, and left out where they went in between", () => {
+    const recording = recorded("libvirt/11.3.0/guest-started.txt");
+    const threads = recording.stdout.split("\n").filter((line) => line.startsWith("@/proc/"));
+    const definition = recording.stdout.split("\n").filter((line) => !line.startsWith("@/proc/"));
+    const apart = [...definition, "@domain gone", "@state ", "@domain vnf probe", ...threads].join("\n");
+    expect(threads.length).toBeGreaterThan(2);
+    expect(domains.parse({ ...recording, stdout: apart })).toEqual(domains.parse(recording));
+  });
+
+  it("are not taken for gone where libvirt did not answer in time", () => {
+    const cut = { ...recorded("libvirt/11.3.0/guest-started.txt"), code: 124 };
+    expect(() => domains.parse(cut)).toThrow(
+      "could not read the guests of libvirt: observed no answer in time; the machine is busy, or the tool hangs",
+    );
+  });
+
   it("are not taken for another's where libvirt does not tell their definition", () => {
     const said = {
       code: 0,

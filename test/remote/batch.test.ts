@@ -129,13 +129,15 @@ describe.each([
   });
 });
 
-test("a question that hangs answers 124 after its twenty seconds, the others answer", async () => {
+test("a question that hangs answers 124 after its time, twenty seconds or what it says, the others answer", async () => {
   const transport = new LocalTransport();
   const answers = await askAll(transport, [
     { name: "hangs", ask: { kind: "command", argv: ["sleep", "300"] } },
+    { name: "is cut off", ask: { kind: "command", argv: ["sh", "-c", "echo first; sleep 300"], limitS: 1 } },
     { name: "answers", ask: { kind: "command", argv: ["echo", "here"] } },
   ]);
   expect(answers.get("hangs")?.code).toBe(124);
+  expect(answers.get("is cut off")).toMatchObject({ code: 124, stdout: "first\n" });
   expect(answers.get("answers")?.stdout).toBe("here\n");
 });
 
