@@ -22,7 +22,7 @@ export interface CyclictestRun {
  * @throws HostError `parse`
  */
 export function parseCyclictest(text: string): CyclictestRun {
-  const { version, threads } = parseRtTests("cyclictest", text, (thread: Written, { resolutionInNs }) => {
+  const { version, threads } = parseRtTests("cyclictest", text, (thread: Written, resolutionInNs) => {
     const nsEach = resolutionInNs === 1 ? 1 : 1000;
     const buckets = bucketsOf(thread.histogram, nsEach);
     const counted = buckets.reduce((sum, [, count]) => sum + count, 0);

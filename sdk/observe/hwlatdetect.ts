@@ -23,7 +23,8 @@ export interface HwlatdetectRun {
  * @throws HostError `parse`
  */
 export function parseHwlatdetect(text: string): HwlatdetectRun {
-  const wrong = (what: string) => unreadable(`${what} in what hwlatdetect reported`, { code: 0, stdout: text, stderr: "" });
+  const wrong = (what: string) =>
+    unreadable(`${what} in what hwlatdetect reported`, { code: 0, stdout: text, stderr: "" });
   const number = (what: string, pattern: RegExp) => {
     const value = Number(pattern.exec(text)?.[1] ?? Number.NaN);
     if (!(value <= LARGEST)) throw wrong(what);

@@ -4,8 +4,6 @@ import { jsonOf } from "./understood.ts";
 /** What the programs of rt-tests write as JSON, beside the measurement itself. */
 export interface RtTestsReport<Thread> {
   readonly version: string;
-  /** 1 where a report is in ns, 0 in µs; absent where the program has only one unit. */
-  readonly resolutionInNs: number | undefined;
   readonly threads: readonly Thread[];
 }
 
@@ -13,23 +11,22 @@ export interface RtTestsReport<Thread> {
  * Reads the report of a program of rt-tests, 2.0 to 2.10. Two keys end in a colon of their own, in every release so far; the command line is not escaped, so it is
  * taken out before parsing; an average of nothing is `-nan`.
  *
- * @param threadOf one measuring thread; what is no whole number in it is refused
+ * @param threadOf one measuring thread, with 1 where the report is in ns, 0 in µs; what it throws is refused
  * @throws HostError `parse`
  */
 export function parseRtTests<Written, Thread>(
   program: string,
   text: string,
-  threadOf: (written: Written, report: Pick<RtTestsReport<Thread>, "resolutionInNs">) => Thread,
+  threadOf: (written: Written, resolutionInNs: number | undefined) => Thread,
 ): RtTestsReport<Thread> {
   const clean = text.replace(/^\s*"cmdline:?":.*$/m, "").replace(/:\s*-?nan\b/g, ": null");
   try {
     const report = jsonOf(clean) as Report<Written>;
     const resolutionInNs = report.resolution_in_ns;
-    const threads = Object.values(report.thread ?? {}).map((written) => threadOf(written, { resolutionInNs }));
+    const threads = Object.values(report.thread ?? {}).map((written) => threadOf(written, resolutionInNs));
     if (threads.length === 0) throw new RangeError("no thread");
     return {
       version: String(report["rt_test_version:"] ?? report.rt_test_version ?? "unknown"),
-      resolutionInNs,
       threads,
     };
   } catch (cause) {

@@ -1,57 +1,71 @@
 import { unreadable } from "./parse-error.ts";
 
-/** What of a CPU a column counts: when the timer's interrupt came, when a thread of the kernel or of a user ran, or how long a noise took. */
+/** What a column counts: how late the timer's interrupt came, how late a thread of the kernel or of a user ran, or how long a noise took. */
 export type RtlaKind = "irq" | "thread" | "user" | "noise";
 
+/** What of one CPU was seen. */
 export interface RtlaColumn {
   readonly kind: RtlaKind;
   readonly cpu: number;
-  readonly count: number;
   readonly maxNs: number;
   readonly buckets: readonly (readonly [ns: number, count: number])[];
   /** Beyond the last bucket. */
   readonly overflow: number;
 }
 
-export interface RtlaRun {
-  readonly tracer: "timerlat" | "osnoise";
-  readonly columns: readonly RtlaColumn[];
-}
-
 const KINDS: Readonly<Record<string, RtlaKind>> = { IRQ: "irq", Thr: "thread", Usr: "user", CPU: "noise" };
+const NS_EACH: Readonly<Record<string, number>> = { us: 1000, ns: 1 };
 
 /**
  * Reads a histogram of `rtla timerlat hist` or `rtla osnoise hist`, 6.1 to 7.2: a column for each CPU that was heard of, in µs or ns as it says, then how many lay
- * beyond, and the sums, which newer ones give for all CPUs once more.
+ * beyond, and sums, which newer ones give once more for all CPUs. Empty rows are left out; what there is none of is `-`.
  *
  * @throws HostError `parse`
  */
-export function parseRtla(text: string): RtlaRun {
-  const wrong = (what: string) => unreadable(`${what} in what rtla reported`, { code: 0, stdout: text, stderr: "" });
-  const lines = text.split("\n").map((line) => line.trimEnd());
-  const tracer = /^# RTLA (timerlat|osnoise) histogram/m.exec(text)?.[1] as RtlaRun["tracer"] | undefined;
-  const nsEach = { us: 1000, ns: 1 }[/^# Time unit is \w+ \((us|ns)\)/m.exec(text)?.[1] ?? ""];
-  const header = lines.findIndex((line) => line.startsWith("Index"));
-  if (tracer === undefined || nsEach === undefined || header < 0) throw wrong("a histogram");
-  const heads = (lines[header] ?? "").split(/\s+/).slice(1);
-  const rows = lines.slice(header + 1);
-  const end = rows.findIndex((line) => line.startsWith("ALL:"));
-  const own = end < 0 ? rows : rows.slice(0, end);
-  const valuesOf = (label: string, cells: readonly string[]) => {
-    if (cells.length !== heads.length) throw wrong(`row ${label}`);
-    return cells.map((cell) => (cell === "-" ? 0 : numberOf(cell) ?? wrong(`row ${label}`)));
+export function parseRtla(text: string): RtlaColumn[] {
+  const wrong = (what: string) =>
+    unreadable(`${what} in what rtla reported`, { code: 0, stdout: text, stderr: "" });
+  const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
+  const nsEach = NS_EACH[/^# Time unit is \w+ \((us|ns)\)/m.exec(text)?.[1] ?? ""];
+  const header = lines.findIndex(([first]) => first === "Index");
+  if (nsEach === undefined || header < 0) throw wrong("a histogram");
+  const heads = (lines[header] ?? []).slice(1).map((head) => {
+    const [, name = "", cpu] = /^([A-Za-z]{3})-(\d{1,6})$/.exec(head) ?? [];
+    const kind = KINDS[name];
+    if (kind === undefined) throw wrong(`column ${head}`);
+    return { kind, cpu: Number(cpu) };
+  });
+  const all = lines.findIndex(([first]) => first === "ALL:");
+  const rows = lines.slice(header + 1, all < 0 ? undefined : all);
+  const cellsOf = (row: readonly string[] | undefined, label: string): number[] => {
+    const cells = (row ?? []).slice(1).map((cell) => (cell === "-" ? 0 : countIn(cell)));
+    if (cells.length !== heads.length || cells.includes(undefined)) throw wrong(`row ${label}`);
+    return cells as number[];
   };
-  const row = (label: string) => {
-    const [, ...cells] = own.find((line) => line.startsWith(`${label}:`))?.split(/\s+/) ?? [];
-    return valuesOf(label, cells).map((value) => {
-      if (typeof value !== "number") throw value;
-      return value;
+  const named = (label: string) =>
+    cellsOf(
+      rows.find(([first]) => first === label),
+      label,
+    );
+  const [over, counts, maxima] = [named("over:"), named("count:"), named("max:")];
+  const buckets = rows.flatMap((row) => {
+    const value = countIn(row[0] ?? "");
+    return value === undefined ? [] : [{ ns: value * nsEach, cells: cellsOf(row, `${value}`) }];
+  });
+  return heads.map((head, column) => {
+    const own = buckets.flatMap(({ ns, cells }) => {
+      const count = cells[column] ?? 0;
+      return count === 0 ? [] : [[ns, count] as const];
     });
-  };
-  void [row, valuesOf, nsEach, KINDS];
-  throw wrong("nothing yet");
+    const overflow = over[column] ?? 0;
+    const counted = own.reduce((sum, [, count]) => sum + count, overflow);
+    if (counted !== counts[column])
+      throw wrong(`${counts[column]} samples of CPU ${head.cpu}, not ${counted},`);
+    return { ...head, maxNs: (maxima[column] ?? 0) * nsEach, buckets: own, overflow };
+  });
 }
 
-function numberOf(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+/** A count, or µs that are told in ns. */
+function countIn(text: string): number | undefined {
+  return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }

@@ -47,7 +47,9 @@ export function parseTracing(text: string): Tracing {
       .map((line) => line.slice(key.length + 2).trim());
   const first = (key: string) => linesOf(key).find((line) => line !== "");
   const options = (tracer: string) =>
-    new Set(linesOf(tracer).flatMap((line) => [...line.matchAll(/--([a-z][a-z-]+)/g)].map(([, name = ""]) => name)));
+    new Set(
+      linesOf(tracer).flatMap((line) => [...line.matchAll(/--([a-z][a-z-]+)/g)].map(([, name = ""]) => name)),
+    );
   return {
     kernel: first("kernel") ?? "",
     available: first("available")?.split(/\s+/),

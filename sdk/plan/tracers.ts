@@ -80,15 +80,10 @@ export interface HwlatdetectPlan extends TracerPlan {
  * @throws InputError `hwlat-window` where more of a window would be measured than there is
  */
 export function planHwlatdetect(inputs: HwlatdetectInputs): HwlatdetectPlan {
-  const {
-    ...{ duration = "10s", threshold = "10us", window = "1s", width = "500ms", repetitions = 3 },
-  } = inputs;
+  const { duration = "10s", threshold = "10us", window = "1s", width = "500ms", repetitions = 3 } = inputs;
   const seconds = exactDuration(duration, "s");
-  const [thresholdUs, windowUs, widthUs] = [threshold, window, width].map((text) => exactDuration(text, "us")) as [
-    number,
-    number,
-    number,
-  ];
+  const thresholdUs = exactDuration(threshold, "us");
+  const [windowUs, widthUs] = [exactDuration(window, "us"), exactDuration(width, "us")];
   if (widthUs >= windowUs || windowUs > seconds * 1e6) {
     throw new InputError({
       code: "hwlat-window",
@@ -123,7 +118,8 @@ export function planRtla(inputs: RtlaInputs, housekeeping: CpuSet, tracing: Trac
   const cpus = CpuSet.parse(inputs.subject.cpus);
   const seconds = exactDuration(duration, "s");
   const known = tracing.options[tracer.kind];
-  const where = known.has("house-keeping") && housekeeping.size > 0 ? ["--house-keeping", housekeeping.format()] : [];
+  const where =
+    known.has("house-keeping") && housekeeping.size > 0 ? ["--house-keeping", housekeeping.format()] : [];
   const { own, intervalUs } = tracer.kind === "timerlat" ? timerlat(tracer, tracing) : osnoise(tracer);
   const command = [
     ...["rtla", tracer.kind, "hist", "--cpus", cpus.format(), ...where, "--duration", `${seconds}s`],
@@ -143,7 +139,11 @@ interface TracerOptions {
 }
 
 function timerlat(
-  { interval = "1ms", threads = "kernel", priority = 95 }: Extract<RtlaInputs["tracer"], { kind: "timerlat" }>,
+  {
+    interval = "1ms",
+    threads = "kernel",
+    priority = 95,
+  }: Extract<RtlaInputs["tracer"], { kind: "timerlat" }>,
   { options, rtla: version }: Tracing,
 ): TracerOptions {
   const known = options.timerlat;
@@ -195,7 +195,13 @@ function osnoise({
 /** Settings of tracefs that the programs change, and that hwlatdetect, or one that is killed, leaves behind. */
 const SETTINGS = [
   ...["tracing_thresh", "tracing_cpumask", "hwlat_detector/window", "hwlat_detector/width"],
-  ...["osnoise/cpus", "osnoise/options", "osnoise/period_us", "osnoise/runtime_us", "osnoise/stop_tracing_us"],
+  ...[
+    "osnoise/cpus",
+    "osnoise/options",
+    "osnoise/period_us",
+    "osnoise/runtime_us",
+    "osnoise/stop_tracing_us",
+  ],
   ...["osnoise/stop_tracing_total_us", "osnoise/timerlat_period_us", "osnoise/print_stack", "tracing_on"],
 ];
 

@@ -1,5 +1,5 @@
-import { domains, type ObservedDomain } from "../observe/domains.ts";
-import { inUnit, stopUnit, unitOf } from "../plan/benchmarks.ts";
+import type { ObservedDomain } from "../observe/domains.ts";
+import { unitOf } from "../plan/benchmarks.ts";
 import { planCoLoad } from "../plan/co-load.ts";
 import { requireOnline } from "../plan/online-cpus.ts";
 import type { BenchmarkSubject, CoLoad } from "../schema/benchmarks.ts";
@@ -9,11 +9,11 @@ import type { FirmwareIntent } from "../schema/inspection.ts";
 import type { ResultRecord } from "../schema/record.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { formatNanoseconds } from "../units/duration.ts";
-import { HostError } from "../units/errors.ts";
 import { runInGuest } from "./guest-agent.ts";
 import type { Host, Operation } from "./handler.ts";
 import { coLoadProbes, loaded } from "./loading.ts";
 import { type Measured, measuring } from "./measuring.ts";
+import { printedBy, runUnit } from "./unit-program.ts";
 
 /** Beyond the run itself: start, locking memory, writing the report, s. A loaded emulated server takes more than a minute for them. */
 const SLACK_S = 180;
@@ -131,45 +131,20 @@ function housekeepingFor({ subject, host }: CpuBenchmarkInputs, facts: HostFacts
 }
 
 async function runOnce(
-  { signal, tag }: Operation,
+  operation: Operation,
   host: Host,
   inputs: CpuBenchmarkInputs,
-  { kind, argv, seconds, properties }: ProgramPlan & { readonly kind: string },
-  status: () => void,
+  { kind, argv, seconds, properties = [] }: ProgramPlan & { readonly kind: string },
+  onProgress: () => void,
 ): Promise<string> {
   const { subject, name } = inputs;
-  const timeoutMs = (seconds + SLACK_S) * 1000;
-  status();
-  if (subject.kind === "guest") {
-    const ran = await runInGuest(host, subject.domain, argv, { timeoutMs, signal, onProgress: status });
-    if (ran.code === 0) return ran.stdout;
-    throw failed(kind, placeOf(inputs), ran);
-  }
-  const unit = unitOf(tag, name);
-  const stop = stopUnit(unit);
-  await host.execute([stop]);
-  try {
-    const ran = await host.transport.execute({
-      ...{ argv: inUnit(unit, seconds + SLACK_S, argv, properties), timeoutMs, signal },
-    });
-    if (ran.code === 0) return ran.stdout;
-    throw failed(kind, host.name, ran);
-  } catch (error) {
-    await host.transport.execute(stop).catch(() => undefined);
-    throw error;
-  }
-}
-
-function failed(
-  kind: string,
-  where: string,
-  { code, stdout, stderr }: { readonly code: number; readonly stdout: string; readonly stderr: string },
-): HostError {
-  const said = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join(" | ");
-  return new HostError({
-    code: "benchmark-failed",
-    problem: `${kind} failed on ${where}`,
-    observed: `exit code ${code}: ${said || "no word of why"}`,
-    ...(code === 127 && { hint: "its program is not there: install the package that has it" }),
-  });
+  const limit = seconds + SLACK_S;
+  onProgress();
+  const ran =
+    subject.kind === "host"
+      ? await runUnit(operation, host, name, { argv, properties, seconds: limit })
+      : await runInGuest(host, subject.domain, argv, {
+          ...{ timeoutMs: limit * 1000, signal: operation.signal, onProgress },
+        });
+  return printedBy(kind, placeOf(inputs), ran);
 }

@@ -81,10 +81,9 @@ export const rtla = defineResource({
         z.strictObject({
           kind: z.literal("timerlat"),
           interval: duration("Time between two timers, whole µs. Default 1ms.").optional(),
-          threads: z
-            .enum(["kernel", "user"])
-            .optional()
-            .meta({ description: "Whose threads the timers wake up; user ones need rtla 6.6. Default kernel." }),
+          threads: z.enum(["kernel", "user"]).optional().meta({
+            description: "Whose threads the timers wake up; user ones need rtla 6.6. Default kernel.",
+          }),
           priority: wholeNumber("SCHED_FIFO priority of the threads. Default 95.", {
             min: 1,
             max: 99,
@@ -104,7 +103,10 @@ export const rtla = defineResource({
         }),
       ])
       .meta({ description: "The tracer, and how its threads run.", ...recreate }),
-    histogramMax: duration("Times beyond this count as overflow, whole µs. Default 100ms.", recreate).optional(),
+    histogramMax: duration(
+      "Times beyond this count as overflow, whole µs. Default 100ms.",
+      recreate,
+    ).optional(),
   }),
   outputs: z.object({ record: ResultRecord }),
 });
