@@ -8,6 +8,7 @@ import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
 import { interruptsIn } from "../../sdk/observe/kernel-files.ts";
 import { parseLscpu } from "../../sdk/observe/lscpu.ts";
 import { nicsOf, pciFiles, pciLinks } from "../../sdk/observe/nics.ts";
+import { parseOslat } from "../../sdk/observe/oslat.ts";
 import { parsePmdRxqShow } from "../../sdk/observe/ovs.ts";
 import { parsePmdPerfShow } from "../../sdk/observe/ovs-performance.ts";
 import { aptSimulation } from "../../sdk/observe/packages.ts";
@@ -27,6 +28,9 @@ type Parser = (text: string) => unknown;
 
 const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["rt-tests/2.60/overflow.txt", parseCyclictest],
+  ["rt-tests/2.10/cyclictest-nanoseconds.txt", parseCyclictest],
+  ["rt-tests/2.40/oslat.txt", parseOslat],
+  ["rt-tests/2.10/oslat-nanoseconds.txt", parseOslat],
   ["iputils/20240905/answered.txt", parsePing],
   ["iputils/20240905/silent.txt", parsePing],
   ["traffic/ring.txt", parseTrafficReport],
