@@ -1,6 +1,8 @@
 import type { Metric } from "../schema/record.ts";
 import type { CpuSet } from "../units/cpuset.ts";
 import { HostError } from "../units/errors.ts";
+import { mannWhitney } from "./mann-whitney.ts";
+import { medianOf } from "./median.ts";
 import { metricOf } from "./metric.ts";
 
 /** Counters at one time, by vCPU and by reason. */
@@ -43,6 +45,39 @@ export function exitRates(runs: readonly (readonly Look[])[], vcpus: CpuSet | un
         }),
       ),
     );
+}
+
+/** A series is compared in this many parts, ten of its beginning with ten of its end. */
+const PARTS = 20;
+/** Chance of such a difference without a cause below which one is told, and the least difference that is worth telling. */
+const CHANCE = 0.001;
+const SHARE = 0.1;
+
+/** Repetitions that were not of a steady state: their second half had more exits than the first, or fewer, by more than chance. Too few looks say nothing of it. */
+export function exitFaults(runs: readonly (readonly Look[])[], vcpus: CpuSet | undefined): string[] {
+  return runs.flatMap((looks, index) => {
+    const rates = looks.slice(1).map((look, at) =>
+      between(looks[at] as Look, look, vcpus)
+        .filter(({ reason }) => reason === "all")
+        .reduce((sum, { rate }) => sum + rate, 0),
+    );
+    if (rates.length < PARTS) return [];
+    const parts = Array.from({ length: PARTS }, (_, part) => {
+      const own = rates.slice(
+        Math.floor((part * rates.length) / PARTS),
+        Math.floor(((part + 1) * rates.length) / PARTS),
+      );
+      return own.reduce((sum, rate) => sum + rate, 0) / own.length;
+    });
+    const [first, second] = [parts.slice(0, PARTS / 2), parts.slice(PARTS / 2)];
+    const [from, to] = [medianOf(first), medianOf(second)];
+    const difference = mannWhitney(first, second);
+    if (difference === undefined || difference.pValue > CHANCE || Math.abs(to - from) <= SHARE * from)
+      return [];
+    return [
+      `repetition ${index + 1} was not of a steady state: exits ${to > from ? "rose" : "fell"} from ${Math.round(from)}/s in its first half to ${Math.round(to)}/s in its second`,
+    ];
+  });
 }
 
 interface Sample {

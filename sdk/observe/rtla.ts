@@ -35,6 +35,8 @@ export function parseRtla(text: string): RtlaColumn[] {
     if (kind === undefined) throw wrong(`column ${head}`);
     return { kind, cpu: Number(cpu) };
   });
+  // Nothing was over the threshold: newer ones write one 0 where there is no column to write it in.
+  if (heads.length === 0) return [];
   const all = lines.findIndex(([first]) => first === "ALL:");
   const rows = lines.slice(header + 1, all < 0 ? undefined : all);
   const cellsOf = (row: readonly string[] | undefined, label: string): number[] => {

@@ -72,8 +72,8 @@ export class Hwlatdetect extends resourceClass(hwlatdetect) {}
 export class Rtla extends resourceClass(rtla) {}
 
 /**
- * VM exits a second of a guest in its steady state, as KVM counts them: `guest.exits`, and `guest.exits.halt` and the like for each reason that is counted. A sample of each vCPU each second.
- * Runs at create, and again when an input or a trigger changes; changes nothing.
+ * VM exits a second of a guest in its steady state, as KVM counts them: `guest.exits`, and `guest.exits.halt` and the like for each reason that is counted. A sample of each vCPU each second. A
+ * repetition whose rate rises or falls makes the record invalid. Runs at create, and again when an input or a trigger changes; changes nothing.
  *
  * @property vcpus that are looked at, for instance those in real time
  * @throws HostError `exit-counters` where nobody counts them, `exit-counters-reset`, `vcpu-unknown`, `benchmark-failed`, `measurement-running`

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { exitRates, type Look } from "../../sdk/measure/exit-rates.ts";
+import { exitFaults, exitRates, type Look } from "../../sdk/measure/exit-rates.ts";
 import { type HardwareGapRun, hardwareGaps } from "../../sdk/measure/hardware-gaps.ts";
 import { traced } from "../../sdk/measure/traced.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
@@ -112,6 +112,38 @@ describe("exits of vCPUs", () => {
         expect(metric?.mean).toBeCloseTo(rates.reduce((sum, rate) => sum + rate, 0) / rates.length, 6);
       }),
     );
+  });
+
+  it("that rise are not of a steady state, of which few looks say nothing", () => {
+    const series = (rates: readonly number[]) => {
+      let exits = 0;
+      return rates.map((rate, second) => {
+        exits += rate;
+        return look(second * 1000, { 0: exits });
+      });
+    };
+    const steady = Array.from({ length: 41 }, (_, index) => 100 + (index % 3));
+    const rising = steady.map((rate, index) => rate + 5 * index);
+    expect(exitFaults([series(steady), series(rising), series([0, 1, 100])], undefined)).toEqual([
+      "repetition 2 was not of a steady state: exits rose from 153/s in its first half to 254/s in its second",
+    ]);
+  });
+
+  it("of chance alone are seldom held to rise or fall", () => {
+    let [seed, faults] = [1, 0];
+    const random = () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      return seed / 2 ** 31;
+    };
+    for (let run = 0; run < 300; run += 1) {
+      let exits = 0;
+      const looks = Array.from({ length: 31 }, (_, second) => {
+        exits += Math.floor(random() * 10);
+        return look(second * 1000, { 0: exits });
+      });
+      faults += exitFaults([looks], undefined).length;
+    }
+    expect(faults).toBeLessThanOrEqual(3);
   });
 
   it("that count backwards are of a guest that was started anew", () => {

@@ -1,4 +1,4 @@
-import { exitRates } from "../../measure/exit-rates.ts";
+import { exitFaults, exitRates } from "../../measure/exit-rates.ts";
 import { type ExitCounters, parseExitCounters } from "../../observe/vcpu-exits.ts";
 import { planExitRate } from "../../plan/exit-rate.ts";
 import { exitRate } from "../../schema/latency.ts";
@@ -35,9 +35,11 @@ export const exitRateHandler: Handler<typeof exitRate> = {
             const ran = await runUnit(operation, host, name, program);
             runs.push(parseExitCounters(printedBy("virsh domstats", host.name, ran)));
           }
+          const looked = vcpus === undefined ? undefined : CpuSet.parse(vcpus);
           return {
-            metrics: exitRates(runs, vcpus === undefined ? undefined : CpuSet.parse(vcpus)),
+            metrics: exitRates(runs, looked),
             tool: { command: plan.command, version: `libvirt ${versions.libvirt ?? "unknown"}` },
+            faults: exitFaults(runs, looked),
           };
         },
     );
