@@ -23,7 +23,7 @@ for folder in /sys/kernel/tracing /sys/kernel/debug/tracing; do
 done
 echo "@hwlatdetect $(command -v hwlatdetect)"
 echo "@rtla $(rtla --version 2>&1 | sed -n 's/^.*rtla version //p')"
-for tracer in timerlat osnoise; do rtla $tracer hist --help 2>&1 | sed "s/^/@$tracer /"; done
+for tracer in timerlat osnoise; do rtla $tracer hist --help 2>&1 | grep -o -e '--[a-z][a-z-]*' | sort -u | sed "s/^/@$tracer /"; done
 true`;
 
 /** Asks for what \`tracing\` tells, in a guest: one that boots in seconds has mounted only what it needs. */

@@ -132,6 +132,18 @@ export function planRtla(inputs: RtlaInputs, housekeeping: CpuSet, tracing: Trac
   };
 }
 
+/**
+ * What can be said against inputs before a machine is asked.
+ *
+ * @throws InputError `osnoise-runtime`, `duration`
+ */
+export function checkRtla({ tracer, duration = "10s", histogramMax = "100ms" }: RtlaInputs): void {
+  exactDuration(duration, "s");
+  exactDuration(histogramMax, "us");
+  if (tracer.kind === "osnoise") osnoise(tracer);
+  else exactDuration(tracer.interval ?? "1ms", "us");
+}
+
 interface TracerOptions {
   readonly own: readonly string[];
   /** Time from a sample to the next, where they come by a schedule. */

@@ -12,6 +12,9 @@ export const bootTimeHandler: Handler<typeof bootTime> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
+  check: (inputs) => {
+    planBootTime(inputs);
+  },
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);

@@ -15,6 +15,9 @@ export const exitRateHandler: Handler<typeof exitRate> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
+  check: (inputs) => {
+    planExitRate(inputs);
+  },
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);

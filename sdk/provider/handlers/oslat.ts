@@ -8,6 +8,7 @@ import {
 import { oslatFaults, planOslat, requireUnthrottled } from "../../plan/oslat.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { oslat } from "../../schema/latency.ts";
+import { CpuSet } from "../../units/cpuset.ts";
 import { benchmarkCpus, placeOf } from "../cpu-benchmark.ts";
 import { runInGuest } from "../guest-agent.ts";
 import type { Handler, Operation } from "../handler.ts";
@@ -19,6 +20,9 @@ export const oslatHandler: Handler<typeof oslat> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
+  check: (inputs) => {
+    planOslat(inputs, CpuSet.empty);
+  },
 
   create: async (operation, inputs) => {
     if (inputs.priority !== undefined)

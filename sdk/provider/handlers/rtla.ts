@@ -1,7 +1,7 @@
 import { traced } from "../../measure/traced.ts";
 import { parseRtla } from "../../observe/rtla.ts";
 import { LOOK_IN_GUEST, parseTracing, type Tracing, tracing } from "../../observe/tracing.ts";
-import { planRtla, requireTracer } from "../../plan/tracers.ts";
+import { checkRtla, planRtla, requireTracer } from "../../plan/tracers.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { rtla } from "../../schema/latency.ts";
 import { CpuSet } from "../../units/cpuset.ts";
@@ -16,6 +16,7 @@ export const rtlaHandler: Handler<typeof rtla> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
+  check: checkRtla,
 
   create: async (operation, inputs) => {
     const { subject, tracer } = inputs;
