@@ -6,15 +6,14 @@ export interface HardwareGapRun {
   readonly thresholdNs: number;
   /** The largest; undefined where none was over the threshold. */
   readonly maxNs: number | undefined;
-  readonly exceeding: number;
   /** The largest of each window that had one, ns. */
   readonly gapsNs: readonly number[];
   readonly managementInterrupts: number | undefined;
 }
 
 /**
- * The largest gap of each window, in which a window that had none over the threshold counts as the threshold: it was that at most. Beside it how many gaps there were in a
- * repetition, and system management interrupts where they could be counted.
+ * The largest gap of each window, in which a window that had none over the threshold counts as the threshold: it was that at most. Beside it how many windows of a repetition had
+ * one, and system management interrupts where they could be counted.
  *
  * @param windows of one repetition
  */
@@ -38,7 +37,7 @@ export function hardwareGaps(runs: readonly HardwareGapRun[], windows: number): 
     gap,
     counts(
       "gaps",
-      runs.map(({ exceeding }) => exceeding),
+      runs.map(({ gapsNs }) => gapsNs.length),
     ),
     ...(interrupts.length === runs.length ? [counts("management-interrupts", interrupts)] : []),
   ];

@@ -8,8 +8,6 @@ export interface HwlatdetectRun {
   readonly widthNs: number;
   /** The largest gap; undefined where none was over the threshold. */
   readonly maxNs: number | undefined;
-  /** Gaps over the threshold. */
-  readonly exceeding: number;
   /** The largest gap of each window that had one over the threshold, ns. */
   readonly gapsNs: readonly number[];
   /** System management interrupts of all CPUs; undefined where it could not count them. */
@@ -17,8 +15,8 @@ export interface HwlatdetectRun {
 }
 
 /**
- * Reads what hwlatdetect prints, of rt-tests 2.0 to 2.10: a window that had a gap is a line, with the largest inside of the loop and between two turns of it, and from 2.6 on with its CPU and the
- * number of gaps.
+ * Reads what hwlatdetect prints, of rt-tests 2.0 to 2.10: a window that had a gap is a line, with the largest inside of the loop and between two turns of it, in 2.10 with its CPU and how
+ * many gaps it had too; what exceeded the threshold are windows before that, and gaps since, so it is not read.
  *
  * @throws HostError `parse`
  */
@@ -39,7 +37,6 @@ export function parseHwlatdetect(text: string): HwlatdetectRun {
     windowNs: number("the window", /^\s*Sample window:\s*(\d+)us\s*$/m) * 1000,
     widthNs: number("the width", /^\s*Sample width:\s*(\d+)us\s*$/m) * 1000,
     maxNs: max[1] === undefined ? number("the largest gap", /^Max Latency: (\d+)us/m) * 1000 : undefined,
-    exceeding: number("the number of gaps", /^Samples exceeding threshold: (\d+)\s*$/m),
     gapsNs: [...text.matchAll(/^ts: [\d.]+, inner:(\d{1,12}), outer:(\d{1,12})\b/gm)].map(
       ([, inner, outer]) => Math.max(Number(inner), Number(outer)) * 1000,
     ),

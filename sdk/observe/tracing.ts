@@ -7,6 +7,8 @@ export interface Tracing {
   readonly available: readonly string[] | undefined;
   /** The one that runs; `nop` where none does. */
   readonly current: string | undefined;
+  /** Options of the tracers osnoise and timerlat, with `NO_` before one that is off. */
+  readonly switches: readonly string[];
   readonly hwlatdetect: boolean;
   readonly rtla: string | undefined;
   /** Long options of `rtla timerlat hist` and `rtla osnoise hist`, without their dashes. */
@@ -19,6 +21,7 @@ for folder in /sys/kernel/tracing /sys/kernel/debug/tracing; do
   [ -r "$folder/available_tracers" ] || continue
   echo "@available $(cat "$folder/available_tracers")"
   echo "@current $(cat "$folder/current_tracer")"
+  echo "@switches $(cat "$folder/osnoise/options" 2>/dev/null)"
   break
 done
 echo "@hwlatdetect $(command -v hwlatdetect)"
@@ -54,6 +57,7 @@ export function parseTracing(text: string): Tracing {
     kernel: first("kernel") ?? "",
     available: first("available")?.split(/\s+/),
     current: first("current"),
+    switches: first("switches")?.split(/\s+/) ?? [],
     hwlatdetect: first("hwlatdetect") !== undefined,
     rtla: first("rtla"),
     options: { timerlat: options("timerlat"), osnoise: options("osnoise") },

@@ -44,6 +44,16 @@ export function requireTracer(tracer: Tracer, tracing: Tracing, where: string): 
       hint: "let it end, or write nop to /sys/kernel/tracing/current_tracer",
     });
   }
+  // With threads of its own, rtla switches the tracer's off; where it is killed they stay so, and osnoise sees nothing at all.
+  if (tracer === "osnoise" && tracing.switches.includes("NO_OSNOISE_WORKLOAD")) {
+    throw new HostError({
+      code: "tracer-busy",
+      problem: `the tracer osnoise of ${where} runs no thread, so it would see no noise`,
+      observed: "NO_OSNOISE_WORKLOAD among osnoise/options",
+      expected: "OSNOISE_WORKLOAD",
+      hint: "end the rtla that runs there; where none does, one was killed: write OSNOISE_WORKLOAD to /sys/kernel/tracing/osnoise/options",
+    });
+  }
   const program = tracer === "hwlat" ? "hwlatdetect" : "rtla";
   const isThere = tracer === "hwlat" ? tracing.hwlatdetect : tracing.rtla !== undefined;
   if (isThere) return;
@@ -99,7 +109,8 @@ export function planHwlatdetect(inputs: HwlatdetectInputs): HwlatdetectPlan {
   ];
   return {
     ...{ argv: keepingTracers(command), command, properties: TOLD_BY_SHELL, seconds, repetitions },
-    expected: Math.floor((seconds * 1e6) / windowUs),
+    // Its own start and end cost one.
+    expected: Math.max(1, Math.floor((seconds * 1e6) / windowUs) - 1),
     thresholdNs: thresholdUs * 1000,
   };
 }

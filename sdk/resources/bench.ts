@@ -44,7 +44,7 @@ export class Oslat extends resourceClass(oslat) {}
  * Gaps that firmware or a hypervisor below makes, by hwlatdetect. Runs at create, and again when an input or a trigger changes. Run it first, on an idle host: nothing that is tuned
  * above can mend what it finds. What it sets of the kernel's tracers is put back.
  *
- * Its metrics are `host.hardware.gap`, the largest of each window (the threshold where none was larger), `host.hardware.gaps`, how many there were in a repetition, and
+ * Its metrics are `host.hardware.gap`, the largest of each window (the threshold where none was larger), `host.hardware.gaps`, how many windows of a repetition had one, and
  * `host.hardware.management-interrupts` where rdmsr is installed.
  *
  * @property width of each `window` that interrupts are off for
