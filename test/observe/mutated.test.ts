@@ -19,6 +19,7 @@ import { parseRtla } from "../../sdk/observe/rtla.ts";
 import { parseOperations } from "../../sdk/observe/stress-ng.ts";
 import { parseTracing } from "../../sdk/observe/tracing.ts";
 import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
+import { parseExitCounters } from "../../sdk/observe/vcpu-exits.ts";
 import { LabError } from "../../sdk/units/errors.ts";
 import { mutated, mutations } from "./mutations.ts";
 import { recorded, recordedMachine, said } from "./recorded.ts";
@@ -40,6 +41,7 @@ const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["rtla/6.12/osnoise-overflow.txt", parseRtla],
   ["rtla/7.2/timerlat-user.txt", parseRtla],
   ["rtla/7.2/tracing.txt", parseTracing],
+  ["libvirt/11.3.0/vcpu-exits.txt", parseExitCounters],
   ["iputils/20240905/answered.txt", parsePing],
   ["iputils/20240905/silent.txt", parsePing],
   ["traffic/ring.txt", parseTrafficReport],
