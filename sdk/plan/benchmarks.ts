@@ -100,7 +100,8 @@ export function inUnit(unit: string, seconds: number, argv: Argv, more: readonly
     "--collect",
     "--quiet",
     ...properties.map((property) => `--property=${property}`),
-    ...argv,
+    // Else systemd puts its own variables in the place of a script's: "${up%.*}" would be empty.
+    ...argv.map((word) => word.replaceAll("$", "$$$$")),
   ];
 }
 

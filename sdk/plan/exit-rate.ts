@@ -30,14 +30,15 @@ export function planExitRate(inputs: ExitRateInputs): ExitRatePlan {
 const LOOK = `settle=$1; during=$2; shift 2
 now() { read -r up _ < /proc/uptime; now=\${up%.*}\${up#*.}; }
 sleep "$settle"
-now; end=$((now + during * 100))
+now; end=$((now + during * 100)); looks=0
 while :; do
   now; from=$now
   said=$("$@") || exit
   now
   echo "@at $from $now"
   echo "$said" | grep -E '^ *vcpu\\.[0-9]+\\.([a-z_]+_)?exits\\.sum='
-  [ "$now" -lt "$end" ] || break
+  looks=$((looks + 1))
+  [ "$now" -lt "$end" ] || [ "$looks" -lt 2 ] || break
   sleep 1
 done
 true`;

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { parseTracing, type Tracing } from "../../sdk/observe/tracing.ts";
+import { inUnit } from "../../sdk/plan/benchmarks.ts";
 import { planExitRate } from "../../sdk/plan/exit-rate.ts";
 import { oslatFaults, planOslat, requireUnthrottled } from "../../sdk/plan/oslat.ts";
 import { reportingTo } from "../../sdk/plan/report-file.ts";
@@ -93,7 +94,22 @@ describe("a report that goes to a file", () => {
     child.kill("SIGTERM");
     expect(await once(child, "close")).toEqual([143, null]);
     const left = spawnSync("ps", ["-o", "stat=", "-p", started.toString().trim()], { encoding: "utf8" });
-    expect(left.stdout.trim()).toMatch(/^Z?$/);
+    expect(left.stdout.trim()).toMatch(/^(Z.*)?$/);
+  });
+});
+
+describe("a program as a unit", () => {
+  /** What systemd makes of a word of ExecStart= (systemd.service(5)): two dollars are one, a name in braces is a variable of its own. */
+  const asRead = (word: string) =>
+    word.replaceAll(/\$(?:\$|\{[^}]*\})/g, (found) => (found === "$$" ? "$" : ""));
+
+  it("keeps the dollars of its script", () => {
+    const inputs = exitRate.inputs.parse({ ...common, domain: "vnf" }) as Inputs<typeof exitRate>;
+    const { argv } = planExitRate(inputs);
+    expect(argv.join("")).toContain("${up%.*}");
+    const unit = inUnit("nfvlab-1-exits", 60, argv, ["KillMode=mixed"]);
+    expect(unit.slice(-argv.length).map(asRead)).toEqual(argv);
+    expect(unit).toContain("--property=KillMode=mixed");
   });
 });
 
