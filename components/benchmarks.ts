@@ -9,13 +9,12 @@ import { LabComponent } from "./lab-component.ts";
 import type { TunedHost, TunedHostArgs } from "./tuned-host.ts";
 import type { VhostUserVnf } from "./vhost-user-vnf.ts";
 
-export interface CyclictestBenchmarkArgs {
+/** What all benchmarks of CPUs take. */
+export interface CpuBenchmarkArgs {
   /** The host whose CPUs are measured, or the guest. */
   readonly on: TunedHost | VhostUserVnf;
   /** CPUs of it that are measured. Default: a host's isolated CPUs; a guest's CPU 0. */
   readonly cpus?: CpuList;
-  /** Time between two wake-ups, whole µs. Default 1ms; an emulated machine needs far longer. */
-  readonly interval?: Duration;
   /** Length of one repetition, whole seconds. Default 10s. */
   readonly duration?: Duration;
   /** 1 to 1000, default 3; a confidence interval needs 6. */
@@ -28,6 +27,11 @@ export interface CyclictestBenchmarkArgs {
   readonly rerunOn?: readonly pulumi.Input<unknown>[];
   /** The host before something is changed on it: not measured again after a boot, which may have brought the change. Default false. */
   readonly once?: boolean;
+}
+
+export interface CyclictestBenchmarkArgs extends CpuBenchmarkArgs {
+  /** Time between two wake-ups, whole µs. Default 1ms; an emulated machine needs far longer. */
+  readonly interval?: Duration;
 }
 
 /** A record in short: what a reader asks first. */
@@ -85,35 +89,10 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
   declare readonly results: pulumi.Output<BenchmarkResults>;
 
   constructor(name: string, args: CyclictestBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
-    const guest = "domain" in args.on ? args.on : undefined;
-    const host = "domain" in args.on ? args.on.host : args.on;
-    checkCpus(name, args.cpus, host, guest);
+    const { host, inputs, dependsOn } = cpuRun("CyclictestBenchmark", name, args);
     super("CyclictestBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
-      const subject =
-        guest === undefined
-          ? { kind: "host" as const, cpus: args.cpus ?? host.cpus.isolated }
-          : { kind: "guest" as const, domain: guest.domainName, cpus: args.cpus ?? "0" };
-      const run = scope.child(
-        Cyclictest,
-        "run",
-        {
-          host: host.reference,
-          name,
-          subject,
-          ...timing(args),
-          ...declaredOf(host),
-          ...(args.coLoad !== undefined && { coLoad: args.coLoad }),
-          triggers: [...(args.once === true ? [] : [host.bootId]), ...(args.rerunOn ?? [])],
-        },
-        {
-          dependsOn: [
-            ...host.preparation,
-            ...(guest === undefined ? [] : [guest.domain]),
-            ...(args.after ?? []),
-          ],
-        },
-      );
-      return measured(run.record);
+      const interval = args.interval === undefined ? {} : { interval: args.interval };
+      return measured(scope.child(Cyclictest, "run", { ...inputs, ...interval }, { dependsOn }).record);
     });
   }
 }
@@ -175,13 +154,42 @@ export function declaredOf({ firmware }: Pick<TunedHost, "firmware">): Pick<Tune
   return firmware === undefined ? {} : { firmware };
 }
 
+/**
+ * What a benchmark of CPUs hands on to its resource, and what that waits for.
+ *
+ * @throws InputError `component-inputs`
+ */
+export function cpuRun(type: string, name: string, args: CpuBenchmarkArgs) {
+  const guest = "domain" in args.on ? args.on : undefined;
+  const host = "domain" in args.on ? args.on.host : args.on;
+  checkCpus(type, name, args.cpus, host, guest);
+  const subject =
+    guest === undefined
+      ? { kind: "host" as const, cpus: args.cpus ?? host.cpus.isolated }
+      : { kind: "guest" as const, domain: guest.domainName, cpus: args.cpus ?? "0" };
+  return {
+    host,
+    inputs: {
+      host: host.reference,
+      name,
+      subject,
+      ...timing(args),
+      ...declaredOf(host),
+      ...(args.coLoad !== undefined && { coLoad: args.coLoad }),
+      triggers: [...(args.once === true ? [] : [host.bootId]), ...(args.rerunOn ?? [])],
+    },
+    dependsOn: [...host.preparation, ...(guest === undefined ? [] : [guest.domain]), ...(args.after ?? [])],
+  };
+}
+
 function checkCpus(
+  type: string,
   name: string,
   list: CpuList | undefined,
   host: TunedHost,
   guest: VhostUserVnf | undefined,
 ): void {
-  const check = new InputCheck("CyclictestBenchmark", name);
+  const check = new InputCheck(type, name);
   const cpus = list === undefined ? undefined : check.someCpus("cpus", list);
   if (list === undefined && guest === undefined && host.cpus.isolated.trim() === "") {
     check.wrong({
@@ -242,7 +250,7 @@ function supported(percentiles: Readonly<Record<string, number | null>>): Record
   );
 }
 
-function timing({
+export function timing({
   interval,
   duration,
   repetitions,

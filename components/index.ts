@@ -1,6 +1,7 @@
 export { planTuning, planTuningOutput } from "../sdk/resources/host.ts";
 export type { Attachment, ChainMember, DirectAttachment, SwitchedAttachment } from "./attachment.ts";
 export {
+  type CpuBenchmarkArgs,
   CyclictestBenchmark,
   type CyclictestBenchmarkArgs,
   LatencyBenchmark,
@@ -14,6 +15,18 @@ export { type GuestRoute, GuestVnf, type GuestVnfArgs } from "./guest-vnf.ts";
 export { HostInspection, type HostInspectionArgs } from "./host-inspection.ts";
 export type { HostCpus, HostTuningArgs, RebootPermission } from "./host-tuning.ts";
 export { LabComponent, type Scope } from "./lab-component.ts";
+export {
+  BootTimeBenchmark,
+  type BootTimeBenchmarkArgs,
+  ExitRateBenchmark,
+  type ExitRateBenchmarkArgs,
+  HwlatdetectBenchmark,
+  type HwlatdetectBenchmarkArgs,
+  OslatBenchmark,
+  type OslatBenchmarkArgs,
+  RtlaBenchmark,
+  type RtlaBenchmarkArgs,
+} from "./latency-benchmarks.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
 export {
   type ChainEnd,

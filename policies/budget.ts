@@ -174,6 +174,7 @@ export function labelOf(percentile: Statistic): string {
 /** A value in the metric's unit, for people. */
 export function inUnit(value: number, unit: string): string {
   if (unit === "count") return `${value}`;
+  if (unit === "1/s") return `${value}/s`;
   return unit === "ns"
     ? formatNanoseconds(value)
     : unit === "ratio"

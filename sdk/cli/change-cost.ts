@@ -142,6 +142,22 @@ const RULES: Readonly<Record<string, Rule>> = {
     return [{ kind: "driver", property: action === "create" ? "mode" : "", what }];
   },
   "nfvlab:bench:Cyclictest": measuredAgain,
+  "nfvlab:bench:Oslat": measuredAgain,
+  "nfvlab:bench:Hwlatdetect": measuredAgain,
+  "nfvlab:bench:Rtla": measuredAgain,
+  "nfvlab:bench:ExitRate": measuredAgain,
+  "nfvlab:bench:BootTime": (change) => [
+    ...measuredAgain(change),
+    ...(change.action === "create" || change.action === "replace"
+      ? [
+          {
+            kind: "guest" as const,
+            property: "domain",
+            what: `guest ${text(change.after["domain"])} is shut down and started for each repetition`,
+          },
+        ]
+      : []),
+  ],
   "nfvlab:bench:RoundTrip": measuredAgain,
   "nfvlab:bench:Traffic": measuredAgain,
 };

@@ -64,6 +64,14 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
   };
 }
 
+/** A metric of which each repetition has one value. */
+export function metricOfValues(facts: MetricFacts, values: readonly number[]): Metric {
+  return metricOf(
+    facts,
+    values.map((value) => ({ buckets: [[value, 1] as const], overflow: 0, max: value, expected: 1 })),
+  );
+}
+
 function percentileOf(
   histogram: hdr.Histogram,
   overflow: number,

@@ -1,4 +1,5 @@
 import {
+  type Disturbances,
   type Fingerprint,
   type Metric,
   type RecordedCoLoad,
@@ -16,6 +17,8 @@ export interface Measurement {
   readonly after: Fingerprint;
   readonly tool: { readonly command: readonly string[]; readonly version: string };
   readonly coLoad?: RecordedCoLoad | undefined;
+  /** What the hardware had done, before and after. */
+  readonly disturbances?: { readonly before: Disturbances; readonly after: Disturbances } | undefined;
   /** What its own tool found against its numbers. */
   readonly faults?: readonly string[] | undefined;
   readonly startedAt: string;
@@ -37,14 +40,17 @@ export function recordOf(measurement: Measurement): ResultRecord {
     after,
     coLoad,
     faults = [],
+    disturbances: counts,
     startedAt,
     durationMs,
     functional,
   } = measurement;
+  const disturbances = counts && during(counts.before, counts.after);
   const invalidReasons = [
     ...(before.hash === after.hash && before.bootId === after.bootId
       ? []
       : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`]),
+    ...(disturbances === undefined ? [] : harmOf(disturbances)),
     ...faults,
     ...measurement.metrics.flatMap(faultsOf),
     ...(coLoad === undefined ? [] : lacksOf(coLoad)),
@@ -57,12 +63,38 @@ export function recordOf(measurement: Measurement): ResultRecord {
     fingerprint: before,
     tool: { command: [...measurement.tool.command], version: measurement.tool.version },
     ...(coLoad !== undefined && { coLoad }),
+    ...(disturbances !== undefined && { disturbances }),
     startedAt,
     durationMs,
     functional,
     valid: invalidReasons.length === 0,
     invalidReasons,
   };
+}
+
+/** What was counted between two looks. */
+function during(before: Disturbances, after: Disturbances): Disturbances {
+  const between = (kind: keyof Disturbances) => {
+    const [from, to] = [before[kind], after[kind]];
+    return from === null || to === null ? null : Math.max(0, to - from);
+  };
+  return {
+    machineChecks: between("machineChecks"),
+    throttles: between("throttles"),
+    managementInterrupts: between("managementInterrupts"),
+  };
+}
+
+function harmOf({ machineChecks, throttles }: Disturbances): string[] {
+  const times = (count: number) => (count === 1 ? "once" : `${count} times`);
+  return [
+    ...(machineChecks === null || machineChecks === 0
+      ? []
+      : [`the hardware reported errors while it ran: machine check exceptions ${times(machineChecks)}`]),
+    ...(throttles === null || throttles === 0
+      ? []
+      : [`CPUs were throttled for heat while it ran: ${times(throttles)}`]),
+  ];
 }
 
 /** A reader wants to know what it was, not all of what a careless hand changed. */

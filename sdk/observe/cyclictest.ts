@@ -1,5 +1,4 @@
-import { HostError } from "../units/errors.ts";
-import { jsonOf } from "./understood.ts";
+import { bucketsOf, countOf, parseRtTests, type WrittenHistogram } from "./rt-tests.ts";
 
 /** One measuring thread: counts by latency in ns, and what its histogram could not hold. */
 export interface CyclictestThread {
@@ -18,58 +17,32 @@ export interface CyclictestRun {
 }
 
 /**
- * Reads what `cyclictest --json` writes. Two keys end in a colon of their own, in every release so far; the command line is not escaped, so it is taken out before
- * parsing; without cycles the average is `-nan`; empty buckets and the overflow are left out.
+ * Reads what `cyclictest --json` writes: in µs, or in ns where it says so. Empty buckets and the overflow are left out.
  *
  * @throws HostError `parse`
  */
 export function parseCyclictest(text: string): CyclictestRun {
-  const clean = text.replace(/^\s*"cmdline:?":.*$/m, "").replace(/:\s*-?nan\b/g, ": null");
-  let report: Report;
-  try {
-    report = jsonOf(clean) as Report;
-  } catch (cause) {
-    throw unreadable(text, cause);
-  }
-  const factor = report.resolution_in_ns === 1 ? 1 : 1000;
-  const threads = Object.values(report?.thread ?? {}).map((thread): CyclictestThread => {
-    const buckets = Object.entries(thread.histogram ?? {}).map(
-      ([value, count]) => [Number(value) * factor, count] as const,
-    );
+  const { version, threads } = parseRtTests("cyclictest", text, (thread: Written, resolutionInNs) => {
+    const nsEach = resolutionInNs === 1 ? 1 : 1000;
+    const buckets = bucketsOf(thread.histogram, nsEach);
     const counted = buckets.reduce((sum, [, count]) => sum + count, 0);
+    const cycles = countOf("cycles", thread.cycles);
     return {
-      cpu: thread.cpu,
-      cycles: thread.cycles,
-      minNs: thread.min * factor,
-      maxNs: thread.max * factor,
+      cpu: countOf("cpu", thread.cpu),
+      cycles,
+      minNs: countOf("min", thread.min) * nsEach,
+      maxNs: countOf("max", thread.max) * nsEach,
       buckets,
-      overflow: Math.max(0, thread.cycles - counted),
+      overflow: Math.max(0, cycles - counted),
     };
   });
-  const isWhole = ({ cpu, cycles, minNs, maxNs, buckets }: CyclictestThread) =>
-    [cpu, cycles, minNs, maxNs, ...buckets.flat()].every((each) => Number.isFinite(each) && each >= 0);
-  if (threads.length === 0 || !threads.every(isWhole)) throw unreadable(text);
-  return { version: report["rt_test_version:"] ?? report.rt_test_version ?? "unknown", threads };
+  return { version, threads };
 }
 
-interface Report {
-  readonly "rt_test_version:"?: string;
-  readonly rt_test_version?: string;
-  readonly resolution_in_ns?: number;
-  readonly thread?: Readonly<
-    Record<
-      string,
-      { cpu: number; cycles: number; min: number; max: number; histogram?: Record<string, number> }
-    >
-  >;
-}
-
-function unreadable(text: string, cause?: unknown): HostError {
-  return new HostError({
-    code: "parse",
-    problem: "could not read what cyclictest reported",
-    observed: JSON.stringify(text.trim().slice(0, 200)) || "nothing",
-    hint: "it may have ended early: see its unit's journal",
-    cause,
-  });
+interface Written {
+  readonly cpu: unknown;
+  readonly cycles: unknown;
+  readonly min: unknown;
+  readonly max: unknown;
+  readonly histogram?: WrittenHistogram;
 }

@@ -2,6 +2,7 @@ import type { cyclictest, roundTrip } from "../schema/benchmarks.ts";
 import type { Inputs } from "../schema/definition.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { exactDuration } from "../units/duration.ts";
+import { reportingTo } from "./report-file.ts";
 import type { Step } from "./step.ts";
 
 type CyclictestInputs = Inputs<typeof cyclictest>;
@@ -12,6 +13,7 @@ const EDGE_SAMPLES = 2;
 
 export interface CyclictestPlan {
   readonly argv: Argv;
+  readonly command: readonly string[];
   readonly seconds: number;
   readonly repetitions: number;
   /** Wake-ups that one thread has for certain in one repetition: its first and its last may fall outside of the time measured. */
@@ -28,30 +30,20 @@ export function planCyclictest(inputs: CyclictestInputs, housekeeping: CpuSet): 
   const main = housekeeping.size === 0 ? cpus : housekeeping;
   const seconds = exactDuration(duration, "s");
   const intervalUs = exactDuration(interval, "us");
+  const command = [
+    ...["cyclictest", "--quiet", "--mlockall", "--policy=fifo", `--priority=${priority}`],
+    ...[`--interval=${intervalUs}`, "--distance=0", `--duration=${seconds}`],
+    ...[`--histogram=${exactDuration(histogramMax, "us")}`, `--affinity=${cpus.format()}`],
+    ...[`--threads=${cpus.size}`, `--mainaffinity=${main.format()}`],
+  ];
   return {
-    argv: [
-      ...(["sh", "-c", REPORT, "sh", "cyclictest", "--quiet", "--mlockall", "--policy=fifo"] as const),
-      ...[`--priority=${priority}`, `--interval=${intervalUs}`, "--distance=0", `--duration=${seconds}`],
-      ...[
-        `--histogram=${exactDuration(histogramMax, "us")}`,
-        `--affinity=${cpus.format()}`,
-        `--threads=${cpus.size}`,
-        `--mainaffinity=${main.format()}`,
-      ],
-    ],
+    argv: reportingTo("--json", command),
+    command,
     seconds,
     repetitions,
     expected: Math.max(1, Math.floor((seconds * 1e6) / intervalUs) - EDGE_SAMPLES),
   };
 }
-
-/** What all repetitions take together, without starts and reports. */
-export function cyclictestSeconds({ duration = "10s", repetitions = 3 }: CyclictestInputs): number {
-  return repetitions * exactDuration(duration, "s");
-}
-
-const REPORT =
-  'file=$(mktemp) && "$@" --json="$file" >/dev/null && cat "$file"; code=$?; rm -f "$file"; exit $code';
 
 export interface RoundTripPlan {
   readonly argv: Argv;
@@ -108,7 +100,8 @@ export function inUnit(unit: string, seconds: number, argv: Argv, more: readonly
     "--collect",
     "--quiet",
     ...properties.map((property) => `--property=${property}`),
-    ...argv,
+    // Else systemd puts its own variables in the place of a script's: "${up%.*}" would be empty.
+    ...argv.map((word) => word.replaceAll("$", "$$$$")),
   ];
 }
 

@@ -8,6 +8,7 @@ export const IMAGE_PROGRAMS: Readonly<Record<string, string>> = {
   busybox: "busybox-static",
   "qemu-ga": "qemu-guest-agent",
   cyclictest: "rt-tests",
+  oslat: "rt-tests",
   ping: "iputils-ping",
   cpio: "cpio",
   depmod: "kmod",
@@ -114,7 +115,7 @@ export interface ImageContents {
   readonly modules?: readonly string[] | undefined;
 }
 
-const PROGRAMS = ["qemu-ga", "cyclictest", "ping"];
+const PROGRAMS = ["qemu-ga", "cyclictest", "oslat", "ping"];
 const MODULES = [
   ...["virtio_net", "virtio_console", "virtio_rng", "virtio_blk", "bridge"],
   // Cards that QEMU emulates, and virtual functions as they come by passthrough.

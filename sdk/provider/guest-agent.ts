@@ -18,9 +18,12 @@ export interface GuestCommandResult {
 
 const POLL_MS = 1000;
 
+/** A program that is asked to end takes along what it has started. */
+const END = 'kill "$1"; sleep 5; kill -9 "$1"';
+
 /**
  * Runs a program in a guest through its agent, as `virsh qemu-agent-command` with guest-exec: no network, no login. A program that is given up or aborted is
- * killed in the guest.
+ * ended in the guest.
  *
  * @throws HostError `guest-agent` where the agent refuses, `guest-timeout`
  * @see https://qemu-project.gitlab.io/qemu/interop/qemu-ga-ref.html
@@ -68,7 +71,7 @@ export async function runInGuest(
       host,
       domain,
       "guest-exec",
-      { path: "/bin/kill", arg: ["-9", String(pid)] },
+      { path: "/bin/sh", arg: ["-c", END, "sh", String(pid)] },
       AbortSignal.timeout(10_000),
     ).catch(() => undefined);
     throw error;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordOf } from "../measure/record.ts";
 import { iommus } from "../observe/boot-evidence.ts";
+import { disturbanceCounts } from "../observe/disturbances.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { firmwareFiles, firmwareOf, firmwareTables } from "../observe/firmware.ts";
 import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
@@ -132,6 +133,7 @@ async function record(
     faults: [...before.contradictions, ...(faults ?? [])],
     before: before.fingerprint,
     after: after.fingerprint,
+    disturbances: { before: before.disturbances, after: after.disturbances },
     startedAt,
     durationMs,
     functional: before.emulated,
@@ -141,10 +143,14 @@ async function record(
 /** What is in force, and what was declared beside it. A machine of which nothing is declared is not asked about its firmware. */
 async function look(host: Host, firmware: FirmwareIntent = {}) {
   const isDeclared = Object.keys(firmware).length > 0;
-  const observed = await host.observeNow({ ...fingerprintProbes, ...(isDeclared && firmwareProbes) });
+  const observed = await host.observeNow({
+    ...{ ...fingerprintProbes, disturbances: disturbanceCounts },
+    ...(isDeclared && firmwareProbes),
+  });
   const { declared, contradictions } = declaredFirmware(isDeclared ? shownOf(firmware, observed) : []);
   return {
     fingerprint: fingerprintOf(observed, declared),
+    disturbances: observed.disturbances,
     contradictions,
     emulated: hostFactsOf(observed).identity.emulated,
   };

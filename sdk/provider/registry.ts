@@ -1,6 +1,7 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
 import { bootArgumentsHandler } from "./handlers/boot-arguments.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
+import { bootTimeHandler } from "./handlers/boot-time.ts";
 import { cacheAllocationHandler } from "./handlers/cache-allocation.ts";
 import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
@@ -10,8 +11,10 @@ import { driverBindingHandler } from "./handlers/driver-binding.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
+import { exitRateHandler } from "./handlers/exit-rate.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
+import { hwlatdetectHandler } from "./handlers/hwlatdetect.ts";
 import { inspectHandler } from "./handlers/inspect.ts";
 import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
 import { irqBalanceHandler } from "./handlers/irq-balance.ts";
@@ -28,6 +31,7 @@ import {
   tapHandler,
   vethHandler,
 } from "./handlers/net.ts";
+import { oslatHandler } from "./handlers/oslat.ts";
 import { ovsBondHandler } from "./handlers/ovs-bond.ts";
 import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
@@ -41,6 +45,7 @@ import { planTuningHandler } from "./handlers/plan-tuning.ts";
 import { realtimeKernelHandler } from "./handlers/realtime-kernel.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
+import { rtlaHandler } from "./handlers/rtla.ts";
 import { swapHandler } from "./handlers/swap.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
@@ -101,6 +106,11 @@ export const handlers = [
   trafficToolHandler,
   trafficForwarderHandler,
   cyclictestHandler,
+  oslatHandler,
+  hwlatdetectHandler,
+  rtlaHandler,
+  exitRateHandler,
+  bootTimeHandler,
   roundTripHandler,
   trafficHandler,
 ] as unknown as readonly Handler[];

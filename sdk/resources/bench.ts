@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
@@ -21,6 +22,77 @@ import { resourceClass } from "./lab-resource.ts";
  * });
  */
 export class Cyclictest extends resourceClass(cyclictest) {}
+
+/**
+ * How long a polling thread is kept from polling, by oslat, on CPUs of the machine or in a guest: what a poll-mode driver loses, without any timer. Runs at create, and again when an
+ * input or a trigger changes. Its threads take their CPUs whole for as long as it runs.
+ *
+ * Its metric is `host.polling.gap` or `guest.polling.gap`, a sample each turn of the loop. A gap counts under the upper end of its bucket, with rt-tests 2.6 (Debian 13) under that of the next one.
+ *
+ * @property subject `{ kind: "host", cpus }` or `{ kind: "guest", domain, cpus }`; a guest's image needs oslat (`programs` of BootImage)
+ * @property priority of SCHED_FIFO; where real-time throttling is on, it is refused
+ * @property coLoad `{ kind, cpus }`: load on other CPUs of the machine meanwhile
+ * @throws InputError `cpu-unknown`, `co-load-measured`; HostError `realtime-throttled`, `benchmark-failed`, `systemd-missing`, `measurement-running`, `stress-ng-missing`
+ * @see oslat(8)
+ * @example
+ * const run = new Oslat("dut-polling", { host, name: "polling", subject: { kind: "host", cpus: "2-3" }, duration: "1h" });
+ * export const maxNs = run.record.apply((record) => record.metrics[0]?.max);
+ */
+export class Oslat extends resourceClass(oslat) {}
+
+/**
+ * Gaps that firmware or a hypervisor below makes, by hwlatdetect. Runs at create, and again when an input or a trigger changes. Run it first, on an idle host: nothing that is tuned
+ * above can mend what it finds. What it sets of the kernel's tracers is put back.
+ *
+ * Its metrics are `host.hardware.gap`, the largest of each window (the threshold where none was larger), `host.hardware.gaps`, how many windows of a repetition had one, and
+ * `host.hardware.management-interrupts` where rdmsr is installed.
+ *
+ * @property width of each `window` that interrupts are off for
+ * @throws InputError `hwlat-window`, `cpu-unknown`; HostError `tracer-missing` with the kernel's option, `tracer-busy`, `tracer-program`, `benchmark-failed`, `measurement-running`
+ * @see hwlatdetect(8), https://docs.kernel.org/trace/hwlat_detector.html
+ * @example
+ * const run = new Hwlatdetect("dut-hardware", { host, name: "hardware", cpus: "2-15", duration: "10min", threshold: "1us" });
+ */
+export class Hwlatdetect extends resourceClass(hwlatdetect) {}
+
+/**
+ * Histograms of the kernel's tracers timerlat or osnoise, by rtla, on CPUs of the machine or in a guest. Runs at create, and again when an input or a trigger changes. What is set of the
+ * tracers is put back.
+ *
+ * Metrics of timerlat are `host.timerlat.irq`, `host.timerlat.thread` and with threads of its own `host.timerlat.user`, that of osnoise `host.osnoise.noise`; in a guest they begin with `guest`.
+ *
+ * @property tracer `{ kind: "timerlat", interval, threads, priority }` or `{ kind: "osnoise", period, runtime, threshold, priority }`
+ * @throws InputError `osnoise-runtime`, `cpu-unknown`, `co-load-measured`; HostError `tracer-missing` with the kernel's option, `tracer-program`, `rtla-option`, `benchmark-failed`
+ * @see https://docs.kernel.org/tools/rtla/rtla-timerlat-hist.html, https://docs.kernel.org/tools/rtla/rtla-osnoise-hist.html
+ * @example
+ * const run = new Rtla("dut-timerlat", {
+ *   host, name: "timerlat", subject: { kind: "host", cpus: "2-3" }, duration: "10min", tracer: { kind: "timerlat", interval: "1ms" },
+ * });
+ */
+export class Rtla extends resourceClass(rtla) {}
+
+/**
+ * VM exits a second of a guest in its steady state, as KVM counts them: `guest.exits`, and `guest.exits.halt` and the like for each reason that is counted. A sample of each vCPU each second. A
+ * repetition whose rate rises or falls makes the record invalid. Runs at create, and again when an input or a trigger changes; changes nothing.
+ *
+ * @property vcpus that are looked at, for instance those in real time
+ * @throws HostError `exit-counters` where nobody counts them, `exit-counters-reset`, `vcpu-unknown`, `benchmark-failed`, `measurement-running`
+ * @see virsh(1), domstats
+ * @example
+ * const run = new ExitRate("vnf-exits", { host, name: "exits", domain: "vnf", vcpus: "1-2", duration: "1min" });
+ */
+export class ExitRate extends resourceClass(exitRate) {}
+
+/**
+ * How long a guest takes from the order to start until its first answer, `guest.boot`, and until libvirt had it running, `guest.start`, in ms to a hundredth of a second. **It shuts the guest down** for each
+ * repetition, gracefully or not at all, and leaves it running, also where it is interrupted.
+ *
+ * @property answer `{ kind: "agent" }` or `{ kind: "ping", address }`: what counts as its first answer
+ * @throws HostError `guest-boot`, `measurement-running`
+ * @example
+ * const run = new BootTime("vnf-boot", { host, name: "boot", domain: "vnf", answer: { kind: "ping", address: "198.18.0.2" } });
+ */
+export class BootTime extends resourceClass(bootTime) {}
 
 /**
  * Round trip time of echoes sent on a fixed schedule from a guest to an address. Runs at create, and again when an input or a trigger changes.

@@ -3,7 +3,7 @@ import { volume } from "../schema/volume.ts";
 import { resourceClass } from "./lab-resource.ts";
 
 /**
- * A kernel and an initramfs made on a machine from its own packages, for guests that measure: busybox, guest agent, cyclictest, ping. Boots in
+ * A kernel and an initramfs made on a machine from its own packages, for guests that measure: busybox, guest agent, cyclictest, oslat, ping. Boots in
  * seconds, needs no disk. Delete removes both files.
  *
  * @throws HostError that names the packages which are missing

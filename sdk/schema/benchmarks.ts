@@ -15,6 +15,8 @@ export const BenchmarkSubject = z.discriminatedUnion("kind", [
   }),
 ]);
 
+export type BenchmarkSubject = z.infer<typeof BenchmarkSubject>;
+
 /** Load on other CPUs of the machine while something is measured, by stress-ng. */
 export const CoLoad = z.strictObject({
   kind: z.enum(["cpu", "memory", "stream", "cache", "io"]).meta({
@@ -36,11 +38,19 @@ export const CoLoad = z.strictObject({
 });
 export type CoLoad = z.infer<typeof CoLoad>;
 
-const repetitions = wholeNumber(
+export const repetitions = wholeNumber(
   "How often the measurement is repeated. Default 3; an interval needs 6.",
   { min: 1, max: 1000 },
   { change: "recreate" },
 ).optional();
+
+/** A field of every benchmark of CPUs. */
+export const besideLoad = CoLoad.optional().meta({
+  description:
+    "Load beside the measurement: started and seen in /proc/stat before it, stopped after it, and gone by itself where the engine is lost. How busy it kept its CPUs is in the record; " +
+    "a record whose load was not there is not valid. Default none.",
+  change: "recreate",
+});
 
 /** A field of every measurement. */
 export const declaredFirmware = FirmwareIntent.optional().meta({
@@ -74,12 +84,7 @@ export const cyclictest = defineResource({
       change: "recreate",
     }).optional(),
     repetitions,
-    coLoad: CoLoad.optional().meta({
-      description:
-        "Load beside the measurement: started and seen in /proc/stat before it, stopped after it, and gone by itself where the engine is lost. How busy it kept its CPUs is in the record; " +
-        "a record whose load was not there is not valid. Default none.",
-      change: "recreate",
-    }),
+    coLoad: besideLoad,
     firmware: declaredFirmware,
     triggers,
   }),

@@ -9,7 +9,7 @@ import { GuestNic } from "./guest-nic.ts";
 export const bootImage = defineResource({
   token: "nfvlab:libvirt:BootImage",
   description:
-    "A kernel and an initramfs made on the machine from its own packages: its running kernel, busybox, the guest agent, cyclictest and " +
+    "A kernel and an initramfs made on the machine from its own packages: its running kernel, busybox, the guest agent, cyclictest, oslat and " +
     "ping, with the drivers of virtio, of the cards that QEMU emulates, and of virtual functions. Boots in seconds and needs no disk. Delete " +
     "removes the two files.",
   inputs: z.strictObject({

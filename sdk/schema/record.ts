@@ -11,7 +11,7 @@ export const Percentiles = z.record(z.enum(PERCENTILES), z.number().nullable());
  */
 export const Metric = z.object({
   name: z.string().meta({ description: "What was measured, for instance host.timer.latency." }),
-  unit: z.enum(["ns", "pps", "bps", "ratio", "count", "ms", "s", "bytes"]),
+  unit: z.enum(["ns", "pps", "bps", "ratio", "count", "1/s", "ms", "s", "bytes"]),
   direction: z.enum(["lower", "higher"]).meta({ description: "Which way is better." }),
   samples: z.number(),
   min: z.number(),
@@ -101,6 +101,22 @@ export const RecordedCoLoad = z.object({
 });
 export type RecordedCoLoad = z.infer<typeof RecordedCoLoad>;
 
+/** What the hardware did to the machine on its own; null of what the machine does not let be counted. */
+export const Disturbances = z.object({
+  machineChecks: z.number().nullable().meta({
+    description: "Machine check exceptions of all CPUs, by /proc/interrupts; any makes the record invalid.",
+  }),
+  throttles: z.number().nullable().meta({
+    description:
+      "How often cores and packages were throttled for heat, or were told that they are too hot; any makes the record invalid.",
+  }),
+  managementInterrupts: z.number().nullable().meta({
+    description:
+      "System management interrupts of all CPUs: Intel's, where the module msr is loaded. Firmware that has them at all has them always, so they are told and no more.",
+  }),
+});
+export type Disturbances = z.infer<typeof Disturbances>;
+
 export const RecordVersion = "nfvlab/record/1" as const;
 
 /** The record of one measurement: what was measured, on what, by what, and whether it is valid. */
@@ -112,6 +128,9 @@ export const ResultRecord = z.object({
   fingerprint: Fingerprint,
   tool: z.object({ command: z.array(z.string()), version: z.string() }),
   coLoad: RecordedCoLoad.optional().meta({ description: "Absent where nothing was to run beside it." }),
+  disturbances: Disturbances.optional().meta({
+    description: "What the hardware did while it ran. Absent of records that are older than the field.",
+  }),
   startedAt: z.string().meta({ description: "UTC, ISO 8601." }),
   durationMs: z.number(),
   functional: z

@@ -12,6 +12,7 @@ import { inspect } from "./inspection.ts";
 import { irqAffinity } from "./irq-affinity.ts";
 import { irqBalance } from "./irq-balance.ts";
 import { kernelThreads } from "./kernel-threads.ts";
+import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "./latency.ts";
 import { getLeases, lease } from "./lease.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { container } from "./lxc.ts";
@@ -83,6 +84,11 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   trafficTool,
   trafficForwarder,
   cyclictest,
+  oslat,
+  hwlatdetect,
+  rtla,
+  exitRate,
+  bootTime,
   roundTrip,
   traffic,
 ];

@@ -87,6 +87,7 @@ const IN_A_TESTBED = {
 
 /** What an example takes for granted, by the file it stands in: things of the surrounding program that it would not repeat. */
 const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "docs/latency.md": IN_A_TESTBED,
   "sdk/resources/bench.ts": { ...ON_A_HOST, tool: type("sdk/resources/traffic.ts", "Tool") },
   "sdk/resources/emulate.ts": { image: type("sdk/resources/emulate.ts", "Image") },
   "sdk/resources/host.ts": ON_A_HOST,
@@ -121,6 +122,7 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     lan: type("sdk/resources/net.ts", "LinuxBridge"),
   },
   "components/container-vnf.ts": IN_A_TESTBED,
+  "components/latency-benchmarks.ts": IN_A_TESTBED,
   "components/ovs-dpdk-bridge.ts": IN_A_TESTBED,
   "components/forwarder-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/service-chain.ts": IN_A_TESTBED,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InspectedKnob, Inspection } from "../../sdk/schema/inspection.ts";
 import type { ResultRecord } from "../../sdk/schema/record.ts";
+import { describeLatency } from "./latency-trials.ts";
 import type { Shell } from "./shell.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
 import { TrialServer } from "./trial-server.ts";
@@ -166,4 +167,6 @@ describe("a server of this test's own", () => {
       "coLoad.cpus: the load would lie on what is measured: observed load on CPU 1,3, and CPU 3 is measured, expected CPUs of other cores than those of 3",
     );
   });
+
+  describe("its own latency", () => describeLatency(() => server));
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
+import { parseOslat } from "../../sdk/observe/oslat.ts";
 import { parsePing } from "../../sdk/observe/ping.ts";
 import { recorded } from "./recorded.ts";
 
@@ -31,8 +32,75 @@ describe("cyclictest's report", () => {
     ["nothing", ""],
     ["a cut", text.slice(0, 700)],
     ["no thread", '{ "file_version": 1 }'],
+    ["negative", text.replace('"min": 377', '"min": -377')],
   ])("that is %s is refused", (_, broken) =>
     expect(() => parseCyclictest(broken)).toThrow("could not read what cyclictest reported"),
+  );
+
+  it.each([
+    ["2.00", 2000, [5_000, 185_000], 2],
+    ["2.40", 2000, [4_000, 346_000], 14],
+    ["2.60", 2000, [4_000, 985_000], 7],
+    ["2.10", 1990, [4_000, 4_478_000], 30],
+  ] as const)("of rt-tests %s is read", (version, cycles, [minNs, maxNs], overflow) => {
+    const run = parseCyclictest(recorded(`rt-tests/${version}/cyclictest.txt`).stdout);
+    expect(run.version).toBe(version);
+    expect(run.threads).toMatchObject([{ cpu: 1, cycles, minNs, maxNs, overflow }]);
+  });
+
+  it("without the colons that stand in two of its keys is read as well", () => {
+    const mended = text.replace('"cmdline:"', '"cmdline"').replace('"rt_test_version:"', '"rt_test_version"');
+    expect(parseCyclictest(mended)).toEqual(parseCyclictest(text));
+  });
+
+  it("in ns is taken as it is", () => {
+    const [thread] = parseCyclictest(recorded("rt-tests/2.10/cyclictest-nanoseconds.txt").stdout).threads;
+    expect(thread).toMatchObject({ cycles: 50, minNs: 15_801, maxNs: 72_195, overflow: 0 });
+    expect(thread?.buckets.at(-1)).toEqual([72_195, 1]);
+  });
+});
+
+describe("oslat's report", () => {
+  it.each([
+    ["2.00", 1.003, 1_061_000, 1_000],
+    ["2.40", 0.999, 43_172_000, 1_000],
+    // This release counts what another calls 1 µs under 2 µs.
+    ["2.60", 0.975, 5_302_000, 2_000],
+    ["2.10", 0.99, 1_672_000, 1_000],
+  ] as const)(
+    "of rt-tests %s is read, with what lies beyond its buckets",
+    (version, seconds, maxNs, leastNs) => {
+      const text = recorded(`rt-tests/${version}/oslat.txt`).stdout;
+      const run = parseOslat(text);
+      expect(run.version).toBe(version);
+      const [thread] = run.threads;
+      expect(thread).toMatchObject({ cpu: 1, seconds, maxNs });
+      expect(thread?.buckets[0]?.[0]).toBe(leastNs);
+      expect(thread?.overflow).toBe(Number(/"64": (\d+)/.exec(text)?.[1]));
+      expect(thread?.buckets.every(([ns]) => ns < 64_000)).toBe(true);
+    },
+  );
+
+  it.each(["2.60", "2.10"])("of rt-tests %s with buckets of 100 ns has its greatest in ns", (version) => {
+    const [thread] = parseOslat(recorded(`rt-tests/${version}/oslat-nanoseconds.txt`).stdout).threads;
+    expect(thread?.buckets[0]?.[0]).toBe(100);
+    expect(thread?.maxNs).toBe(version === "2.60" ? 4_749_757 : 91_485);
+    expect(thread?.overflow).toBe(version === "2.60" ? 625 : 742);
+  });
+
+  it("without overflow keeps its last bucket", () => {
+    const text = recorded("rt-tests/2.40/oslat.txt").stdout.replace(/"max": \d+/, '"max": 64');
+    const [thread] = parseOslat(text).threads;
+    expect(thread?.overflow).toBe(0);
+    expect(thread?.buckets.at(-1)?.[0]).toBe(64_000);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["without buckets", '{ "thread": { "0": { "cpu": 1, "max": 1, "duration": 1, "histogram": {} } } }'],
+    ["not counted", recorded("rt-tests/2.40/oslat.txt").stdout.replace(/"1": \d+/, '"1": "many"')],
+  ])("that is %s is refused", (_, broken) =>
+    expect(() => parseOslat(broken)).toThrow("could not read what oslat reported"),
   );
 });
 

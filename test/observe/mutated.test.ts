@@ -5,16 +5,21 @@ import { describe, expect, it } from "vitest";
 import { parseBootArguments } from "../../sdk/observe/boot-arguments.ts";
 import { menuEntries } from "../../sdk/observe/boot-loader.ts";
 import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
+import { parseHwlatdetect } from "../../sdk/observe/hwlatdetect.ts";
 import { interruptsIn } from "../../sdk/observe/kernel-files.ts";
 import { parseLscpu } from "../../sdk/observe/lscpu.ts";
 import { nicsOf, pciFiles, pciLinks } from "../../sdk/observe/nics.ts";
+import { parseOslat } from "../../sdk/observe/oslat.ts";
 import { parsePmdRxqShow } from "../../sdk/observe/ovs.ts";
 import { parsePmdPerfShow } from "../../sdk/observe/ovs-performance.ts";
 import { aptSimulation } from "../../sdk/observe/packages.ts";
 import { parsePing } from "../../sdk/observe/ping.ts";
 import type { Probe } from "../../sdk/observe/probe.ts";
+import { parseRtla } from "../../sdk/observe/rtla.ts";
 import { parseOperations } from "../../sdk/observe/stress-ng.ts";
+import { parseTracing } from "../../sdk/observe/tracing.ts";
 import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
+import { parseExitCounters } from "../../sdk/observe/vcpu-exits.ts";
 import { LabError } from "../../sdk/units/errors.ts";
 import { mutated, mutations } from "./mutations.ts";
 import { recorded, recordedMachine, said } from "./recorded.ts";
@@ -27,6 +32,16 @@ type Parser = (text: string) => unknown;
 
 const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["rt-tests/2.60/overflow.txt", parseCyclictest],
+  ["rt-tests/2.10/cyclictest-nanoseconds.txt", parseCyclictest],
+  ["rt-tests/2.40/oslat.txt", parseOslat],
+  ["rt-tests/2.10/oslat-nanoseconds.txt", parseOslat],
+  ["rt-tests/2.40/hwlatdetect.txt", parseHwlatdetect],
+  ["rt-tests/2.10/hwlatdetect.txt", parseHwlatdetect],
+  ["rtla/6.1/osnoise.txt", parseRtla],
+  ["rtla/6.12/osnoise-overflow.txt", parseRtla],
+  ["rtla/7.2/timerlat-user.txt", parseRtla],
+  ["rtla/7.2/tracing.txt", parseTracing],
+  ["libvirt/11.3.0/vcpu-exits.txt", parseExitCounters],
   ["iputils/20240905/answered.txt", parsePing],
   ["iputils/20240905/silent.txt", parsePing],
   ["traffic/ring.txt", parseTrafficReport],

@@ -46,6 +46,27 @@ describe("a budget", () => {
     }
   });
 
+  it("bounds polling, exits and boots of the jobs that measure them", async () => {
+    const metrics = [
+      [
+        { percentile: "max", maxNs: 10_000 },
+        { name: "host.polling.gap", unit: "ns", samples: 2e9, max: 11_000 },
+      ],
+      [
+        { percentile: "max", max: 10 },
+        { name: "guest.exits", unit: "1/s", samples: 60, max: 1200 },
+      ],
+      [
+        { percentile: "max", max: 30_000 },
+        { name: "guest.boot", unit: "ms", samples: 10, max: 31_250 },
+      ],
+    ] as const;
+    const found = [];
+    for (const [budget, metric] of metrics)
+      found.push(await judged({ metric: metric.name, ...budget }, timed({}, metric, "latency-run")));
+    await expect(found.map(textOf).join("")).toMatchFileSnapshot(golden("budget-latency"));
+  });
+
   it("bounds rates from below and losses from above, in their own units", async () => {
     const lost = timed({}, { name: "traffic.forward.lost", unit: "count", samples: 3, max: 2 }, "frames-run");
     const found = [

@@ -11,6 +11,7 @@ const UNITS: Readonly<Record<Metric["unit"], readonly [suffix: string, factor: n
   pps: ["frames_per_second", 1],
   bps: ["bits_per_second", 1],
   count: ["", 1],
+  "1/s": ["per_second", 1],
 };
 
 /** A gauge for each metric, its statistics by label; and one that says which records are valid. */

@@ -19,6 +19,7 @@ export function showText({ name, file, record }: NamedRecord): string[] {
         ...(coLoad === undefined
           ? []
           : [["load", `${coLoad.kind} on CPUs ${coLoad.cpus} (${coLoad.version})`]]),
+        ...(record.disturbances === undefined ? [] : [["hardware", hardwareText(record.disturbances)]]),
         ["standing", standing(record)],
       ],
       { indent: 2 },
@@ -34,6 +35,18 @@ export function showText({ name, file, record }: NamedRecord): string[] {
     "conditions",
     ...table(conditions(fingerprint), { indent: 2 }),
   ];
+}
+
+/** What the hardware did meanwhile, as far as it could be counted. */
+function hardwareText(counts: NonNullable<NamedRecord["record"]["disturbances"]>): string {
+  const said = (
+    [
+      ["machine checks", counts.machineChecks],
+      ["throttled", counts.throttles],
+      ["management interrupts", counts.managementInterrupts],
+    ] as const
+  ).map(([what, count]) => `${what} ${count === null ? "not counted" : grouped(count)}`);
+  return said.join(", ");
 }
 
 function metricText(metric: Metric): string[] {

@@ -1,0 +1,239 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { BootTime, ExitRate, Hwlatdetect, Oslat, Rtla } from "../sdk/resources/bench.ts";
+import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { bootTime, oslat, rtla } from "../sdk/schema/latency.ts";
+import type { ResultRecord } from "../sdk/schema/record.ts";
+import type { CpuList } from "../sdk/units/cpuset.ts";
+import type { Duration } from "../sdk/units/duration.ts";
+import {
+  type BenchmarkResults,
+  type CpuBenchmarkArgs,
+  cpuRun,
+  declaredOf,
+  type Measured,
+  measured,
+  timing,
+} from "./benchmarks.ts";
+import type { GuestVnf } from "./guest-vnf.ts";
+import { InputCheck } from "./input-check.ts";
+import { LabComponent } from "./lab-component.ts";
+import type { TunedHost } from "./tuned-host.ts";
+
+type OslatArgs = ArgsOf<typeof oslat>;
+type RtlaArgs = ArgsOf<typeof rtla>;
+
+export interface OslatBenchmarkArgs extends CpuBenchmarkArgs {
+  /** Width of each of the 1024 buckets, whole ns. Below 1us it needs rt-tests 2.6. Default 1us. */
+  readonly bucketWidth?: Duration;
+  /** SCHED_FIFO priority of the polling threads, 1 to 99. Default: none, as poll-mode threads run. */
+  readonly priority?: number;
+  /** What each turn of the loop does beside: `{ kind: "memmove", memory: "16KiB" }`. Default: nothing. */
+  readonly workload?: NonNullable<OslatArgs["workload"]>;
+}
+
+/**
+ * Gaps of a polling thread on isolated CPUs, on the host or inside a guest: what a poll-mode driver there loses.
+ *
+ * @example
+ * const polling = new OslatBenchmark("host-polling", { on: dut, duration: "10min" });
+ * export const longestNs = polling.results.apply(({ metrics }) => metrics["host.polling.gap"]?.max);
+ */
+export class OslatBenchmark extends LabComponent<Measured> {
+  /** The whole record: histogram, fingerprint, command. */
+  declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+
+  constructor(name: string, args: OslatBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { host, inputs, dependsOn } = cpuRun("OslatBenchmark", name, args);
+    const { bucketWidth, priority, workload } = args;
+    super("OslatBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
+      const own = {
+        ...(bucketWidth !== undefined && { bucketWidth }),
+        ...(priority !== undefined && { priority }),
+        ...(workload !== undefined && { workload }),
+      };
+      return measured(scope.child(Oslat, "run", { ...inputs, ...own }, { dependsOn }).record);
+    });
+  }
+}
+
+export interface RtlaBenchmarkArgs extends CpuBenchmarkArgs {
+  /** `{ kind: "timerlat", interval, threads, priority }` or `{ kind: "osnoise", period, runtime, threshold, priority }`. */
+  readonly tracer: RtlaArgs["tracer"];
+  /** Times beyond this count as overflow, whole µs. Default 100ms. */
+  readonly histogramMax?: Duration;
+}
+
+/**
+ * What the kernel's own tracers see of isolated CPUs, on the host or inside a guest. Needs a kernel that has them, as Debian's real-time kernel does.
+ *
+ * @example
+ * const noise = new RtlaBenchmark("host-noise", { on: dut, tracer: { kind: "osnoise", threshold: "1us" } });
+ */
+export class RtlaBenchmark extends LabComponent<Measured> {
+  /** The whole record: histogram, fingerprint, command. */
+  declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+
+  constructor(name: string, args: RtlaBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { host, inputs, dependsOn } = cpuRun("RtlaBenchmark", name, args);
+    const { tracer, histogramMax } = args;
+    super("RtlaBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
+      const own = { tracer, ...(histogramMax !== undefined && { histogramMax }) };
+      return measured(scope.child(Rtla, "run", { ...inputs, ...own }, { dependsOn }).record);
+    });
+  }
+}
+
+export interface HwlatdetectBenchmarkArgs extends Omit<CpuBenchmarkArgs, "on" | "coLoad"> {
+  /** The host whose hardware is looked at. */
+  readonly on: TunedHost;
+  /** Gaps up to this are not told, whole µs. Default 10us. */
+  readonly threshold?: Duration;
+  /** Time from one sample to the next, whole µs. Default 1s. */
+  readonly window?: Duration;
+  /** Time of each window that interrupts are off for, whole µs. Default 500ms. */
+  readonly width?: Duration;
+}
+
+/**
+ * Gaps that firmware or a hypervisor below a host makes, on its isolated CPUs. The first thing to measure: no tuning mends them.
+ *
+ * @example
+ * const hardware = new HwlatdetectBenchmark("hardware", { on: dut, duration: "10min", threshold: "1us" });
+ * const polling = new OslatBenchmark("polling", { on: dut, after: [hardware] });
+ */
+export class HwlatdetectBenchmark extends LabComponent<Measured> {
+  /** The whole record: histogram, fingerprint, command. */
+  declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+
+  constructor(name: string, args: HwlatdetectBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { host, inputs, dependsOn } = cpuRun("HwlatdetectBenchmark", name, args);
+    const { threshold, window, width } = args;
+    super("HwlatdetectBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
+      const { subject, ...common } = inputs;
+      const own = {
+        cpus: subject.cpus,
+        ...(threshold !== undefined && { threshold }),
+        ...(window !== undefined && { window }),
+        ...(width !== undefined && { width }),
+      };
+      return measured(scope.child(Hwlatdetect, "run", { ...common, ...own }, { dependsOn }).record);
+    });
+  }
+}
+
+/** What benchmarks of a guest as a whole take. */
+interface GuestBenchmarkArgs {
+  /** The guest, of any kind. */
+  readonly of: GuestVnf;
+  /** 1 to 1000, default 3; a confidence interval needs 6. */
+  readonly repetitions?: number;
+  /** Waits for these before it measures. */
+  readonly after?: readonly pulumi.Resource[];
+  /** Measures again when one of these changes; the host's bootId always counts. */
+  readonly rerunOn?: readonly pulumi.Input<unknown>[];
+}
+
+export interface ExitRateBenchmarkArgs extends GuestBenchmarkArgs {
+  /** vCPUs that are looked at, for instance those in real time. Default: all. */
+  readonly vcpus?: CpuList;
+  /** Time before the first look, whole seconds. Default 5s. */
+  readonly settle?: Duration;
+  /** Length of one repetition, whole seconds: a sample of each vCPU each second. Default 30s. */
+  readonly duration?: Duration;
+}
+
+/**
+ * VM exits a second of a guest in its steady state.
+ *
+ * @example
+ * const exits = new ExitRateBenchmark("vnf-exits", { of: vnf, vcpus: "0", duration: "1min" });
+ */
+export class ExitRateBenchmark extends LabComponent<Measured> {
+  /** The whole record: rates of all exits and by reason, fingerprint. */
+  declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+
+  constructor(name: string, args: ExitRateBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    checkVcpus(name, args);
+    super("ExitRateBenchmark", name, { ...args.of.host.lifetime(), ...options }, (scope) => {
+      const { vcpus, settle } = args;
+      const { inputs, dependsOn } = guestRun(name, args);
+      const own = {
+        ...timing(args),
+        ...(vcpus !== undefined && { vcpus }),
+        ...(settle !== undefined && { settle }),
+      };
+      return measured(scope.child(ExitRate, "run", { ...inputs, ...own }, { dependsOn }).record);
+    });
+  }
+}
+
+export interface BootTimeBenchmarkArgs extends GuestBenchmarkArgs {
+  /** What counts as its first answer: `{ kind: "agent" }`, the default, or `{ kind: "ping", address }`. */
+  readonly answer?: NonNullable<ArgsOf<typeof bootTime>["answer"]>;
+  /** How long the guest may take to shut down, whole seconds. Default 60s. */
+  readonly shutdownTimeout?: Duration;
+  /** How long it may take to its first answer, whole seconds. Default 300s. */
+  readonly bootTimeout?: Duration;
+}
+
+/**
+ * From a guest's start to its first answer. It shuts the guest down for each repetition and leaves it running: what else is measured in the guest waits for this one.
+ *
+ * @example
+ * const boot = new BootTimeBenchmark("vnf-boot", { of: vnf, repetitions: 10 });
+ */
+export class BootTimeBenchmark extends LabComponent<Measured> {
+  /** The whole record: times to the answer and to the start, fingerprint. */
+  declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+
+  constructor(name: string, args: BootTimeBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("BootTimeBenchmark", name, { ...args.of.host.lifetime(), ...options }, (scope) => {
+      const { answer, shutdownTimeout, bootTimeout } = args;
+      const { inputs, dependsOn } = guestRun(name, args);
+      const own = {
+        ...timing(args),
+        ...(answer !== undefined && { answer }),
+        ...(shutdownTimeout !== undefined && { shutdownTimeout }),
+        ...(bootTimeout !== undefined && { bootTimeout }),
+      };
+      return measured(scope.child(BootTime, "run", { ...inputs, ...own }, { dependsOn }).record);
+    });
+  }
+}
+
+function guestRun(
+  name: string,
+  { of: { host, domain, domainName, bridges }, after, rerunOn }: GuestBenchmarkArgs,
+) {
+  return {
+    inputs: {
+      host: host.reference,
+      name,
+      domain: domainName,
+      ...declaredOf(host),
+      triggers: [host.bootId, ...(rerunOn ?? [])],
+    },
+    dependsOn: [...host.preparation, domain, ...bridges, ...(after ?? [])],
+  };
+}
+
+function checkVcpus(name: string, { of: guest, vcpus }: ExitRateBenchmarkArgs): void {
+  if (vcpus === undefined) return;
+  const check = new InputCheck("ExitRateBenchmark", name);
+  const beyond = [...(check.someCpus("vcpus", vcpus) ?? [])].filter((vcpu) => vcpu >= guest.vcpuPins.length);
+  if (beyond.length > 0) {
+    check.wrong({
+      code: "vcpu-unknown",
+      property: "vcpus",
+      problem: `guest ${guest.name} does not have all of these vCPUs`,
+      observed: vcpus,
+      expected: `vCPUs among 0-${guest.vcpuPins.length - 1}`,
+    });
+  }
+  check.done();
+}

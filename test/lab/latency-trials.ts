@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ResultRecord } from "../../sdk/schema/record.ts";
+import { longTrials } from "./long-trials.ts";
+import { modulePath, TrialProject } from "./trial-project.ts";
+import type { TrialServer } from "./trial-server.ts";
+
+/** What of a host takes time from a thread, and of a guest on it. */
+const program = `
+import * as pulumi from "@pulumi/pulumi";
+import { bench, libvirt } from ${modulePath("sdk/index.ts")};
+
+const host = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
+const asked = process.env.ASKED.split(",");
+const short = { host, duration: "3s", repetitions: 1 };
+const lasting = (name) => (name === process.env.CUT ? { duration: "300s" } : {});
+const cut = (name) => (name === process.env.CUT ? { customTimeouts: { create: "20s" } } : {});
+const onHost = { kind: "host", cpus: "3" };
+const inGuest = { kind: "guest", domain: "trial-latency", cpus: "0" };
+
+const made = {
+  polling: () => new bench.Oslat("polling", { ...short, ...lasting("polling"), name: "polling", subject: onHost }, cut("polling")),
+  "real-time": () => new bench.Oslat("real-time", { ...short, name: "real-time", subject: onHost, priority: 1 }),
+  hardware: () => new bench.Hwlatdetect("hardware", { ...short, name: "hardware", cpus: "3" }),
+  timerlat: () => new bench.Rtla("timerlat", { ...short, name: "timerlat", subject: onHost, tracer: { kind: "timerlat" } }),
+};
+const ofGuest = {
+  "guest-polling": (after) =>
+    new bench.Oslat("guest-polling", { ...short, ...lasting("guest-polling"), name: "guest-polling", subject: inGuest }, { ...cut("guest-polling"), dependsOn: after }),
+  exits: (after) => new bench.ExitRate("exits", { ...short, name: "exits", domain: "trial-latency", settle: "1s" }, { dependsOn: after }),
+  boot: (after) => new bench.BootTime("boot", { host, name: "boot", domain: "trial-latency", repetitions: 1 }, { dependsOn: after }),
+};
+if (process.env.GUEST) {
+  const image = new libvirt.BootImage("image", { host, name: "trial-latency" });
+  const guest = new libvirt.Domain("guest", {
+    host, name: "trial-latency", memory: "128MiB", pageSize: "4KiB", numaNode: 1, vcpuPins: ["2", "3"], emulatorCpus: "0", shutdownTimeout: "10s",
+    boot: { kind: "kernel", kernel: image.kernel, initramfs: image.initramfs },
+  });
+  asked.flatMap((name) => ofGuest[name] ?? []).reduce((after, make) => [...after, make(after)], [guest]);
+}
+for (const name of asked) made[name]?.();
+`;
+
+const SNAPSHOT = `systemctl list-units --all --plain --no-legend 'nfvlab-*' | cut -d' ' -f1
+pgrep -a oslat; virsh -q list --all --name | grep trial-latency; ls -d /run/nfvlab-* /var/lib/nfvlab/images/trial-latency 2>/dev/null; ls /tmp/tmp.* 2>/dev/null
+true`;
+
+const GUEST =
+  "of a guest (skipped unless NFVLAB_LONG_TRIALS is set: it is built, started and shut down again)";
+
+/** A loop that polls on a CPU, what is refused where a kernel can't do it, and what is measured in and of a guest. */
+export function describeLatency(server: () => TrialServer): void {
+  let project: TrialProject;
+  let before = "";
+  const shell = (script: string) => server().shell.run(script);
+  const run = (environment: Record<string, string>, ...args: string[]) =>
+    project.pulumi(args, { ...server().environment, ...environment });
+  const up = (environment: Record<string, string>) => {
+    const { code, said } = run(environment, "up", "--yes", "--skip-preview", "--continue-on-error");
+    return { code, said: said.replaceAll(/\s+/g, " ") };
+  };
+  const records = (): Record<string, ResultRecord> => {
+    const { said } = run({ ASKED: "" }, "stack", "export");
+    const { deployment } = JSON.parse(said) as {
+      deployment: { resources: { urn: string; outputs?: { record?: ResultRecord } }[] };
+    };
+    return Object.fromEntries(
+      deployment.resources.flatMap(({ urn, outputs }) =>
+        outputs?.record === undefined ? [] : [[urn.split("::").at(-1), outputs.record]],
+      ),
+    );
+  };
+
+  beforeAll(() => {
+    project = new TrialProject("latency", program);
+    before = shell(SNAPSHOT);
+  });
+  afterAll(() => {
+    run({ ASKED: "" }, "destroy", "--yes", "--skip-preview");
+    expect(shell(SNAPSHOT)).toBe(before);
+    project?.remove();
+  });
+
+  it("is measured where a loop polls, and refused where the kernel would take its CPU or has no tracer", () => {
+    const { code, said } = up({ ASKED: "polling,real-time,hardware,timerlat" });
+    expect(code, said).not.toBe(0);
+    expect(said).toMatch(
+      /real-time throttling of dut would take the CPU .* observed kernel\.sched_rt_runtime_us 950000/,
+    );
+    expect(said).toMatch(
+      /the kernel of dut has no tracer hwlat: .* expected a kernel built with CONFIG_HWLAT_TRACER/,
+    );
+    expect(said).toMatch(
+      /the kernel of dut has no tracer timerlat: .* expected a kernel built with CONFIG_TIMERLAT_TRACER/,
+    );
+    const { polling } = records();
+    expect(polling).toMatchObject({ kind: "oslat", subject: "dut, CPUs 3", functional: true });
+    expect(polling?.metrics).toMatchObject([{ name: "host.polling.gap", unit: "ns" }]);
+    expect(polling?.metrics[0]?.samples).toBeGreaterThan(1000);
+    expect(polling?.disturbances).toMatchObject({ machineChecks: 0 });
+    expect(shell(SNAPSHOT)).toBe(before);
+  });
+
+  describe.runIf(longTrials)(GUEST, () => {
+    it("is measured in it, counted of it, and timed", () => {
+      const { code, said } = up({ ASKED: "guest-polling,exits,boot", GUEST: "1" });
+      expect(code, said).toBe(0);
+      const { "guest-polling": polling, exits, boot } = records();
+      expect(polling?.metrics).toMatchObject([{ name: "guest.polling.gap", unit: "ns" }]);
+      expect(exits?.metrics[0]).toMatchObject({ name: "guest.exits", unit: "1/s" });
+      expect(exits?.metrics.map(({ name }) => name)).toContain("guest.exits.halt");
+      expect(exits?.metrics[0]?.max).toBeGreaterThan(0);
+      expect(exits?.invalidReasons).toEqual([]);
+      const [answered, started] = boot?.metrics ?? [];
+      expect([answered?.name, started?.name]).toEqual(["guest.boot", "guest.start"]);
+      expect(answered?.max).toBeGreaterThan(started?.max ?? 0);
+      expect(boot?.invalidReasons).toEqual([]);
+      expect(shell("virsh -q domstate trial-latency")).toBe("running");
+    });
+
+    it.each([
+      ["polling", () => shell("pgrep -c -x oslat || true")],
+      ["guest-polling", () => inGuest("pgrep -x oslat | wc -l")],
+    ])("is ended half-way with all that it started, and measured by the next up: %s", (name, running) => {
+      const asked = { ASKED: `exits,boot,${name}`, GUEST: "1" };
+      const given = up({ ...asked, CUT: name });
+      expect(given.code, given.said).not.toBe(0);
+      expect(records()[name]).toBeUndefined();
+      shell("sleep 6");
+      expect(running()).toBe("0");
+      const again = up(asked);
+      expect(again.code, again.said).toBe(0);
+      expect(records()[name]?.metrics[0]?.samples).toBeGreaterThan(1000);
+    });
+
+    /** Output of a program in the guest, through its agent. */
+    const inGuest = (script: string): string => {
+      const ask = <T>(command: object) =>
+        (
+          JSON.parse(shell(`virsh -q qemu-agent-command trial-latency '${JSON.stringify(command)}'`)) as {
+            return: T;
+          }
+        ).return;
+      const { pid } = ask<{ pid: number }>({
+        execute: "guest-exec",
+        arguments: { path: "/bin/sh", arg: ["-c", script], "capture-output": true },
+      });
+      for (let tries = 0; tries < 30; tries++) {
+        const { exited, ...said } = ask<{ exited: boolean; "out-data"?: string }>({
+          execute: "guest-exec-status",
+          arguments: { pid },
+        });
+        if (exited)
+          return Buffer.from(said["out-data"] ?? "", "base64")
+            .toString("utf8")
+            .trim();
+      }
+      throw new Error(`${script} does not end`);
+    };
+  });
+}
