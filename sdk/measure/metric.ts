@@ -14,11 +14,19 @@ export interface Repetition {
   readonly expected: number;
 }
 
+/** One value, as a repetition that took one sample. */
+export function single(value: number): Repetition {
+  return { buckets: [[value, 1]], overflow: 0, max: value, expected: 1 };
+}
+
 export interface MetricFacts {
   readonly name: string;
   readonly unit: Metric["unit"];
   readonly direction: Metric["direction"];
 }
+
+/** A histogram counts whole numbers: ratios are in billionths there. */
+const RATIO_STEPS = 1e9;
 
 /** Samples that one in a thousand and rarer values need to be more than an accident: ten of them. */
 const SAMPLES_BEYOND = 10;
@@ -28,15 +36,19 @@ const SAMPLES_BEYOND = 10;
  * support it, or where it lies among those beyond the range. The maximum is that of all repetitions.
  */
 export function metricOf({ name, unit, direction }: MetricFacts, repetitions: readonly Repetition[]): Metric {
-  const merged = histogramOf(repetitions.flatMap(({ buckets }) => buckets));
+  const scale = unit === "ratio" ? RATIO_STEPS : 1;
+  const merged = histogramOf(
+    repetitions.flatMap(({ buckets }) => buckets),
+    scale,
+  );
   const overflow = sum(repetitions.map((repetition) => repetition.overflow));
   const samples = merged.totalCount + overflow;
   const each = repetitions.map((repetition) => {
-    const histogram = histogramOf(repetition.buckets);
+    const histogram = histogramOf(repetition.buckets, scale);
     return {
       samples: histogram.totalCount + repetition.overflow,
       min: Math.min(...repetition.buckets.map(([value]) => value), repetition.max),
-      median: histogram.totalCount === 0 ? repetition.max : valueAt(histogram, 50, repetition.max),
+      median: histogram.totalCount === 0 ? repetition.max : valueAt(histogram, 50, repetition.max, scale),
       max: repetition.max,
     };
   });
@@ -51,7 +63,10 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
     mean: meanOf(repetitions.flatMap(({ buckets }) => buckets)),
     max,
     percentiles: Object.fromEntries(
-      PERCENTILES.map((percentile) => [percentile, percentileOf(merged, overflow, max, Number(percentile))]),
+      PERCENTILES.map((percentile) => [
+        percentile,
+        percentileOf(merged, overflow, max, Number(percentile), scale),
+      ]),
     ),
     histogram: hdr.encodeIntoCompressedBase64(merged),
     overflow,
@@ -69,6 +84,7 @@ function percentileOf(
   overflow: number,
   max: number,
   percentile: number,
+  scale: number,
 ): number | null {
   const samples = histogram.totalCount + overflow;
   // 10 / (1 - p), in whole numbers so that 99.9 needs 10 000 and not 10 000.000000002.
@@ -76,12 +92,14 @@ function percentileOf(
     percentile === 50 ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1000) / Math.round((100 - percentile) * 1000));
   if (samples < needed || histogram.totalCount === 0) return null;
   const rank = (percentile / 100) * samples;
-  return rank > histogram.totalCount ? null : valueAt(histogram, (100 * rank) / histogram.totalCount, max);
+  return rank > histogram.totalCount
+    ? null
+    : valueAt(histogram, (100 * rank) / histogram.totalCount, max, scale);
 }
 
 /** The highest value that the histogram can't tell from the one at this percentile may lie above all that were measured. */
-function valueAt(histogram: hdr.Histogram, percentile: number, max: number): number {
-  return Math.min(histogram.getValueAtPercentile(percentile), max);
+function valueAt(histogram: hdr.Histogram, percentile: number, max: number, scale: number): number {
+  return Math.min(histogram.getValueAtPercentile(percentile) / scale, max);
 }
 
 /** Of the values themselves: the histogram has three digits of them. */
@@ -90,7 +108,7 @@ function meanOf(buckets: readonly (readonly [value: number, count: number])[]): 
   return samples === 0 ? 0 : sum(buckets.map(([value, count]) => value * count)) / samples;
 }
 
-function histogramOf(buckets: readonly (readonly [number, number])[]): hdr.Histogram {
+function histogramOf(buckets: readonly (readonly [number, number])[], scale: number): hdr.Histogram {
   const histogram = hdr.build({
     bitBucketSize: 64,
     autoResize: true,
@@ -99,7 +117,7 @@ function histogramOf(buckets: readonly (readonly [number, number])[]): hdr.Histo
     numberOfSignificantValueDigits: 3,
     useWebAssembly: false,
   });
-  for (const [value, count] of buckets) histogram.recordValueWithCount(value, count);
+  for (const [value, count] of buckets) histogram.recordValueWithCount(Math.round(value * scale), count);
   return histogram;
 }
 

@@ -2,6 +2,7 @@ import {
   type Fingerprint,
   type Metric,
   type RecordedCoLoad,
+  type RecordedTrial,
   RecordVersion,
   type ResultRecord,
 } from "../schema/record.ts";
@@ -18,6 +19,9 @@ export interface Measurement {
   readonly coLoad?: RecordedCoLoad | undefined;
   /** What its own tool found against its numbers. */
   readonly faults?: readonly string[] | undefined;
+  /** What a reader has to know, and what speaks against no number. */
+  readonly remarks?: readonly string[] | undefined;
+  readonly trials?: readonly RecordedTrial[] | undefined;
   readonly startedAt: string;
   readonly durationMs: number;
   readonly functional: boolean;
@@ -37,6 +41,8 @@ export function recordOf(measurement: Measurement): ResultRecord {
     after,
     coLoad,
     faults = [],
+    remarks = [],
+    trials,
     startedAt,
     durationMs,
     functional,
@@ -57,6 +63,8 @@ export function recordOf(measurement: Measurement): ResultRecord {
     fingerprint: before,
     tool: { command: [...measurement.tool.command], version: measurement.tool.version },
     ...(coLoad !== undefined && { coLoad }),
+    ...(trials !== undefined && { trials: [...trials] }),
+    ...(remarks.length > 0 && { remarks: [...remarks] }),
     startedAt,
     durationMs,
     functional,

@@ -58,6 +58,21 @@ export function trafficProgress(text: string): string | undefined {
   return text.split("\n").findLast((line) => /^(sent|received) \d/.test(line));
 }
 
+/**
+ * Frames that came in each second while frames were sent, of all directions, by the lines of progress: one a second, the first of them a second after the
+ * start. Nothing of what came when all was sent: there was no load any more.
+ */
+export function receivedBySecond(text: string): number[] {
+  let before = 0;
+  return [...text.matchAll(/^sent (\d+) of (\d+), received (\d+)$/gm)].flatMap(
+    ([, sent, planned, received]) => {
+      const came = Number(received) - before;
+      before = Number(received);
+      return Number(sent) < Number(planned) ? [came] : [];
+    },
+  );
+}
+
 /** What a machine has to build with. */
 export interface BuildGround {
   readonly dpdk: string | undefined;

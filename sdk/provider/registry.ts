@@ -1,4 +1,5 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
+import { backToBackHandler } from "./handlers/back-to-back.ts";
 import { bootArgumentsHandler } from "./handlers/boot-arguments.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
 import { cacheAllocationHandler } from "./handlers/cache-allocation.ts";
@@ -11,6 +12,7 @@ import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
+import { frameLossHandler } from "./handlers/frame-loss.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
 import { inspectHandler } from "./handlers/inspect.ts";
 import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
@@ -41,9 +43,11 @@ import { planTuningHandler } from "./handlers/plan-tuning.ts";
 import { realtimeKernelHandler } from "./handlers/realtime-kernel.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
+import { soakHandler } from "./handlers/soak.ts";
 import { swapHandler } from "./handlers/swap.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
+import { throughputHandler } from "./handlers/throughput.ts";
 import { trafficHandler } from "./handlers/traffic.ts";
 import { trafficForwarderHandler } from "./handlers/traffic-forwarder.ts";
 import { trafficToolHandler } from "./handlers/traffic-tool.ts";
@@ -103,6 +107,10 @@ export const handlers = [
   cyclictestHandler,
   roundTripHandler,
   trafficHandler,
+  throughputHandler,
+  frameLossHandler,
+  backToBackHandler,
+  soakHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [

@@ -29,6 +29,7 @@ import { reboot } from "./reboot.ts";
 import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
+import { backToBack, frameLoss, soak, throughput } from "./throughput.ts";
 import { traffic, trafficForwarder, trafficTool } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
@@ -85,6 +86,10 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   cyclictest,
   roundTrip,
   traffic,
+  throughput,
+  frameLoss,
+  backToBack,
+  soak,
 ];
 
 export const functionDefinitions: readonly FunctionDefinition[] = [

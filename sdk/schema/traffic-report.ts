@@ -2,6 +2,8 @@
 export interface TrafficStream {
   readonly planned: number;
   readonly sent: number;
+  /** Offers of a frame that the port did not take; it was offered again. */
+  readonly refused: number;
   /** From the first frame sent to the last. */
   readonly sendingNs: number;
   /** How late a frame was sent at most. */

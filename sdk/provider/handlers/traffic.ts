@@ -1,16 +1,14 @@
 import { type TrafficRun, trafficFaults, trafficFrames, trafficMetrics } from "../../measure/traffic.ts";
-import { ovsDatabase } from "../../observe/ovs.ts";
-import { forwarders, lastWords, parseTrafficReport, trafficProgress } from "../../observe/traffic.ts";
+import { parseTrafficReport, trafficProgress } from "../../observe/traffic.ts";
 import { inUnit, stopUnit, unitOf } from "../../plan/benchmarks.ts";
-import { deadPath, NO_PATH } from "../../plan/dead-path.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { checkTraffic, planTraffic, type TrafficPlan, withErrors } from "../../plan/traffic-run.ts";
 import { traffic } from "../../schema/traffic.ts";
 import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
-import { HostError } from "../../units/errors.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
+import { trafficFailed } from "../traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live. */
 const SLACK_S = 15;
@@ -59,13 +57,6 @@ export const trafficHandler: Handler<typeof traffic> = {
   delete: async () => undefined,
 };
 
-/** Nothing where it can't be read: the failure itself is what has to be told. */
-async function whatWasCounted(host: Host): Promise<string[]> {
-  const seen = await host.observeNow({ forwarders, database: ovsDatabase }).catch(() => undefined);
-  if (seen === undefined) return [];
-  return deadPath(seen.forwarders, seen.database.state === "answering" ? seen.database.interfaces : []);
-}
-
 async function runOnce(
   { signal, status }: Operation,
   host: Host,
@@ -86,15 +77,7 @@ async function runOnce(
       },
     });
     if (code === 0) return parseTrafficReport(stdout);
-    throw new HostError({
-      code: "traffic-failed",
-      problem: `the traffic program failed on ${host.name}`,
-      observed: [
-        `exit code ${code}: ${lastWords(stdout) || stderr.trim() || "no word of why"}`,
-        ...(code === NO_PATH ? await whatWasCounted(host) : []),
-      ].join("; "),
-      hint: "a port without a link has no peer; a path that passes no first frame lacks flows or a forwarder",
-    });
+    throw await trafficFailed(host, { code, stdout, stderr });
   } finally {
     // Nothing is left of one that was given up.
     await host.transport.execute(stop).catch(() => undefined);

@@ -9,7 +9,7 @@
 #include "options.h"
 
 #define RATE_MAX 200000000
-#define COUNT_MAX 1000000000
+#define COUNT_MAX 4000000000
 #define OVERRUN_MAX_MS 600000
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
