@@ -40,7 +40,7 @@ const SELF_TEST_SETTLE = "100ms";
 /** Trials of a bisection: loads halve down to a share of 0.0001, each may fail again, and the throughput has to pass three times. */
 const BISECTION_TRIALS = 64;
 /** How late the last frame may be, as a share of the trial: more would be another load. */
-const LATE_SHARE = 0.001;
+const LATE_SHARE = 0.01;
 
 /** One trial, as the program is told it. */
 export interface AskedTrial {

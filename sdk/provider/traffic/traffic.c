@@ -50,9 +50,10 @@ struct sender {
 	struct port *port;
 	uint8_t stream;
 	uint64_t planned, sent;
+	uint64_t in_time; /* of those sent, before the time of all was over */
 	uint64_t refused; /* offers of a frame that the port did not take; it is offered again */
 	uint64_t starved; /* times that no buffer was free */
-	uint64_t start, first, last;
+	uint64_t start, end, first, last;
 	uint64_t lag; /* most cycles that a frame was sent behind its time */
 	struct frame_headers headers[FRAME_MAX_SIZES]; /* of each size */
 };
@@ -231,6 +232,8 @@ send_due(struct sender *s)
 		return 0;
 	s->lag = RTE_MAX(s->lag, now - at);
 	s->last = now;
+	if (now < s->end)
+		s->in_time = sent + taken;
 	if (sent == 0)
 		s->first = now;
 	__atomic_store_n(&s->sent, sent + taken, __ATOMIC_RELAXED);
@@ -445,8 +448,10 @@ measure(uint64_t end)
 	uint64_t deadline = RTE_MIN(end, start + planned + overrun);
 	uint64_t told = start, settled = UINT64_MAX;
 
-	for (unsigned int i = 0; i < streams; i++)
+	for (unsigned int i = 0; i < streams; i++) {
 		senders[i].start = start;
+		senders[i].end = start + planned;
+	}
 	if (apart)
 		rte_eal_remote_launch(send_thread, &deadline, worker);
 	else if (!sends)
@@ -598,9 +603,9 @@ print_stream(FILE *out, unsigned int i)
 	fprintf(out, "{\"from\":%d,\"to\":%d", s->port == NULL ? -1 : (int)(s->port - ports), r->port == NULL ? -1 : (int)(r->port - ports));
 	if (options.role != ROLE_SINK)
 		fprintf(out,
-			",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
+			",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"sentInTime\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
 			",\"lagMaxNs\":%" PRIu64,
-			s->planned, s->sent, s->refused, s->starved, nanoseconds(s->last - s->first), nanoseconds(s->lag));
+			s->planned, s->sent, s->in_time, s->refused, s->starved, nanoseconds(s->last - s->first), nanoseconds(s->lag));
 	if (options.role != ROLE_SEND) {
 		gaps(r, known, &count, &longest);
 		fprintf(out,
