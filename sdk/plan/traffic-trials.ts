@@ -243,7 +243,7 @@ export function checkKnown(inputs: BackToBackInputs | SoakInputs, longestMs: num
         .map((frame) => `${inputs.throughput[frame] ?? "none"} of ${highestLoad(inputs, frame)}`)
         .join(", "),
       expected: "one for each size of frames",
-      hint: "take it from `found` of a Throughput over the same path",
+      hint: "take it from `byFrame` of a Throughput over the same path",
     });
 }
 

@@ -161,7 +161,7 @@ export const throughput = defineResource({
   }),
   outputs: z.object({
     ...outcome,
-    found: z.record(z.string(), z.record(z.string(), FoundThroughput)).meta({
+    byFrame: z.record(z.string(), z.record(z.string(), FoundThroughput)).meta({
       description: "By frame size and goal; of several repetitions the one with the least throughput.",
     }),
   }),

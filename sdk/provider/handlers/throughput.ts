@@ -34,20 +34,20 @@ export const throughputHandler: Handler<typeof throughput> = {
   create: measure,
   // A measurement is history: nothing on the machine can change it. One that was interrupted is none yet.
   read: async (_, state) => state,
-  update: async (operation, inputs, { record, ended, found }) =>
-    ended === "complete" ? { record, ended, found } : measure(operation, inputs),
+  update: async (operation, inputs, { record, ended, byFrame }) =>
+    ended === "complete" ? { record, ended, byFrame } : measure(operation, inputs),
   delete: async () => undefined,
 };
 
 function measure(operation: Operation, inputs: ThroughputInputs): Promise<Outputs<typeof throughput>> {
-  return orInterrupted(operation, { found: {} }, async () => {
-    const found: Outputs<typeof throughput>["found"] = {};
+  return orInterrupted(operation, { byFrame: {} }, async () => {
+    const byFrame: Outputs<typeof throughput>["byFrame"] = {};
     const job = { kind: "throughput", sendingMs: throughputMs(inputs) };
     const record = await searching(operation, inputs, job, async (trials) => {
       const evidence: Evidence[] = [];
       for (const frame of frameSizesOf(inputs)) {
         const repetitions = await searchAll(trials, inputs, frame);
-        found[frame] = leastOf(repetitions);
+        byFrame[frame] = leastOf(repetitions);
         evidence.push(
           throughputEvidence(String(frame), repetitions),
           await latencies(trials, inputs, frame, repetitions),
@@ -55,7 +55,7 @@ function measure(operation: Operation, inputs: ThroughputInputs): Promise<Output
       }
       return evidence;
     });
-    return { record, ended: "complete" as const, found };
+    return { record, ended: "complete" as const, byFrame };
   });
 }
 
