@@ -59,18 +59,17 @@ export function trafficProgress(text: string): string | undefined {
 }
 
 /**
- * Frames that came in each second while frames were sent, of all directions, by the lines of progress: one a second, the first of them a second after the
- * start. Nothing of what came when all was sent: there was no load any more.
+ * Frames that came in each second of sending, of all directions, by the lines of progress: one a second, the first of them a second after the start. What came when nothing was sent any more is
+ * left out: there was no load.
  */
 export function receivedBySecond(text: string): number[] {
-  let before = 0;
-  return [...text.matchAll(/^sent (\d+) of (\d+), received (\d+)$/gm)].flatMap(
-    ([, sent, planned, received]) => {
-      const came = Number(received) - before;
-      before = Number(received);
-      return Number(sent) < Number(planned) ? [came] : [];
-    },
-  );
+  let before = { sent: 0, received: 0 };
+  return [...text.matchAll(/^sent (\d+) of (\d+), received (\d+)$/gm)].flatMap((line) => {
+    const [sent, planned, received] = line.slice(1).map(Number) as [number, number, number];
+    const last = before;
+    before = { sent, received };
+    return sent < planned && sent > last.sent ? [received - last.received] : [];
+  });
 }
 
 /** What a machine has to build with. */

@@ -148,4 +148,25 @@ describe("a trial of a search", () => {
     const behind = trialResultOf({ loadPps: 200_000_000, durationMs: 1000 }, saturated);
     expect(behind.faults).toEqual([expect.stringMatching(/^saturated generator: forward/)]);
   });
+
+  test("has lost what a port refused until its time was over, and is none of the generator's", () => {
+    const refusing = but({ sent: 2900, sentInTime: 2890, refused: 5000, received: 2900, lost: 0 });
+    // Ten came behind the time, by a path that was offered them within it.
+    expect(trialResultOf(trial, refusing)).toEqual({ ...trial, intended: 3000, received: 2890, faults: [] });
+    expect(trafficFaults(refusing, 1000)).toEqual([
+      "saturated generator: forward, it could send 2900 of 3000 frames in their time",
+    ]);
+  });
+
+  test("is worth nothing where a few refusals do not explain what was not sent", () => {
+    const slow = but({ sent: 2900, sentInTime: 2900, refused: 3, received: 2900, lost: 0 });
+    expect(trialResultOf(trial, slow).faults).toEqual([
+      "saturated generator: forward, it could send 2900 of 3000 frames in their time",
+    ]);
+  });
+
+  test("has frames that were late by the generator's own doing, as long as it kept its pace", () => {
+    const late = but({ sentInTime: 2995, refused: 0 });
+    expect(trialResultOf(trial, late)).toMatchObject({ received: 3000, faults: [] });
+  });
 });
