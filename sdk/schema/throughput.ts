@@ -21,8 +21,8 @@ const share = (description: string, { above, below }: { readonly above: number; 
     .refine((value) => value >= above && value < below, sentence(`a number from ${above} to below ${below}`))
     .meta({ description, ...recreate });
 
-/** What all searches have: where frames go, and how many at most. */
-const searchPath = {
+/** What all measurements by trials have: where frames go, and how many at most. */
+export const searchPath = {
   host: hostReference,
   name: name("Name of the run, part of its unit's name.", recreate),
   ...trafficPath,
