@@ -194,7 +194,7 @@ export class SoakBenchmark extends LabComponent<TrialMeasured> {
 function trialInputs<A extends TrialArgs>(type: string, name: string, args: A) {
   const { generator, over, through = [], after = [], rerunOn = [], ...rest } = args;
   const { on } = generator;
-  const [from, to] = checkedPorts(type, name, generator, over);
+  const [from, to] = checkedPorts(type, name, generator, over, "generator.cpus");
   return {
     inputs: {
       ...rest,

@@ -70,6 +70,7 @@ export function generatorOf({ tool, cpus, memory, hugepages, idle }: GeneratorAr
  * The ports that a generator opens at both ends of a path.
  *
  * @param type class of the component, for its errors
+ * @param cpusAt where the generator's CPUs stand among its arguments
  * @throws InputError `component-inputs`
  */
 export function checkedPorts(
@@ -77,9 +78,10 @@ export function checkedPorts(
   name: string,
   { cpus }: Pick<GeneratorArgs, "cpus">,
   over: TrafficPath,
+  cpusAt = "cpus",
 ): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
   const check = new InputCheck(type, name);
-  check.someCpus("cpus", cpus);
+  check.someCpus(cpusAt, cpus);
   const port = (property: string, end: NonNullable<TrafficPath["to"]>) => {
     if ("trafficPort" in end && end.trafficPort !== undefined) return end.trafficPort;
     check.wrong({
