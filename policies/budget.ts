@@ -155,8 +155,9 @@ export function figureOf(
         `histogram, ${limit}: raise histogramMax of the benchmark.`,
     };
   }
-  if (percentile !== "50" && percentile !== "median") return point(value);
-  const [low, high] = [of("interval95", "low"), of("interval95", "high")];
+  const where =
+    percentile === "50" || percentile === "median" ? ["interval95"] : ["percentileIntervals", percentile];
+  const [low, high] = [of(...where, "low"), of(...where, "high")];
   return {
     value,
     low: typeof low === "number" ? Math.min(low, value) : value,

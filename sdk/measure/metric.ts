@@ -1,6 +1,7 @@
 import hdr from "hdr-histogram-js";
 import { type Metric, PERCENTILES } from "../schema/record.ts";
 import { medianInterval, medianOf } from "./median.ts";
+import { quantileRanks } from "./quantile.ts";
 
 /** One repetition of a measurement. */
 export interface Repetition {
@@ -68,6 +69,12 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
         percentileOf(merged, overflow, max, Number(percentile), scale),
       ]),
     ),
+    percentileIntervals: Object.fromEntries(
+      PERCENTILES.flatMap((percentile) => {
+        const interval = intervalOf(merged, samples, max, Number(percentile), scale);
+        return interval === undefined ? [] : [[percentile, interval] as const];
+      }),
+    ),
     histogram: hdr.encodeIntoCompressedBase64(merged),
     overflow,
     missing: sum(
@@ -95,6 +102,21 @@ function percentileOf(
   return rank > histogram.totalCount
     ? null
     : valueAt(histogram, (100 * rank) / histogram.totalCount, max, scale);
+}
+
+/** Samples beyond the range have ranks above all others, and no value. */
+function intervalOf(
+  histogram: hdr.Histogram,
+  samples: number,
+  max: number,
+  percentile: number,
+  scale: number,
+): { readonly low: number; readonly high: number } | undefined {
+  const { low, high } = quantileRanks(samples, percentile / 100);
+  const recorded = histogram.totalCount;
+  if (low === undefined || high === undefined || high > recorded) return undefined;
+  const at = (rank: number) => valueAt(histogram, (100 * rank) / recorded, max, scale);
+  return { low: at(low), high: at(high) };
 }
 
 /** The highest value that the histogram can't tell from the one at this percentile may lie above all that were measured. */

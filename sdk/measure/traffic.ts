@@ -2,6 +2,8 @@ import type { Metric } from "../schema/record.ts";
 import type { TrafficFrames } from "../schema/traffic.ts";
 import type { TrafficPortCounts, TrafficReport, TrafficStream } from "../schema/traffic-report.ts";
 import { metricOf, type Repetition, single } from "./metric.ts";
+import { instabilityOf } from "./repetitions.ts";
+import { steadinessOf } from "./steady-state.ts";
 
 /** One direction of one repetition, as far as it is judged. */
 type CountedStream = Omit<TrafficStream, "latency"> & {
@@ -41,6 +43,31 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
       ),
     ];
   });
+}
+
+/** Seconds that tell whether what comes stays as it is. */
+const ENOUGH_S = 20;
+
+/** What a reader has to know of runs at a fixed rate: of a long one whether it was steady, of several whether their throughput is one. */
+export function trafficRemarks(
+  runs: readonly { readonly report: TrafficRun; readonly received: readonly number[] }[],
+): string[] {
+  const unsteady = runs.flatMap(({ received }, index) => {
+    if (received.length < ENOUGH_S) return [];
+    const { reason } = steadinessOf(received);
+    return reason === ""
+      ? []
+      : [`repetition ${index + 1}: what came in each second was not steady, ${reason}`];
+  });
+  const unstable = DIRECTIONS.flatMap((direction, index) => {
+    const streams = streamsOf(
+      runs.map(({ report }) => report),
+      index,
+    );
+    const said = instabilityOf(streams.map(({ received, receivingNs }) => rateOf(received, receivingNs)));
+    return said === undefined ? [] : [`traffic.${direction}.throughput: ${said}`];
+  });
+  return [...unsteady, ...unstable];
 }
 
 /** Latency of the frames that came, as a repetition. */

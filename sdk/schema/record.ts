@@ -18,6 +18,13 @@ export const Metric = z.object({
   mean: z.number(),
   max: z.number(),
   percentiles: z.partialRecord(z.enum(PERCENTILES), z.number().nullable()),
+  percentileIntervals: z
+    .partialRecord(z.enum(PERCENTILES), z.object({ low: z.number(), high: z.number() }))
+    .optional()
+    .meta({
+      description:
+        "95 % interval of a percentile by order statistics of all samples, as if none had to do with the one before; left out where too few samples or the range support none.",
+    }),
   histogram: z
     .string()
     .meta({ description: "HdrHistogram V2, compressed, base64; of ratios in billionths." }),

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { trialResultOf } from "../../sdk/measure/search/traffic-trial.ts";
-import { type TrafficRun, trafficFaults, trafficFrames, trafficMetrics } from "../../sdk/measure/traffic.ts";
+import {
+  type TrafficRun,
+  trafficFaults,
+  trafficFrames,
+  trafficMetrics,
+  trafficRemarks,
+} from "../../sdk/measure/traffic.ts";
 import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
 import { recorded } from "../observe/recorded.ts";
 
@@ -102,6 +108,33 @@ describe("metrics", () => {
   test("are of both directions where there are two", () => {
     const both = trafficMetrics([{ ...ring, streams: [stream, stream] }]);
     expect(both.filter(({ name }) => name.startsWith("traffic.reverse."))).toHaveLength(3);
+  });
+});
+
+describe("what a reader has to know beside the numbers", () => {
+  const steady = Array.from({ length: 40 }, (_, second) => 1000 + (second % 3));
+
+  test("is nothing of runs that stayed as they were, nor of those too short to tell", () => {
+    const runs = [steady, steady, [1000, 10]].map((received) => ({ report: ring, received }));
+    expect(trafficRemarks(runs)).toEqual([]);
+  });
+
+  test("is a run that changed on the way, and a throughput that is another in each run", () => {
+    const falling = steady.map((frames, second) => (second < 25 ? frames : frames / 2));
+    expect(
+      trafficRemarks([
+        { report: ring, received: steady },
+        { report: ring, received: falling },
+      ]),
+    ).toEqual([
+      expect.stringMatching(
+        /^repetition 2: what came in each second was not steady, it (fell|was still changing) after /,
+      ),
+    ]);
+    const half = but({ receivingNs: stream.receivingNs * 2 });
+    expect(trafficRemarks([ring, half].map((report) => ({ report, received: [] })))).toEqual([
+      expect.stringMatching(/^traffic\.forward\.throughput: unstable: it varies by \d+ % /),
+    ]);
   });
 });
 

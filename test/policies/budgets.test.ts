@@ -68,6 +68,18 @@ describe("a budget", () => {
     );
   });
 
+  it("takes the worse end of a percentile's interval, where the record has one", async () => {
+    const metric = {
+      percentiles: { 99: 20_000 },
+      percentileIntervals: { 99: { low: 18_000, high: 24_000 } },
+    };
+    expect(await judged({ maxNs: 24_000 }, timed({}, metric))).toEqual(nothing);
+    const { violations } = await judged({ maxNs: 23_999 }, timed({}, metric));
+    expect(violations[0]).toContain(
+      "is 20000 ns, 24000 ns at the upper end of its 95 % interval, allowed 23999 ns",
+    );
+  });
+
   it("gates a throughput that was searched for by what is proven of it, its lower bound", async () => {
     const found = (lowerPps: number, throughputPps = lowerPps) => ({
       ndr: { kind: "regular" as const, throughputPps, lowerPps, upperPps: lowerPps + 50 },

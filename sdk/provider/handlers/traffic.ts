@@ -1,5 +1,5 @@
-import { type TrafficRun, trafficFaults, trafficFrames, trafficMetrics } from "../../measure/traffic.ts";
-import { parseTrafficReport, trafficProgress } from "../../observe/traffic.ts";
+import { trafficFaults, trafficFrames, trafficMetrics, trafficRemarks } from "../../measure/traffic.ts";
+import { parseTrafficReport, receivedBySecond, trafficProgress } from "../../observe/traffic.ts";
 import { inUnit, stopUnit, unitOf } from "../../plan/benchmarks.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { checkTraffic, planTraffic, type TrafficPlan, withErrors } from "../../plan/traffic-run.ts";
@@ -24,7 +24,7 @@ export const trafficHandler: Handler<typeof traffic> = {
     const host = operation.host(inputs.host);
     const { name, generator, from, to = from, rate, frameSize = 64, firmware } = inputs;
     const plan = planTraffic(inputs);
-    const runs: TrafficRun[] = [];
+    const runs: CountedRun[] = [];
     const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes at ${rate} frames/s`;
     const seconds = plan.repetitions * plan.seconds;
     const record = await measuring(
@@ -36,19 +36,20 @@ export const trafficHandler: Handler<typeof traffic> = {
         return async () => {
           let version = "";
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
-            const report = await runOnce(operation, host, unitOf(operation.tag, name), plan);
-            runs.push(report);
-            version = report.dpdk;
+            const run = await runOnce(operation, host, unitOf(operation.tag, name), plan);
+            runs.push(run);
+            version = run.report.dpdk;
           }
           return {
-            metrics: trafficMetrics(runs),
+            metrics: trafficMetrics(runs.map(({ report }) => report)),
             tool: { command: plan.argv, version },
-            faults: runs.flatMap((run) => trafficFaults(run, rate)),
+            faults: runs.flatMap(({ report }) => trafficFaults(report, rate)),
+            remarks: trafficRemarks(runs),
           };
         };
       },
     );
-    return { record, frames: trafficFrames(runs) };
+    return { record, frames: trafficFrames(runs.map(({ report }) => report)) };
   },
 
   // A measurement is history: nothing on the machine can change it.
@@ -57,12 +58,18 @@ export const trafficHandler: Handler<typeof traffic> = {
   delete: async () => undefined,
 };
 
+interface CountedRun {
+  readonly report: TrafficReport;
+  /** Frames that came in each second. */
+  readonly received: readonly number[];
+}
+
 async function runOnce(
   { signal, status }: Operation,
   host: Host,
   unit: string,
   plan: TrafficPlan,
-): Promise<TrafficReport> {
+): Promise<CountedRun> {
   const stop = stopUnit(unit);
   const seconds = plan.seconds + SLACK_S;
   await host.execute([stop, ...plan.prepare]);
@@ -76,7 +83,7 @@ async function runOnce(
         if (line !== undefined) status(line);
       },
     });
-    if (code === 0) return parseTrafficReport(stdout);
+    if (code === 0) return { report: parseTrafficReport(stdout), received: receivedBySecond(stdout) };
     throw await trafficFailed(host, { code, stdout, stderr });
   } finally {
     // Nothing is left of one that was given up.
