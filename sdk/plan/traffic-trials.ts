@@ -49,7 +49,8 @@ export interface AskedTrial {
   readonly durationMs: number;
 }
 
-export type TrialPlan = Pick<TrafficPlan, "argv" | "prepare" | "properties" | "seconds">;
+export type TrialPlan = Pick<TrafficPlan, "argv" | "prepare" | "properties" | "seconds"> &
+  Pick<TrafficWay, "settle">;
 
 export function frameSizesOf({ frames }: Pick<TrialInputs, "frames">): readonly FrameSize[] {
   return frames ?? STANDARD_FRAMES;
@@ -67,7 +68,7 @@ export function highestLoad(
 /** The program on its way, told one trial after another, for so long at most. */
 export function planTrials(way: TrafficWay, sendingMs: number): TrialPlan {
   const milliseconds = START_MS + LINK_MS + PROBE_MS + sendingMs;
-  return { ...planWay(way, ["--trials"]), seconds: Math.ceil(milliseconds / 1000) };
+  return { ...planWay(way, ["--trials"]), settle: way.settle, seconds: Math.ceil(milliseconds / 1000) };
 }
 
 /** The program against itself: what it sends comes back over a ring, so that nothing but the generator limits it. */
@@ -108,6 +109,8 @@ export function trialLimitMs(durationMs: number, settle = "2s"): number {
 }
 
 /**
+ * Refuses what no trial could measure, of all sizes of frames at once.
+ *
  * @param longestMs the longest trial of all
  * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`
  */
@@ -225,6 +228,8 @@ export function backToBackMs(inputs: BackToBackInputs): number {
 }
 
 /**
+ * The same of what needs a throughput that was measured before.
+ *
  * @param longestMs the longest trial of all
  * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`
  */

@@ -11,6 +11,8 @@ import { trafficFailed } from "./traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live, and we wait for it, s. */
 const SLACK_S = 15;
+/** The longest that a timer of this process can wait, ms; the unit's own limit is not bound by it. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export interface TrialAnswer {
   readonly report: TrafficReport;
@@ -42,7 +44,7 @@ export async function withTrialProgram<T>(
   const ended = host.transport
     .execute({
       argv: inUnit(unit, seconds, withErrors(plan.argv), plan.properties),
-      timeoutMs: (seconds + SLACK_S) * 1000,
+      timeoutMs: Math.min((seconds + SLACK_S) * 1000, LONGEST_MS),
       signal,
       stdin,
       onStdout: (chunk) => said.take(chunk),
@@ -65,7 +67,7 @@ export async function withTrialProgram<T>(
       const report = said.next();
       stdin.push(`${trialLine(trial)}\n`);
       try {
-        const silent = silence(host, unit, trialLimitMs(trial.durationMs), waiting.signal);
+        const silent = silence(host, unit, trialLimitMs(trial.durationMs, plan.settle), waiting.signal);
         return await Promise.race([report, early, silent]);
       } finally {
         waiting.abort();
