@@ -29,7 +29,7 @@ const kinds = {
   }, after),
   bisection: () => new bench.Throughput("bisection", {
     ...path, name: "bisection", minLoad: 50, method: "rfc2544", goals: { ndr: { loss: 0, trial: "1s", width: 0.2 } }, latency: { at: [] },
-    directions: "both",
+    directions: "both", maxLoad: 1000,
   }, after),
   long: () => new bench.Throughput("long", {
     ...path, name: "long", minLoad: 50, method: "rfc2544", goals: { ndr: { loss: 0, trial: process.env.LENGTH ?? "120s", width: 0.2 } }, latency: { at: [] },
@@ -56,8 +56,8 @@ const LINKS = `for end in 0 1; do
   for link in trialg$end trialf$end; do ip link set $link up; done
 done`;
 const WITHOUT_LINKS = "ip link del trialg0; ip link del trialg1; true";
-/** The generator, not the forwarder, which runs all the time. */
-const GENERATOR = "pgrep -f -- '--role=measure --port=net_af_packet0'";
+/** The generator: neither the forwarder, which runs all the time, nor the shell that looks for it. */
+const GENERATOR = "pgrep -f '[-]-role=measure.*--trials'";
 
 type Found = Readonly<Record<string, Readonly<Record<string, FoundThroughput>>>>;
 
