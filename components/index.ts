@@ -40,12 +40,17 @@ export { SiteCommand, type SiteCommandArgs } from "./site-command.ts";
 export { SriovVnf, type SriovVnfArgs } from "./sriov-vnf.ts";
 export { TapVnf, type TapVnfArgs } from "./tap-vnf.ts";
 export {
-  TrafficBenchmark,
-  type TrafficBenchmarkArgs,
-  type TrafficEnd,
-  type TrafficPath,
-  type VnfEnd,
-} from "./traffic-benchmark.ts";
+  BackToBackBenchmark,
+  type BackToBackBenchmarkArgs,
+  FrameLossBenchmark,
+  type FrameLossBenchmarkArgs,
+  SoakBenchmark,
+  type SoakBenchmarkArgs,
+  ThroughputBenchmark,
+  type ThroughputBenchmarkArgs,
+} from "./throughput-benchmark.ts";
+export { TrafficBenchmark, type TrafficBenchmarkArgs } from "./traffic-benchmark.ts";
+export type { GeneratorArgs, TrafficEnd, TrafficPath, VnfEnd } from "./traffic-generator.ts";
 export { TunedHost, type TunedHostArgs } from "./tuned-host.ts";
 export { tuningByHand } from "./tuning-by-hand.ts";
 export { VhostUserVnf, type VhostUserVnfArgs } from "./vhost-user-vnf.ts";

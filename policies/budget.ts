@@ -15,6 +15,7 @@ export const STATISTICS = [
   "99.99",
   "99.999",
   "max",
+  "median",
   "spread",
 ] as const;
 export type Statistic = (typeof STATISTICS)[number];
@@ -22,7 +23,7 @@ export type Statistic = (typeof STATISTICS)[number];
 /** What a metric may be. One of `maxNs`, `max`, `min` and `against` at least. */
 export interface Budget {
   readonly metric: string;
-  /** A percentile, or another figure of the metric; `spread` is that of its repetitions, standard deviation by mean. */
+  /** A percentile, or another figure of the metric: `median` is that of its repetitions' medians, `spread` their standard deviation by their mean. */
   readonly percentile: Statistic;
   /** Greatest value allowed of a latency, ns. */
   readonly maxNs?: number;
@@ -154,8 +155,9 @@ export function figureOf(
         `histogram, ${limit}: raise histogramMax of the benchmark.`,
     };
   }
-  if (percentile !== "50") return point(value);
-  const [low, high] = [of("interval95", "low"), of("interval95", "high")];
+  const where =
+    percentile === "50" || percentile === "median" ? ["interval95"] : ["percentileIntervals", percentile];
+  const [low, high] = [of(...where, "low"), of(...where, "high")];
   return {
     value,
     low: typeof low === "number" ? Math.min(low, value) : value,

@@ -6,6 +6,15 @@ import { flag, keys, number, positions, type Reading, text, titleOf } from "./pr
 import { type Switch, switchDemand, switchFrom } from "./switches.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
+/** Benchmarks that have a generator of their own. */
+export const GENERATING = [
+  "bench:Traffic",
+  "bench:Throughput",
+  "bench:FrameLoss",
+  "bench:BackToBack",
+  "bench:Soak",
+] as const;
+
 export interface SwitchPort {
   readonly resource: PolicyResource;
   readonly bridge: Reading<string>;
@@ -79,7 +88,7 @@ export function machineFrom(
       const title = titleOf(container);
       return cpus(know, container, "process", ["cpus"], `container ${title}`, title);
     }),
-    ...of("bench:Traffic").flatMap((benchmark) =>
+    ...GENERATING.flatMap((type) => of(type)).flatMap((benchmark) =>
       cpus(know, benchmark, "generator", ["generator", "cpus"], "the generator", "generator"),
     ),
   ];

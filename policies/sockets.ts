@@ -1,7 +1,7 @@
 import type { PolicyResource } from "@pulumi/policy";
 import type { Asking } from "./ask.ts";
 import { type Where, where } from "./claims.ts";
-import { ofType } from "./machine.ts";
+import { GENERATING, ofType } from "./machine.ts";
 import { flag, type Path, text, titleOf, UNKNOWN } from "./property.ts";
 
 /** One end of a vhost-user socket. */
@@ -43,7 +43,7 @@ export function socketEnds(resources: readonly PolicyResource[], ask: Asking): r
           ),
         ),
     ),
-    ...ofType(resources, "bench:Traffic").flatMap((benchmark) =>
+    ...ofType(resources, ...GENERATING).flatMap((benchmark) =>
       ["from", "to"].flatMap((side) =>
         virtioUser(ask, benchmark, [side], "generator", `the generator of ${titleOf(benchmark)}`),
       ),

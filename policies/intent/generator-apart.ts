@@ -1,6 +1,6 @@
 import { sayUnplaced } from "../ask.ts";
 import { labPolicy } from "../lab-policy.ts";
-import { type Machine, ofType } from "../machine.ts";
+import { GENERATING, type Machine, ofType } from "../machine.ts";
 import { listed } from "../sentence.ts";
 
 const FORWARDING = [
@@ -30,12 +30,12 @@ export const generatorApart = labPolicy({
     "Run the generator on a host of its own, or except the benchmark where nothing is published.",
   url: "https://www.rfc-editor.org/rfc/rfc2544#section-6",
   notApplicable: ({ resources }) =>
-    ofType(resources, "bench:Traffic").length === 0 ? "this stack generates no traffic" : undefined,
+    ofType(resources, ...GENERATING).length === 0 ? "this stack generates no traffic" : undefined,
   judge: ({ machines, unplaced }, findings) => {
-    sayUnplaced(unplaced, ["bench:Traffic"], findings, "whether its generator is apart");
+    sayUnplaced(unplaced, GENERATING, findings, "whether its generator is apart");
     for (const machine of machines.filter(({ emulated }) => !emulated)) {
       const forwarding = whatForwards(machine);
-      for (const benchmark of ofType(machine.members, "bench:Traffic")) {
+      for (const benchmark of ofType(machine.members, ...GENERATING)) {
         if (forwarding.length === 0) continue;
         findings.violation(
           `${benchmark.name} generates its traffic on ${machine.name}, which has ${listed(forwarding)} under test, expected a machine of its own: ` +

@@ -1,11 +1,11 @@
 import { asking } from "../ask.ts";
 import { labPolicy } from "../lab-policy.ts";
-import { ofType } from "../machine.ts";
+import { GENERATING, ofType } from "../machine.ts";
 import { property } from "../sentence.ts";
 import { socketEnds } from "../sockets.ts";
 
 const EVERYBODY = /^\/(tmp|var\/tmp|dev\/shm)\//;
-const TYPES = ["libvirt:Domain", "ovs:Port", "traffic:Forwarder", "bench:Traffic"] as const;
+const TYPES = ["libvirt:Domain", "ovs:Port", "traffic:Forwarder", ...GENERATING] as const;
 
 /**
  * vhost-user sockets lie in folders that not everybody may write to.

@@ -1,7 +1,7 @@
 import { asking } from "../ask.ts";
 import { where } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
-import { ofType } from "../machine.ts";
+import { GENERATING, ofType } from "../machine.ts";
 import { text } from "../property.ts";
 import { property } from "../sentence.ts";
 
@@ -25,7 +25,7 @@ export const vhostUserOnHugepages = labPolicy({
     'Set pageSize of the guest to "2MiB" or "1GiB", and leave hugepages of forwarders and generators on.',
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/vhost-user/",
   notApplicable: ({ resources }) =>
-    ofType(resources, "libvirt:Domain", "traffic:Forwarder", "bench:Traffic").length === 0
+    ofType(resources, "libvirt:Domain", "traffic:Forwarder", ...GENERATING).length === 0
       ? "this stack has nothing behind a vhost-user socket"
       : undefined,
   judge: ({ resources }, { violation, ...findings }) => {
@@ -43,7 +43,7 @@ export const vhostUserOnHugepages = labPolicy({
     }
     for (const [type, at, ports] of [
       ["traffic:Forwarder", [], ["ports"]],
-      ["bench:Traffic", ["generator"], ["from", "to"]],
+      ...GENERATING.map((type) => [type, ["generator"], ["from", "to"]] as const),
     ] as const) {
       for (const each of ofType(resources, type)) {
         const kinds = ports.flatMap((port) =>

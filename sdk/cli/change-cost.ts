@@ -160,6 +160,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   ],
   "nfvlab:bench:RoundTrip": measuredAgain,
   "nfvlab:bench:Traffic": measuredAgain,
+  "nfvlab:bench:Throughput": measuredAgain,
+  "nfvlab:bench:FrameLoss": measuredAgain,
+  "nfvlab:bench:BackToBack": measuredAgain,
+  "nfvlab:bench:Soak": measuredAgain,
 };
 
 /** What any resource costs: being made anew, and what its fields say. */

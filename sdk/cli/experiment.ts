@@ -13,6 +13,7 @@ import { PacketPathState } from "../schema/packet-path.ts";
 import { type Metric, ResultRecord } from "../schema/record.ts";
 import { traffic } from "../schema/traffic.ts";
 import { hostOf } from "./hosts.ts";
+import { lossesOf } from "./losses.ts";
 import { hostNameOf, nameOf, type StateResource, text } from "./state-resource.ts";
 
 const CURVE = [0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999];
@@ -77,6 +78,8 @@ function pathOf({ type, urn, outputs }: StateResource, resources: readonly State
 
 function recordsOf(resource: StateResource): ReportedRecord[] {
   if (!resource.type.startsWith("nfvlab:bench:")) return [];
+  // One that was interrupted has none, and the next `up` measures again.
+  if (resource.outputs?.["record"] === null) return [];
   const parsed = ResultRecord.safeParse(resource.outputs?.["record"]);
   if (!parsed.success) return [unread(resource, parsed.error.issues[0]?.path.join("."))];
   const { kind, subject, functional, valid, invalidReasons, startedAt, tool, metrics, fingerprint } =
@@ -91,6 +94,8 @@ function recordsOf(resource: StateResource): ReportedRecord[] {
       invalidReasons,
       startedAt,
       command: `${tool.command.join(" ")} (${tool.version})`,
+      remarks: parsed.data.remarks ?? [],
+      losses: lossesOf(parsed.data),
       metrics: metrics.filter(({ unit }) => unit === "ns").map(metricOf),
       inForce: flatten(fingerprint),
     },
@@ -111,6 +116,8 @@ function unread(resource: StateResource, field: string | undefined): ReportedRec
     ],
     startedAt: "",
     command: "",
+    remarks: [],
+    losses: [],
     metrics: [],
     inForce: {},
   };

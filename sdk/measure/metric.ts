@@ -1,6 +1,7 @@
 import hdr from "hdr-histogram-js";
 import { type Metric, PERCENTILES } from "../schema/record.ts";
 import { medianInterval, medianOf } from "./median.ts";
+import { quantileRanks } from "./quantile.ts";
 
 /** One repetition of a measurement. */
 export interface Repetition {
@@ -14,11 +15,19 @@ export interface Repetition {
   readonly expected: number;
 }
 
+/** One value, as a repetition that took one sample. */
+export function single(value: number): Repetition {
+  return { buckets: [[value, 1]], overflow: 0, max: value, expected: 1 };
+}
+
 export interface MetricFacts {
   readonly name: string;
   readonly unit: Metric["unit"];
   readonly direction: Metric["direction"];
 }
+
+/** A histogram counts whole numbers: ratios are in billionths there. */
+const RATIO_STEPS = 1e9;
 
 /** Samples that one in a thousand and rarer values need to be more than an accident: ten of them. */
 const SAMPLES_BEYOND = 10;
@@ -28,15 +37,19 @@ const SAMPLES_BEYOND = 10;
  * support it, or where it lies among those beyond the range. The maximum is that of all repetitions.
  */
 export function metricOf({ name, unit, direction }: MetricFacts, repetitions: readonly Repetition[]): Metric {
-  const merged = histogramOf(repetitions.flatMap(({ buckets }) => buckets));
+  const scale = unit === "ratio" ? RATIO_STEPS : 1;
+  const merged = histogramOf(
+    repetitions.flatMap(({ buckets }) => buckets),
+    scale,
+  );
   const overflow = sum(repetitions.map((repetition) => repetition.overflow));
   const samples = merged.totalCount + overflow;
   const each = repetitions.map((repetition) => {
-    const histogram = histogramOf(repetition.buckets);
+    const histogram = histogramOf(repetition.buckets, scale);
     return {
       samples: histogram.totalCount + repetition.overflow,
       min: Math.min(...repetition.buckets.map(([value]) => value), repetition.max),
-      median: histogram.totalCount === 0 ? repetition.max : valueAt(histogram, 50, repetition.max),
+      median: histogram.totalCount === 0 ? repetition.max : valueAt(histogram, 50, repetition.max, scale),
       max: repetition.max,
     };
   });
@@ -51,7 +64,16 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
     mean: meanOf(repetitions.flatMap(({ buckets }) => buckets)),
     max,
     percentiles: Object.fromEntries(
-      PERCENTILES.map((percentile) => [percentile, percentileOf(merged, overflow, max, Number(percentile))]),
+      PERCENTILES.map((percentile) => [
+        percentile,
+        percentileOf(merged, overflow, max, Number(percentile), scale),
+      ]),
+    ),
+    percentileIntervals: Object.fromEntries(
+      PERCENTILES.flatMap((percentile) => {
+        const interval = intervalOf(merged, samples, max, Number(percentile), scale);
+        return interval === undefined ? [] : [[percentile, interval] as const];
+      }),
     ),
     histogram: hdr.encodeIntoCompressedBase64(merged),
     overflow,
@@ -77,6 +99,7 @@ function percentileOf(
   overflow: number,
   max: number,
   percentile: number,
+  scale: number,
 ): number | null {
   const samples = histogram.totalCount + overflow;
   // 10 / (1 - p), in whole numbers so that 99.9 needs 10 000 and not 10 000.000000002.
@@ -84,12 +107,29 @@ function percentileOf(
     percentile === 50 ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1000) / Math.round((100 - percentile) * 1000));
   if (samples < needed || histogram.totalCount === 0) return null;
   const rank = (percentile / 100) * samples;
-  return rank > histogram.totalCount ? null : valueAt(histogram, (100 * rank) / histogram.totalCount, max);
+  return rank > histogram.totalCount
+    ? null
+    : valueAt(histogram, (100 * rank) / histogram.totalCount, max, scale);
+}
+
+/** Samples beyond the range have ranks above all others, and no value. */
+function intervalOf(
+  histogram: hdr.Histogram,
+  samples: number,
+  max: number,
+  percentile: number,
+  scale: number,
+): { readonly low: number; readonly high: number } | undefined {
+  const { low, high } = quantileRanks(samples, percentile / 100);
+  const recorded = histogram.totalCount;
+  if (low === undefined || high === undefined || high > recorded) return undefined;
+  const at = (rank: number) => valueAt(histogram, (100 * rank) / recorded, max, scale);
+  return { low: at(low), high: at(high) };
 }
 
 /** The highest value that the histogram can't tell from the one at this percentile may lie above all that were measured. */
-function valueAt(histogram: hdr.Histogram, percentile: number, max: number): number {
-  return Math.min(histogram.getValueAtPercentile(percentile), max);
+function valueAt(histogram: hdr.Histogram, percentile: number, max: number, scale: number): number {
+  return Math.min(histogram.getValueAtPercentile(percentile) / scale, max);
 }
 
 /** Of the values themselves: the histogram has three digits of them. */
@@ -98,7 +138,7 @@ function meanOf(buckets: readonly (readonly [value: number, count: number])[]): 
   return samples === 0 ? 0 : sum(buckets.map(([value, count]) => value * count)) / samples;
 }
 
-function histogramOf(buckets: readonly (readonly [number, number])[]): hdr.Histogram {
+function histogramOf(buckets: readonly (readonly [number, number])[], scale: number): hdr.Histogram {
   const histogram = hdr.build({
     bitBucketSize: 64,
     autoResize: true,
@@ -107,7 +147,7 @@ function histogramOf(buckets: readonly (readonly [number, number])[]): hdr.Histo
     numberOfSignificantValueDigits: 3,
     useWebAssembly: false,
   });
-  for (const [value, count] of buckets) histogram.recordValueWithCount(value, count);
+  for (const [value, count] of buckets) histogram.recordValueWithCount(Math.round(value * scale), count);
   return histogram;
 }
 

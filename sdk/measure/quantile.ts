@@ -1,3 +1,8 @@
+import { gammaln } from "simple-statistics";
+
+/** Standard deviations. */
+const NEGLIGIBLE = 12;
+
 /**
  * The smallest value that at least this share of all values does not exceed: one that was measured, never one between two. `share` is above 0, at most 1.
  * Of no values NaN.
@@ -25,35 +30,51 @@ export interface OrderInterval {
  */
 export function quantileInterval(values: readonly number[], share: number, confidence = 0.95): OrderInterval {
   const sorted = ascending(values);
-  const tail = (1 - confidence) / 2;
-  const below = heldBelow(sorted.length, share, tail);
-  const above = heldBelow(sorted.length, 1 - share, tail);
-  const [from, to] = [Math.max(0, below - 1), sorted.length - Math.max(1, above)];
+  const { low, high } = quantileRanks(sorted.length, share, confidence);
   return {
-    low: sorted[from] ?? Number.NaN,
-    high: sorted[to] ?? Number.NaN,
-    isHeld: below > 0 && above > 0,
+    low: sorted[(low ?? 1) - 1] ?? Number.NaN,
+    high: sorted[(high ?? sorted.length) - 1] ?? Number.NaN,
+    isHeld: low !== undefined && high !== undefined,
   };
+}
+
+/** Ranks, from 1 of the least value; undefined on a side that too few values support. */
+export interface OrderRanks {
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+}
+
+/**
+ * The ranks of the two values that the interval of a quantile lies between, of so many values in ascending order.
+ *
+ * @example quantileRanks(6, 0.5); // { low: 1, high: 6 }
+ */
+export function quantileRanks(n: number, share: number, confidence = 0.95): OrderRanks {
+  const tail = (1 - confidence) / 2;
+  const below = heldBelow(n, share, tail);
+  const above = heldBelow(n, 1 - share, tail);
+  return { low: below > 0 ? below : undefined, high: above > 0 ? n - above + 1 : undefined };
 }
 
 /** How many values are below the quantile at least, but for a probability of `tail`: the largest k with P(X < k) <= tail. */
 function heldBelow(n: number, share: number, tail: number): number {
+  if (share <= 0 || share >= 1) return share <= 0 ? 0 : n;
+  const [mean, deviation] = [n * share, Math.sqrt(n * share * (1 - share))];
+  // What lies further below the mean than this is less than any tail that is asked for.
+  const from = Math.max(0, Math.floor(mean - NEGLIGIBLE * deviation));
+  const step = Math.log(share) - Math.log1p(-share);
+  let logarithm = logChoose(n, from) + from * Math.log(share) + (n - from) * Math.log1p(-share);
   let sum = 0;
-  for (let k = 0; k <= n; k++) {
-    sum += Math.exp(logChoose(n, k) + log(share, k) + log(1 - share, n - k));
+  for (let k = from; k < n; k++) {
+    sum += Math.exp(logarithm);
     if (sum > tail) return k;
+    logarithm += Math.log((n - k) / (k + 1)) + step;
   }
   return n;
 }
 
-function log(probability: number, times: number): number {
-  return times === 0 ? 0 : times * Math.log(probability);
-}
-
 function logChoose(n: number, k: number): number {
-  let sum = 0;
-  for (let i = 1; i <= Math.min(k, n - k); i++) sum += Math.log((n - i + 1) / i);
-  return sum;
+  return k === 0 ? 0 : gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1);
 }
 
 function ascending(values: readonly number[]): number[] {

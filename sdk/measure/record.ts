@@ -3,6 +3,7 @@ import {
   type Fingerprint,
   type Metric,
   type RecordedCoLoad,
+  type RecordedTrial,
   RecordVersion,
   type ResultRecord,
 } from "../schema/record.ts";
@@ -21,6 +22,9 @@ export interface Measurement {
   readonly disturbances?: { readonly before: Disturbances; readonly after: Disturbances } | undefined;
   /** What its own tool found against its numbers. */
   readonly faults?: readonly string[] | undefined;
+  /** What a reader has to know, and what speaks against no number. */
+  readonly remarks?: readonly string[] | undefined;
+  readonly trials?: readonly RecordedTrial[] | undefined;
   readonly startedAt: string;
   readonly durationMs: number;
   readonly functional: boolean;
@@ -41,6 +45,8 @@ export function recordOf(measurement: Measurement): ResultRecord {
     coLoad,
     faults = [],
     disturbances: counts,
+    remarks = [],
+    trials,
     startedAt,
     durationMs,
     functional,
@@ -64,6 +70,8 @@ export function recordOf(measurement: Measurement): ResultRecord {
     tool: { command: [...measurement.tool.command], version: measurement.tool.version },
     ...(coLoad !== undefined && { coLoad }),
     ...(disturbances !== undefined && { disturbances }),
+    ...(trials !== undefined && { trials: [...trials] }),
+    ...(remarks.length > 0 && { remarks: [...remarks] }),
     startedAt,
     durationMs,
     functional,

@@ -1,7 +1,9 @@
 import type { Metric } from "../schema/record.ts";
 import type { TrafficFrames } from "../schema/traffic.ts";
 import type { TrafficPortCounts, TrafficReport, TrafficStream } from "../schema/traffic-report.ts";
-import { metricOf } from "./metric.ts";
+import { metricOf, type Repetition, single } from "./metric.ts";
+import { instabilityOf } from "./repetitions.ts";
+import { steadinessOf } from "./steady-state.ts";
 
 /** One direction of one repetition, as far as it is judged. */
 type CountedStream = Omit<TrafficStream, "latency"> & {
@@ -26,29 +28,61 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = streamsOf(runs, index);
     if (streams.length === 0) return [];
-    const one = (value: number) => ({
-      ...{ buckets: [[value, 1]] as const, overflow: 0, max: value, expected: 1 },
-    });
     return [
       metricOf(
         { name: `traffic.${direction}.latency`, unit: "ns", direction: "lower" },
-        streams.map(({ latency }) => ({
-          buckets: latency.buckets.map(([ns, count], at) => [at === 0 ? latency.minNs : ns, count] as const),
-          overflow: 0,
-          max: latency.maxNs,
-          expected: 0,
-        })),
+        streams.map(latencyOf),
       ),
       metricOf(
         { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
-        streams.map(({ received, receivingNs }) => one(Math.round(rateOf(received, receivingNs)))),
+        streams.map(({ received, receivingNs }) => single(Math.round(rateOf(received, receivingNs)))),
       ),
       metricOf(
         { name: `traffic.${direction}.lost`, unit: "count", direction: "lower" },
-        streams.map(({ lost }) => one(lost)),
+        streams.map(({ lost }) => single(lost)),
       ),
     ];
   });
+}
+
+/** Seconds that tell whether what comes stays as it is. */
+const ENOUGH_S = 20;
+
+/** What a reader has to know of runs at a fixed rate: of a long one whether it was steady, of several whether their throughput is one. */
+export function trafficRemarks(
+  runs: readonly { readonly report: TrafficRun; readonly received: readonly number[] }[],
+): string[] {
+  const unsteady = runs.flatMap(({ received }, index) => {
+    if (received.length < ENOUGH_S) return [];
+    const { reason } = steadinessOf(received);
+    return reason === ""
+      ? []
+      : [`repetition ${index + 1}: what came in each second was not steady, ${reason}`];
+  });
+  const unstable = DIRECTIONS.flatMap((direction, index) => {
+    const streams = streamsOf(
+      runs.map(({ report }) => report),
+      index,
+    );
+    const said = instabilityOf(streams.map(({ received, receivingNs }) => rateOf(received, receivingNs)));
+    return said === undefined ? [] : [`traffic.${direction}.throughput: ${said}`];
+  });
+  return [...unsteady, ...unstable];
+}
+
+/** Latency of the frames that came, as a repetition. */
+export function latencyOf({ latency }: CountedStream): Repetition {
+  return {
+    buckets: latency.buckets.map(([ns, count], at) => [at === 0 ? latency.minNs : ns, count] as const),
+    overflow: 0,
+    max: latency.maxNs,
+    expected: 0,
+  };
+}
+
+/** Frames a second of a direction, from the first one sent to the last. */
+export function sentPps({ sent, sendingNs }: CountedStream): number {
+  return rateOf(sent, sendingNs);
 }
 
 /** Frames of both directions, summed over all repetitions. */
@@ -72,24 +106,49 @@ export function trafficFrames(runs: readonly TrafficRun[]): {
 }
 
 /** A sentence for each thing that makes a run worth nothing, whatever its numbers are. */
-export function trafficFaults({ ended, streams, ports }: TrafficRun, rate: number): string[] {
+export function trafficFaults(run: TrafficRun, rate: number): string[] {
+  return faultsOf(run, rate, () => true);
+}
+
+/**
+ * The same of a trial whose generator is known to keep the rate: frames that a port refused until their time was over are not the generator's affair, but
+ * that of what is behind the port, which does not keep up.
+ */
+export function trialFaults(run: TrafficRun, rate: number): string[] {
+  return faultsOf(run, rate, ({ planned, sent, refused }) => sent === planned || refused < planned - sent);
+}
+
+function faultsOf(
+  { ended, streams, ports }: TrafficRun,
+  rate: number,
+  keepsPace: (stream: CountedStream) => boolean,
+): string[] {
   return [
     ...(ended === "complete" ? [] : [`it was ended early, by its ${ended}`]),
-    ...streams.flatMap((stream, index) => streamFaults(stream, DIRECTIONS[index] ?? "forward", rate)),
+    ...streams.flatMap((stream, index) => {
+      const direction = DIRECTIONS[index] ?? "forward";
+      return [
+        ...(keepsPace(stream) ? paceFaults(stream, direction, rate) : []),
+        ...streamFaults(stream, direction),
+      ];
+    }),
     ...ports.flatMap(portFaults),
   ];
 }
 
-function streamFaults(stream: CountedStream, direction: string, rate: number): string[] {
-  const { planned, sent, sendingNs, received, misdelivered, latency } = stream;
+function paceFaults({ planned, sent, sendingNs }: CountedStream, direction: string, rate: number): string[] {
   // The first frame opens the interval that the others fill.
   const pace = rateOf(sent, sendingNs);
+  if (sent < planned)
+    return [`saturated generator: ${direction}, it could send ${sent} of ${planned} frames in their time`];
+  return sent > 1 && pace < rate * PACE_KEPT
+    ? [`saturated generator: ${direction}, it sent ${Math.round(pace)} frames/s of ${rate}`]
+    : [];
+}
+
+function streamFaults(stream: CountedStream, direction: string): string[] {
+  const { sent, received, misdelivered, latency } = stream;
   return [
-    ...(sent < planned
-      ? [`saturated generator: ${direction}, it could send ${sent} of ${planned} frames in their time`]
-      : sent > 1 && pace < rate * PACE_KEPT
-        ? [`saturated generator: ${direction}, it sent ${Math.round(pace)} frames/s of ${rate}`]
-        : []),
     ...(received > sent ? [`${direction}: ${received} frames received, but ${sent} sent`] : []),
     ...(misdelivered > 0 ? [`${direction}: ${misdelivered} frames came to the wrong port`] : []),
     ...(latency.unstamped > 0

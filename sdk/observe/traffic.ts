@@ -58,6 +58,20 @@ export function trafficProgress(text: string): string | undefined {
   return text.split("\n").findLast((line) => /^(sent|received) \d/.test(line));
 }
 
+/**
+ * Frames that came in each second of sending, of all directions, by the lines of progress: one a second, the first of them a second after the start. What came when nothing was sent any more is
+ * left out: there was no load.
+ */
+export function receivedBySecond(text: string): number[] {
+  let before = { sent: 0, received: 0 };
+  return [...text.matchAll(/^sent (\d+) of (\d+), received (\d+)$/gm)].flatMap((line) => {
+    const [sent, planned, received] = line.slice(1).map(Number) as [number, number, number];
+    const last = before;
+    before = { sent, received };
+    return sent < planned && sent > last.sent ? [received - last.received] : [];
+  });
+}
+
 /** What a machine has to build with. */
 export interface BuildGround {
   readonly dpdk: string | undefined;

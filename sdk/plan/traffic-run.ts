@@ -8,11 +8,17 @@ import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 
+/** What sends and counts, and the way that frames take. */
+export type TrafficWay = Pick<
+  TrafficInputs,
+  "generator" | "from" | "to" | "directions" | "flows" | "addresses" | "settle"
+>;
+
 /** How long ports may take to have a link, and the path to pass a first frame. */
-const LINK_MS = 10_000;
-const PROBE_MS = 15_000;
+export const LINK_MS = 10_000;
+export const PROBE_MS = 15_000;
 /** Start of DPDK and its ports, and their end, at most: a virtio-user port waits for its switch, and an emulated machine takes its time. */
-const START_MS = 120_000;
+export const START_MS = 120_000;
 
 export interface TrafficPlan {
   readonly argv: readonly [string, ...string[]];
@@ -27,7 +33,8 @@ export interface TrafficPlan {
 }
 
 /** @throws InputError `traffic-length`, `traffic-both` */
-export function checkTraffic({ to, directions, count, duration, rate }: TrafficInputs): void {
+export function checkTraffic(inputs: TrafficInputs): void {
+  const { count, duration, rate } = inputs;
   if (count !== undefined && duration !== undefined)
     throw new InputError({
       code: "traffic-length",
@@ -37,6 +44,11 @@ export function checkTraffic({ to, directions, count, duration, rate }: TrafficI
       expected: "one of them",
       hint: "leave `duration` out",
     });
+  checkWay(inputs);
+}
+
+/** @throws InputError `traffic-both` */
+export function checkWay({ to, directions }: TrafficWay): void {
   if (directions === "both" && to === undefined)
     throw new InputError({
       code: "traffic-both",
@@ -55,12 +67,32 @@ export function framesOf({ count, duration = "10s", rate }: TrafficInputs): numb
 
 /** One run of the traffic program: it ends by itself, with a report, before its unit's time is over. */
 export function planTraffic(inputs: TrafficInputs): TrafficPlan {
-  const { generator, from, to, rate, frameSize, flows, settle = "2s", addresses, repetitions = 1 } = inputs;
+  const { rate, frameSize, settle = "2s", repetitions = 1 } = inputs;
+  const frames = framesOf(inputs);
+  const milliseconds =
+    Math.ceil((frames / rate) * 1100) + 1000 + exactDuration(settle, "ms") + LINK_MS + PROBE_MS + START_MS;
+  return {
+    ...planWay(inputs, [
+      ...[`--rate=${rate}`, `--count=${frames}`, `--limit-ms=${milliseconds - START_MS / 2}`],
+      ...(frameSize === undefined ? [] : [`--frame-size=${frameSize}`]),
+    ]),
+    seconds: Math.ceil(milliseconds / 1000),
+    repetitions,
+    rate,
+  };
+}
+
+/**
+ * The program's command line on a way, and what its unit needs.
+ *
+ * @param own options beside those of the way
+ */
+export function planWay(
+  { generator, from, to, directions, flows, settle = "2s", addresses }: TrafficWay,
+  own: readonly string[],
+): Pick<TrafficPlan, "argv" | "prepare" | "properties"> {
   const ends = [from, ...(to === undefined ? [] : [to])];
   const ports = ends.map(renderPort);
-  const frames = framesOf(inputs);
-  const settleMs = exactDuration(settle, "ms");
-  const milliseconds = Math.ceil((frames / rate) * 1100) + 1000 + settleMs + LINK_MS + PROBE_MS + START_MS;
   const option = (name: string, value: string | number | undefined) =>
     value === undefined ? [] : [`--${name}=${value}`];
   return {
@@ -70,10 +102,9 @@ export function planTraffic(inputs: TrafficInputs): TrafficPlan {
       "--",
       "--role=measure",
       ...portArguments(generator, ports),
-      ...(inputs.directions === "both" ? ["--both"] : []),
-      ...[`--rate=${rate}`, `--count=${frames}`, `--settle-ms=${settleMs}`],
-      ...[`--link-ms=${LINK_MS}`, `--probe-ms=${PROBE_MS}`, `--limit-ms=${milliseconds - START_MS / 2}`],
-      ...option("frame-size", frameSize),
+      ...(directions === "both" ? ["--both"] : []),
+      ...[`--settle-ms=${exactDuration(settle, "ms")}`, `--link-ms=${LINK_MS}`, `--probe-ms=${PROBE_MS}`],
+      ...own,
       ...option("flows", flows),
       ...option("from-mac", addresses?.fromMac),
       ...option("to-mac", addresses?.toMac),
@@ -82,9 +113,6 @@ export function planTraffic(inputs: TrafficInputs): TrafficPlan {
     ],
     prepare: makeSocketFolders(ends),
     properties: removeDeadSockets(ends),
-    seconds: Math.ceil(milliseconds / 1000),
-    repetitions,
-    rate,
   };
 }
 

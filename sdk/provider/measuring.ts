@@ -12,7 +12,7 @@ import { ownerWords } from "../plan/owner.ts";
 import { systemdMissing } from "../plan/systemd.ts";
 import type { HostFacts } from "../schema/facts.ts";
 import type { FirmwareIntent } from "../schema/inspection.ts";
-import type { Metric, RecordedCoLoad, ResultRecord } from "../schema/record.ts";
+import type { Metric, RecordedCoLoad, RecordedTrial, ResultRecord } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
@@ -24,6 +24,10 @@ export interface Measured {
   readonly coLoad?: RecordedCoLoad;
   /** What the measurement itself found against its numbers. */
   readonly faults?: readonly string[];
+  /** What a reader has to know, and what speaks against no number. */
+  readonly remarks?: readonly string[];
+  /** Of a search. */
+  readonly trials?: readonly RecordedTrial[];
 }
 
 /** How long a measurement waits for its turn, and how much longer than planned one may keep it, s. */
@@ -122,7 +126,7 @@ async function record(
   const before = await look(host, firmware);
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { metrics, tool, coLoad, faults } = await measure();
+  const { metrics, tool, coLoad, faults, remarks, trials } = await measure();
   const durationMs = Math.round(performance.now() - begun);
   const after = await look(host, firmware);
   return recordOf({
@@ -130,6 +134,8 @@ async function record(
     metrics,
     tool,
     coLoad,
+    trials,
+    remarks,
     faults: [...before.contradictions, ...(faults ?? [])],
     before: before.fingerprint,
     after: after.fingerprint,

@@ -1,4 +1,5 @@
 import type { FunctionHandler, Handler } from "./handler.ts";
+import { backToBackHandler } from "./handlers/back-to-back.ts";
 import { bootArgumentsHandler } from "./handlers/boot-arguments.ts";
 import { bootImageHandler } from "./handlers/boot-image.ts";
 import { bootTimeHandler } from "./handlers/boot-time.ts";
@@ -13,6 +14,7 @@ import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
 import { exitRateHandler } from "./handlers/exit-rate.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
+import { frameLossHandler } from "./handlers/frame-loss.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
 import { hwlatdetectHandler } from "./handlers/hwlatdetect.ts";
 import { inspectHandler } from "./handlers/inspect.ts";
@@ -46,9 +48,11 @@ import { realtimeKernelHandler } from "./handlers/realtime-kernel.ts";
 import { rebootHandler } from "./handlers/reboot.ts";
 import { roundTripHandler } from "./handlers/round-trip.ts";
 import { rtlaHandler } from "./handlers/rtla.ts";
+import { soakHandler } from "./handlers/soak.ts";
 import { swapHandler } from "./handlers/swap.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
 import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
+import { throughputHandler } from "./handlers/throughput.ts";
 import { trafficHandler } from "./handlers/traffic.ts";
 import { trafficForwarderHandler } from "./handlers/traffic-forwarder.ts";
 import { trafficToolHandler } from "./handlers/traffic-tool.ts";
@@ -113,6 +117,10 @@ export const handlers = [
   bootTimeHandler,
   roundTripHandler,
   trafficHandler,
+  throughputHandler,
+  frameLossHandler,
+  backToBackHandler,
+  soakHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [

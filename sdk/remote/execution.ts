@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError, TransportError } from "../units/errors.ts";
 import { CommandError, type Interruption } from "./command-error.ts";
@@ -21,7 +22,7 @@ export interface Exit {
 export type Start = (argv: readonly string[], streams: Streams) => Promise<Exit>;
 
 export interface Streams {
-  readonly stdin: Uint8Array;
+  readonly stdin: Readable;
   readonly onStdout: (chunk: Uint8Array) => void;
   readonly onStderr: (chunk: Uint8Array) => void;
   /** Nobody listens any more: whatever still holds the streams open is let go. */
@@ -57,7 +58,7 @@ export async function execute(machine: Machine, command: Command): Promise<Comma
     output.begin();
     interruption.limit(timeoutMs);
     const ended = starters.start(argv, {
-      stdin: Buffer.from(command.stdin ?? ""),
+      stdin: inputOf(command),
       onStdout: (chunk) => {
         output.stdout.push(chunk);
         command.onStdout?.(chunk);
@@ -81,6 +82,10 @@ export async function execute(machine: Machine, command: Command): Promise<Comma
 export function succeeded(command: Command, result: CommandResult): CommandResult {
   if (result.code !== 0) throw new CommandError(redactResult(result, command.secrets));
   return result;
+}
+
+function inputOf({ stdin = "" }: Command): Readable {
+  return stdin instanceof Readable ? stdin : Readable.from(stdin.length === 0 ? [] : [Buffer.from(stdin)]);
 }
 
 /** What a command says, as bytes until its end: a character split over two chunks stays whole. */
@@ -136,7 +141,7 @@ async function endOnceStarted(
   const session = await Promise.race([line.session, over]);
   if (session === undefined) return;
   await startEnding(endSession(session, sudo), {
-    stdin: new Uint8Array(),
+    stdin: Readable.from([]),
     onStdout: ignore,
     onStderr: ignore,
     abandoned: new AbortController().signal,

@@ -89,7 +89,7 @@ function start(argv: readonly string[], streams: Streams): Promise<Exit> {
     child.stderr.on("data", streams.onStderr);
     // A command that ends before it has read its input closes the pipe; that is its own affair.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(streams.stdin);
+    streams.stdin.pipe(child.stdin);
     streams.abandoned.addEventListener("abort", () => {
       child.stdout.destroy();
       child.stderr.destroy();

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeSSH } from "node-ssh";
 import pLimit from "p-limit";
@@ -118,7 +118,7 @@ export class SshTransport implements Transport {
       const attempt = async ([pauseMs, ...later]: readonly number[]): Promise<Exit> => {
         try {
           return (await session.execCommand(quoteAll(argv), {
-            stdin: Readable.from(stdin.length === 0 ? [] : [stdin]),
+            stdin,
             onStdout,
             onStderr,
             onChannel: (channel) => {

@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 /**
  * What the rest of the SDK sees of a machine: commands as argv arrays, and files. Two transports stand behind it, SSH and
  * local; which one is told by the connection alone.
@@ -5,8 +7,11 @@
 export interface Command {
   /** Program and arguments. Quoted in one place (`units/quoting.ts`); never a shell string. */
   readonly argv: readonly [string, ...string[]];
-  /** Sent as standard input, then closed. Scripts go this way: `{ argv: ["sh", "-s"], stdin: script }`. */
-  readonly stdin?: string | Uint8Array;
+  /**
+   * Sent as standard input, then closed. Scripts go this way: `{ argv: ["sh", "-s"], stdin: script }`. A stream is sent as it comes, for a program that is
+   * told what to do while it runs.
+   */
+  readonly stdin?: string | Uint8Array | Readable;
   /** The remote process group is ended after this long, and the command rejects. Default 60 000 ms. */
   readonly timeoutMs?: number;
   /** Aborting ends the remote process group, and the command rejects. */

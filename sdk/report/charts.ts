@@ -2,9 +2,8 @@ import { axisOf } from "./axis.ts";
 import { escapeText } from "./escape.ts";
 import type { ReportedMetric } from "./experiment.ts";
 import { countText, latencyText } from "./figures.ts";
+import { apart, BOTTOM, fixed, frame, horizontal, PLOT, vertical } from "./plot.ts";
 
-const PLOT = { width: 480, height: 260, left: 64, right: 28, top: 26, bottom: 44 };
-const BOTTOM = PLOT.height - PLOT.bottom;
 const TICKS = [50, 90, 99, 99.9, 99.99, 99.999];
 /** Room for the bar of samples beyond the range. */
 const BEYOND = 76;
@@ -102,31 +101,4 @@ function nines(percentile: number): number {
 
 function markedPercentiles(percentiles: ReportedMetric["percentiles"]): (readonly [string, number])[] {
   return percentiles.flatMap(([name, ns]) => (ns === null ? [] : [[name, ns] as const]));
-}
-
-/** Marks whose texts don't run into each other; of two that do, the first stays. */
-function apart(marks: readonly { text: string; x: number }[]): { text: string; x: number }[] {
-  let free = Number.NEGATIVE_INFINITY;
-  return marks.filter(({ text, x }) => {
-    const half = (text.length * 7) / 2 + 2;
-    if (x - half < free) return false;
-    free = x + half;
-    return true;
-  });
-}
-
-function horizontal(y: number, text: string): string {
-  return `<line class="grid" x1="${PLOT.left}" x2="${PLOT.width - PLOT.right}" y1="${fixed(y)}" y2="${fixed(y)}"/><text class="tick end" x="${PLOT.left - 8}" y="${fixed(y + 4)}">${text}</text>`;
-}
-
-function vertical(x: number, text: string): string {
-  return `<line class="grid" x1="${fixed(x)}" x2="${fixed(x)}" y1="${PLOT.top}" y2="${BOTTOM}"/><text class="tick" x="${fixed(x)}" y="${BOTTOM + 16}">${text}</text>`;
-}
-
-function frame(name: string, title: string, parts: readonly string[], axis: string): string {
-  return `<svg class="${name}" viewBox="0 0 ${PLOT.width} ${PLOT.height}" role="img" aria-label="${escapeText(title)}">${parts.join("")}<text class="tick" x="${(PLOT.left + PLOT.width - PLOT.right) / 2}" y="${PLOT.height - 8}">${escapeText(axis)}</text></svg>`;
-}
-
-function fixed(value: number): string {
-  return String(Number(value.toFixed(1)));
 }

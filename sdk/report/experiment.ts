@@ -110,10 +110,32 @@ export interface ReportedRecord {
   readonly invalidReasons: readonly string[];
   readonly startedAt: string;
   readonly command: string;
+  /** What a reader has to know beside the numbers. */
+  readonly remarks: readonly string[];
+  /** Of what was searched for by trials: loss by load of each frame size. */
+  readonly losses: readonly ReportedLoss[];
   /** None where the record could not be read; then `invalidReasons` says so. */
   readonly metrics: readonly ReportedMetric[];
   /** What was in force, by dotted name. */
   readonly inForce: Readonly<Record<string, string>>;
+}
+
+/** Trials of one frame size, and what they came to. */
+export interface ReportedLoss {
+  /** `64 bytes`, `imix`. */
+  readonly frame: string;
+  /** Those that count, in their order. */
+  readonly trials: readonly { readonly loadPps: number; readonly lossRatio: number }[];
+  /** Throughput of each goal; none of a loss curve. */
+  readonly found: readonly ReportedThroughput[];
+}
+
+/** Frames per second and direction; null where there is none. Of several repetitions the least. */
+export interface ReportedThroughput {
+  readonly goal: string;
+  readonly throughputPps: number | null;
+  readonly lowerPps: number | null;
+  readonly upperPps: number | null;
 }
 
 export interface ReportedMetric {

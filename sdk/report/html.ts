@@ -3,12 +3,14 @@ import { escapeText } from "./escape.ts";
 import type {
   Experiment,
   ReportedInspection,
+  ReportedLoss,
   ReportedMetric,
   ReportedRecord,
   Verdict,
 } from "./experiment.ts";
-import { countText, latencyText } from "./figures.ts";
+import { countText, latencyText, rateText } from "./figures.ts";
 import { inForceOf } from "./in-force.ts";
+import { drawLoss } from "./loss-chart.ts";
 import { renderPaths } from "./packet-paths.ts";
 import { standingOf } from "./standing.ts";
 import { STYLE } from "./style.ts";
@@ -119,8 +121,26 @@ function renderRecord(record: ReportedRecord): string {
 <p class="note">${[...facts, ...setUp].join(" · ")}</p>
 <p class="note">${command.join("")}</p>
 ${record.invalidReasons.map((reason) => `<p class="reason">Invalid: ${escapeText(reason)}</p>`).join("\n")}
+${record.remarks.map((remark) => `<p class="note">${escapeText(remark)}</p>`).join("\n")}
+${renderLosses(record.losses)}
 ${record.metrics.map(renderMetric).join("\n")}
 </article>`;
+}
+
+/** Loss by load of each frame size, and the throughput of every goal with its bounds. */
+function renderLosses(losses: readonly ReportedLoss[]): string {
+  if (losses.length === 0) return "";
+  const rate = (pps: number | null) => `<td>${pps === null ? "–" : rateText(pps)}</td>`;
+  const rows = losses.flatMap(({ frame, found }) =>
+    found.map(
+      ({ goal, throughputPps, lowerPps, upperPps }) =>
+        `<tr><th scope="row">${escapeText(frame)}, ${escapeText(goal)}</th>${[throughputPps, lowerPps, upperPps].map(rate).join("")}</tr>`,
+    ),
+  );
+  const head = ["", "throughput", "lower bound", "upper bound"];
+  const table = `<table class="figures"><thead><tr>${head.map((name) => `<th scope="col">${name}</th>`).join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>
+<p class="note">Frames per second and direction. The lower bound is the highest load that meets the goal, the upper bound the lowest that does not; the throughput is what arrives at the lower.</p>`;
+  return `${rows.length === 0 ? "" : `${table}\n`}<div class="charts">${losses.map(drawLoss).join("")}</div>`;
 }
 
 /** Lines break between arguments, never at the hyphens within one. */

@@ -49,7 +49,7 @@ ${MACHINE}
 .path{margin:6px 0 22px}.path text{text-anchor:middle}.path .head{fill:var(--soft)}.column{fill:var(--raised)}.layer rect{fill:var(--paper);stroke:var(--edge)}.station rect{fill:var(--vcpu)}.station text{font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:12px 20px;margin:10px 0 4px}.charts svg{max-width:520px}
 .grid{stroke:var(--line)}svg .tick{font-size:12px;text-anchor:middle;fill:var(--soft)}svg .tick.end{text-anchor:end}svg .start{text-anchor:start}svg .ink{fill:var(--ink)}
-.line{fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linejoin:round}.dot{fill:var(--accent)}.bar{fill:var(--bar)}
+.line{fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linejoin:round}.dot{fill:var(--accent)}.dot.lossy{fill:var(--bad)}.bar{fill:var(--bar)}
 .beyond{fill:none;stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}.unknown{fill:var(--bad);fill-opacity:.07;stroke:var(--bad);stroke-width:1;stroke-dasharray:4 3}.mark-line{stroke:var(--ink);stroke-dasharray:2 3}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;font-size:14px;padding:18px 0 2px}

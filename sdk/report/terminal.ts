@@ -1,5 +1,6 @@
 import { formatNanoseconds } from "../units/duration.ts";
 import { lineOf } from "../units/packet-path.ts";
+import { formatPacketRate } from "../units/rate.ts";
 import { cpuMapLines } from "./cpu-map.ts";
 import type { Experiment, ReportedHost, ReportedPath, ReportedRecord } from "./experiment.ts";
 import { plain } from "./plain.ts";
@@ -77,16 +78,24 @@ function hostLines(host: ReportedHost): string[] {
 }
 
 function recordLines(record: ReportedRecord): string[] {
-  const { name, metrics, functional, valid, invalidReasons } = record;
+  const { name, metrics, losses, functional, valid, invalidReasons } = record;
   const marks = [...(functional ? ["functional"] : []), ...(valid ? [] : ["INVALID"])].join(", ");
-  const figures = metrics.map(({ percentiles, maxNs, samples }) => {
+  // Of a search its throughputs are what is asked first; latencies under load are in the report.
+  const figures = (losses.length > 0 ? [] : metrics).map(({ percentiles, maxNs, samples }) => {
     const shown = percentiles.flatMap(([percentile, ns]) =>
       ns === null || Number(percentile) > 99 ? [] : [`p${percentile} ${formatNanoseconds(ns)}`],
     );
     return [...shown, `max ${formatNanoseconds(maxNs)}`, `${samples} samples`].join("   ");
   });
+  const throughputs = losses.flatMap(({ frame, found }) =>
+    found.map(({ goal, throughputPps }) => {
+      const rate = throughputPps === null ? "none" : formatPacketRate(throughputPps);
+      return `${INDENT}${INDENT}${frame}, ${goal}: ${rate}`;
+    }),
+  );
   return [
-    `${INDENT}${name.padEnd(16)} ${figures.join("; ")}${marks === "" ? "" : `   [${marks}]`}`,
+    `${INDENT}${name.padEnd(16)} ${figures.join("; ")}${marks === "" ? "" : `   [${marks}]`}`.trimEnd(),
+    ...throughputs,
     ...invalidReasons.flatMap((reason) => wrap(`invalid: ${reason}`, 2 * INDENT.length)),
   ];
 }

@@ -1,5 +1,6 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
 import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
+import { backToBack, frameLoss, soak, throughput } from "../schema/throughput.ts";
 import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
@@ -122,3 +123,74 @@ export class RoundTrip extends resourceClass(roundTrip) {}
  * export const lost = run.frames.apply(({ forward }) => forward.lost);
  */
 export class Traffic extends resourceClass(traffic) {}
+
+/**
+ * Throughput of a path for each frame size and goal, by MLRsearch or RFC 2544's bisection, and latency at shares of it. Trials run one after another in one program. Runs at create, and again
+ * when an input or a trigger changes, or where it was interrupted; never on an unchanged `up`. Changes nothing on the machine; delete forgets the record.
+ *
+ * @property goals by name, each `{ loss }` and more; `{ ndr: { loss: 0 } }` by default
+ * @property byFrame by frame size and goal: `throughputPps`, `lowerPps`, `upperPps`, and `kind`
+ * @property ended `"interrupted"` where it was ended half-way: then there is no record, and the next `up` runs it again
+ * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `goal`, `goal-method`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`,
+ *   `trial-silent`, `interrupted`
+ * @see RFC 2544 and https://datatracker.ietf.org/doc/draft-ietf-bmwg-mlrsearch/
+ * @example
+ * const run = new Throughput("ndr", {
+ *   host, name: "ndr", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64, "imix"],
+ *   goals: { ndr: { loss: 0 }, pdr: { loss: 0.005 } }, latency: { at: [10, 50, 90], duration: "30s" },
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ * export const ndr = run.byFrame.apply((byFrame) => byFrame["64"]?.["ndr"]);
+ */
+export class Throughput extends resourceClass(throughput) {}
+
+/**
+ * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing. Runs at create, and again when an input or a trigger changes, or where it was interrupted.
+ * Changes nothing on the machine; delete forgets the record.
+ *
+ * @property step distance of two loads, as a share of the highest: a tenth at most
+ * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`, `interrupted`
+ * @see RFC 2544, section 26.3
+ * @example
+ * new FrameLoss("loss", {
+ *   host, name: "loss", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], step: 0.05,
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ */
+export class FrameLoss extends resourceClass(frameLoss) {}
+
+/**
+ * The longest burst at the highest load that loses nothing, many times for each frame size, and the buffer that it tells of. Runs at create, and again when an input or a trigger changes, or
+ * where it was interrupted. Changes nothing on the machine; delete forgets the record.
+ *
+ * @property throughput frames per second and direction by frame size, measured before
+ * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `bursts`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
+ *   `traffic-failed`, `trial-silent`, `interrupted`
+ * @see RFC 2544, section 26.4, and RFC 9004
+ * @example
+ * new BackToBack("bursts", {
+ *   host, name: "bursts", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], throughput: { 64: 4_000_000 },
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ */
+export class BackToBack extends resourceClass(backToBack) {}
+
+/**
+ * A load below the throughput for a long time, for each frame size: loss, latency, and whether what arrives stays as it was; a record of what changes on the way is not valid. Runs at create, and
+ * again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record.
+ *
+ * @property throughput frames per second and direction by frame size, measured before; `percent` of it is sent
+ * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `soak-short`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
+ *   `traffic-failed`, `trial-silent`, `interrupted`
+ * @see https://datatracker.ietf.org/doc/draft-vpolak-bmwg-plrsearch/ for why an hour says more than a minute
+ * @example
+ * new Soak("soak", {
+ *   host, name: "soak", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], throughput: { 64: 4_000_000 }, percent: 80, duration: "12h",
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ */
+export class Soak extends resourceClass(soak) {}

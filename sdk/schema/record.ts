@@ -18,7 +18,16 @@ export const Metric = z.object({
   mean: z.number(),
   max: z.number(),
   percentiles: z.partialRecord(z.enum(PERCENTILES), z.number().nullable()),
-  histogram: z.string().meta({ description: "HdrHistogram V2, compressed, base64." }),
+  percentileIntervals: z
+    .partialRecord(z.enum(PERCENTILES), z.object({ low: z.number(), high: z.number() }))
+    .optional()
+    .meta({
+      description:
+        "95 % interval of a percentile by order statistics of all samples, as if none had to do with the one before; left out where too few samples or the range support none.",
+    }),
+  histogram: z
+    .string()
+    .meta({ description: "HdrHistogram V2, compressed, base64; of ratios in billionths." }),
   overflow: z
     .number()
     .meta({ description: "Samples beyond the histogram's range: percentiles above them are unknown." }),
@@ -117,6 +126,22 @@ export const Disturbances = z.object({
 });
 export type Disturbances = z.infer<typeof Disturbances>;
 
+/** One trial of a search: constant load for a time. */
+export const RecordedTrial = z.object({
+  frame: z.string().meta({ description: "Size of its frames: bytes, or imix." }),
+  purpose: z.enum(["self-test", "search", "latency", "soak"]).meta({
+    description: "What it was for: the generator against itself, a search, latency under load, a long run.",
+  }),
+  loadPps: z.number().meta({ description: "Frames per second of one direction." }),
+  durationMs: z.number(),
+  intended: z.number().meta({ description: "Frames of all directions that the load asks for in its time." }),
+  received: z.number().meta({ description: "Frames of all directions; those never sent count as lost." }),
+  faults: z
+    .array(z.string())
+    .meta({ description: "What makes it worth nothing; a search does such a trial again." }),
+});
+export type RecordedTrial = z.infer<typeof RecordedTrial>;
+
 export const RecordVersion = "nfvlab/record/1" as const;
 
 /** The record of one measurement: what was measured, on what, by what, and whether it is valid. */
@@ -130,6 +155,13 @@ export const ResultRecord = z.object({
   coLoad: RecordedCoLoad.optional().meta({ description: "Absent where nothing was to run beside it." }),
   disturbances: Disturbances.optional().meta({
     description: "What the hardware did while it ran. Absent of records that are older than the field.",
+  }),
+  trials: z
+    .array(RecordedTrial)
+    .optional()
+    .meta({ description: "Of a search: all its trials, in their order. Absent of what searches nothing." }),
+  remarks: z.array(z.string()).optional().meta({
+    description: "What a reader has to know beside the numbers, and what does not make them invalid.",
   }),
   startedAt: z.string().meta({ description: "UTC, ISO 8601." }),
   durationMs: z.number(),

@@ -30,6 +30,7 @@ import { reboot } from "./reboot.ts";
 import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
+import { backToBack, frameLoss, soak, throughput } from "./throughput.ts";
 import { traffic, trafficForwarder, trafficTool } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
@@ -91,6 +92,10 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   bootTime,
   roundTrip,
   traffic,
+  throughput,
+  frameLoss,
+  backToBack,
+  soak,
 ];
 
 export const functionDefinitions: readonly FunctionDefinition[] = [

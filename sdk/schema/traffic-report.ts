@@ -2,6 +2,10 @@
 export interface TrafficStream {
   readonly planned: number;
   readonly sent: number;
+  /** Of those, before the time of all was over; absent of what knows no time. */
+  readonly sentInTime?: number;
+  /** Offers of a frame that the port did not take; it was offered again. */
+  readonly refused: number;
   /** From the first frame sent to the last. */
   readonly sendingNs: number;
   /** How late a frame was sent at most. */

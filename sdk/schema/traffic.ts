@@ -173,6 +173,31 @@ export const TrafficFrames = z.object({
 });
 export type TrafficFrames = z.infer<typeof TrafficFrames>;
 
+/** What sends and counts, and the way that frames take: the same of every measurement by traffic. */
+export const trafficPath = {
+  generator: TrafficGenerator.meta({ description: "What sends and counts.", change: "recreate" }),
+  from: TrafficPort.meta({ description: "Port that frames are sent at.", change: "recreate" }),
+  to: TrafficPort.optional().meta({
+    description:
+      "Port that frames are received at. Default: where they are sent, for a ring or a path that leads back.",
+    change: "recreate",
+  }),
+  directions: z.enum(["forward", "both"]).optional().meta({
+    description: "Whether frames are sent at `to` as well, at the same rate. Default forward.",
+    change: "recreate",
+  }),
+  flows: wholeNumber(
+    "UDP flows that the frames belong to in turn, told apart by their source port. Default 1, the best case of every flow cache.",
+    { min: 1, max: 50_000 },
+    { change: "recreate" },
+  ).optional(),
+  addresses: addresses.meta({ change: "recreate" }),
+  settle: duration(
+    "How long frames may still arrive after the last one was sent, whole ms. Default 2s (RFC 2544).",
+    { change: "recreate" },
+  ).optional(),
+};
+
 export const traffic = defineResource({
   token: "nfvlab:bench:Traffic",
   description:
@@ -182,17 +207,7 @@ export const traffic = defineResource({
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its unit's name.", { change: "recreate" }),
-    generator: TrafficGenerator.meta({ description: "What sends and counts.", change: "recreate" }),
-    from: TrafficPort.meta({ description: "Port that frames are sent at.", change: "recreate" }),
-    to: TrafficPort.optional().meta({
-      description:
-        "Port that frames are received at. Default: where they are sent, for a ring or a path that leads back.",
-      change: "recreate",
-    }),
-    directions: z.enum(["forward", "both"]).optional().meta({
-      description: "Whether frames are sent at `to` as well, at the same rate. Default forward.",
-      change: "recreate",
-    }),
+    ...trafficPath,
     rate: wholeNumber(
       "Frames per second and direction.",
       { min: 1, max: 200_000_000 },
@@ -210,18 +225,6 @@ export const traffic = defineResource({
       "Frames of one repetition and direction, instead of `duration`.",
       { min: 1, max: 1_000_000_000 },
       { change: "recreate" },
-    ).optional(),
-    flows: wholeNumber(
-      "UDP flows that the frames belong to in turn, told apart by their source port. Default 1, the best case of every flow cache.",
-      { min: 1, max: 50_000 },
-      { change: "recreate" },
-    ).optional(),
-    addresses: addresses.meta({ change: "recreate" }),
-    settle: duration(
-      "How long frames may still arrive after the last one was sent, whole ms. Default 2s (RFC 2544).",
-      {
-        change: "recreate",
-      },
     ).optional(),
     repetitions: wholeNumber(
       "How often the measurement is repeated. Default 1; an interval needs 6.",

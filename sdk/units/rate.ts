@@ -26,3 +26,23 @@ export function megabitsPerSecond(rate: string): number {
   }
   return Number(match[1]) * MEGABITS[match[2] as RateUnit];
 }
+
+/** Bytes that a frame of Ethernet takes on the wire beside itself: preamble, start of frame, gap. */
+const BESIDE = 20;
+
+/**
+ * Frames a second that a wire carries at most.
+ *
+ * @param bytes of a frame with its checksum
+ * @throws InputError `rate`
+ * @example Math.floor(lineFrames("10Gbit/s", 64)); // 14880952
+ */
+export function lineFrames(rate: string, bytes: number): number {
+  return (megabitsPerSecond(rate) * 1e6) / ((bytes + BESIDE) * 8);
+}
+
+/** A rate of frames for people: three significant digits in the unit that fits, `11.4 Mpps`. */
+export function formatPacketRate(pps: number): string {
+  const [factor, unit] = pps >= 1e6 ? [1e6, "Mpps"] : pps >= 1e3 ? [1e3, "kpps"] : [1, "pps"];
+  return `${Number((pps / factor).toPrecision(3))} ${unit}`;
+}

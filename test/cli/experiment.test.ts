@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { experimentOf } from "../../sdk/cli/experiment.ts";
 import type { StateResource } from "../../sdk/cli/state-resource.ts";
 import { binsOf } from "../../sdk/measure/bins.ts";
-import { metricOf } from "../../sdk/measure/metric.ts";
+import { metricOf, single } from "../../sdk/measure/metric.ts";
+import type { ResultRecord } from "../../sdk/schema/record.ts";
 import { benchmark, hostFacts, recordOf, resources, urn } from "./state.ts";
 
 const of = (state: readonly StateResource[]) => experimentOf("lab", "rack", "2026-03-02", state, []);
@@ -203,6 +204,56 @@ describe("the records of a state", () => {
       invalidReasons: ["8 of 9 samples never came"],
     });
     expect(only(of([benchmark(record)]).records).invalidReasons).toEqual(["8 of 9 samples never came"]);
+  });
+});
+
+describe("what a search came to", () => {
+  const metric = (name: string, ...values: number[]) =>
+    metricOf({ name, unit: "pps", direction: "higher" }, values.map(single));
+  const trial = { purpose: "search", durationMs: 1000, intended: 1000, faults: [] as string[] } as const;
+  const found = measured({});
+  const searched = {
+    ...{ ...found, remarks: ["64 ndr: unstable"] },
+    metrics: [
+      ...found.metrics,
+      metric("throughput.64.ndr", 900, 950),
+      metric("throughput.64.ndr.lower", 910, 960),
+      metric("throughput.imix.ndr", 300),
+    ],
+    trials: [
+      { ...trial, frame: "64", purpose: "self-test", loadPps: 5000, received: 1000 },
+      { ...trial, frame: "64", loadPps: 1000, received: 750, faults: ["saturated generator"] },
+      { ...trial, frame: "64", loadPps: 1000, received: 990 },
+      { ...trial, frame: "imix", loadPps: 300, received: 1000 },
+      { ...trial, frame: "64", loadPps: 910, received: 1000 },
+      { ...trial, frame: "64", purpose: "latency", loadPps: 450, received: 1000 },
+    ],
+  } as ResultRecord;
+
+  it("is loss by load of each frame size, by the trials that count, with the least throughput of all repetitions", () => {
+    const { losses, remarks, metrics } = only(of([benchmark(searched)]).records);
+    expect(remarks).toEqual(["64 ndr: unstable"]);
+    expect(metrics.map(({ name }) => name)).toEqual(found.metrics.map(({ name }) => name));
+    expect(losses).toEqual([
+      {
+        frame: "64 bytes",
+        trials: [
+          { loadPps: 1000, lossRatio: 0.01 },
+          { loadPps: 910, lossRatio: 0 },
+        ],
+        found: [{ goal: "ndr", throughputPps: 900, lowerPps: 910, upperPps: null }],
+      },
+      {
+        frame: "imix",
+        trials: [{ loadPps: 300, lossRatio: 0 }],
+        found: [{ goal: "ndr", throughputPps: 300, lowerPps: null, upperPps: null }],
+      },
+    ]);
+  });
+
+  it("is nothing of a record without trials, and there is none of a measurement that was interrupted", () => {
+    expect(only(of([benchmark(found)]).records).losses).toEqual([]);
+    expect(of([benchmark(null)]).records).toEqual([]);
   });
 });
 

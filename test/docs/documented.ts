@@ -1,5 +1,6 @@
 import { basename, join, relative } from "node:path";
 import ts from "typescript";
+import { z } from "zod";
 import { fieldFacts, type ResourceDefinition } from "../../sdk/schema/definition.ts";
 import { resourceDefinitions } from "../../sdk/schema/registry.ts";
 import { compilerOptions, documentedSources, isExported, root } from "./examples.ts";
@@ -63,9 +64,13 @@ async function schemaText(property: ts.Symbol): Promise<string> {
   const file = declaration?.getSourceFile().fileName ?? "";
   if (declaration === undefined || !relative(root, file).startsWith("sdk/schema/")) return "";
   const definition = ts.findAncestor(declaration, ts.isVariableDeclaration)?.name.getText() ?? "";
-  const module = (await import(file)) as Record<string, ResourceDefinition | undefined>;
-  const inputs = module[definition]?.inputs;
-  return inputs === undefined ? "" : (fieldFacts(inputs, [property.name]).description ?? "");
+  const module = (await import(file)) as Record<string, ResourceDefinition | z.ZodRawShape | undefined>;
+  const holder = module[definition];
+  if (holder === undefined) return "";
+  // Fields that several resources share stand in a shape of their own.
+  const inputs =
+    "token" in holder ? (holder as ResourceDefinition).inputs : z.object(holder as z.ZodRawShape);
+  return fieldFacts(inputs, [property.name]).description ?? "";
 }
 
 /** The same of a field that several resources share, which is declared outside of all of them. */

@@ -129,6 +129,7 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "components/site-command.ts": IN_A_TESTBED,
   "components/sriov-vnf.ts": IN_A_TESTBED,
   "components/tap-vnf.ts": IN_A_TESTBED,
+  "components/throughput-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/traffic-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/vhost-user-vnf.ts": IN_A_TESTBED,
   "components/input-check.ts": {

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { ResultRecord } from "../../sdk/schema/record.ts";
+import type { FoundThroughput } from "../../sdk/schema/throughput.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
 import type { TrialServer } from "./trial-server.ts";
 
 /** What deployments of RFC 8204 are made of: no forwarder between ports of one switch, three in a row, and two side by side. */
 const program = `
 import * as pulumi from "@pulumi/pulumi";
-import { ForwarderVnf, OvsDpdkBridge, ServiceChain, switchedEnd, TrafficBenchmark, TunedHost } from ${modulePath("components/index.ts")};
+import { ForwarderVnf, OvsDpdkBridge, ServiceChain, switchedEnd, ThroughputBenchmark, TrafficBenchmark, TunedHost } from ${modulePath("components/index.ts")};
 import { traffic } from ${modulePath("sdk/index.ts")};
 
 const dut = new TunedHost("dut", {
@@ -33,6 +35,12 @@ const chains = Object.entries(deployments[process.env.DEPLOYMENT]).map(([name, a
 const runs = chains.map((chain) => new TrafficBenchmark(chain.name + "-frames", {
   on: dut, tool, over: chain, cpus: "3", idle: "100us", directions: "both", rate: 400, count: 2000, settle: "1s", rerunOn: [process.env.DEPLOYMENT],
 }));
+// One search is enough, over the shortest way.
+const searches = process.env.DEPLOYMENT === "phy2phy" ? chains.map((chain) => new ThroughputBenchmark(chain.name + "-search", {
+  generator: { on: dut, tool, cpus: "3", idle: "100us" }, over: chain, frames: [64], maxLoad: 800, minLoad: 50, settle: "500ms",
+  goal: { loss: 0, trial: "1s", sum: "1s", width: 0.3 }, latency: { at: [50], duration: "1s" },
+})) : [];
+export const searched = searches.map(({ record, byFrame }) => ({ record, byFrame }));
 export const deployment = chains.map((chain) => chain.deployment);
 export const drawing = chains.map((chain) => chain.drawing);
 export const frames = runs.map((run) => run.frames);
@@ -66,6 +74,7 @@ export function describeChains(server: () => TrialServer): void {
       drawing: string[];
       frames: { forward: object; reverse: object }[];
       valid: string[];
+      searched: { record: unknown; byFrame: Record<string, Record<string, FoundThroughput>> }[];
     };
   };
 
@@ -92,6 +101,16 @@ export function describeChains(server: () => TrialServer): void {
     for (const { forward, reverse } of found.frames) {
       expect(forward).toMatchObject(counted);
       expect(reverse).toMatchObject(counted);
+    }
+    expect(found.searched).toHaveLength(name === "phy2phy" ? 1 : 0);
+    for (const { record, byFrame } of found.searched) {
+      const { kind, functional, invalidReasons, trials, metrics } = ResultRecord.parse(record);
+      expect([kind, functional, invalidReasons]).toEqual(["throughput", true, []]);
+      expect(trials?.[0]?.purpose).toBe("self-test");
+      expect(metrics.map((metric) => metric.name)).toEqual(
+        expect.arrayContaining(["throughput.64.ndr.lower", "latency.64.50.forward"]),
+      );
+      expect(byFrame["64"]?.["ndr"]?.lowerPps).toBeGreaterThanOrEqual(50);
     }
   });
 

@@ -6,8 +6,11 @@ import { describeLadder } from "./ladder-trials.ts";
 import { longTrials } from "./long-trials.ts";
 import { describePaths } from "./paths-trials.ts";
 import { describeSriov } from "./sriov-trials.ts";
+import { describeThroughput } from "./throughput-trials.ts";
 import { TrialServer } from "./trial-server.ts";
 
+const SEARCHES =
+  "searches (skipped unless NFVLAB_LONG_TRIALS is set: minutes of trials, and a program that is built first)";
 const LADDER = "ladder (skipped unless NFVLAB_LONG_TRIALS is set: three stacks with guests, many minutes)";
 
 /** What carries packets, on one server after another's trials: each group leaves the server as it found it. */
@@ -17,6 +20,7 @@ const groups: readonly (readonly [string, (server: () => TrialServer) => void])[
   ["containers", describeContainers],
   ["sriov", describeSriov],
   ["chains", describeChains],
+  [SEARCHES, describeThroughput],
   [LADDER, describeLadder],
 ];
 
@@ -36,5 +40,7 @@ describe.skipIf(groups.length === 0)("a server with network cards", () => {
   afterAll(() => server?.remove());
 
   for (const [name, describeGroup] of groups)
-    describe.runIf(name !== LADDER || longTrials)(name, () => describeGroup(() => server));
+    describe.runIf(longTrials || (name !== LADDER && name !== SEARCHES))(name, () =>
+      describeGroup(() => server),
+    );
 });

@@ -48,13 +48,22 @@ export class TrialProject {
     return { code: status, said: `${stdout}${stderr}` };
   }
 
-  /** As `pulumi`, while this process goes on, for instance to serve what the engine asks for. */
-  start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Trial> {
+  /**
+   * As `pulumi`, while this process goes on, for instance to serve what the engine asks for.
+   *
+   * @param interrupted as Ctrl-C at a terminal
+   */
+  start(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    interrupted?: AbortSignal,
+  ): Promise<Trial> {
     const child = spawn(
       join(this.#engine, "pulumi"),
       [...args, "--non-interactive"],
       this.#options(environment),
     );
+    interrupted?.addEventListener("abort", () => child.kill("SIGINT"), { once: true });
     let said = "";
     for (const stream of [child.stdout, child.stderr])
       stream?.on("data", (chunk: Buffer) => {

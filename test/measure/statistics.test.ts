@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { correctedFor, expectedSamples } from "../../sdk/measure/coordinated-omission.ts";
 import { mannWhitney } from "../../sdk/measure/mann-whitney.ts";
 import { metricOf } from "../../sdk/measure/metric.ts";
-import { quantileInterval, quantileOf } from "../../sdk/measure/quantile.ts";
+import { quantileInterval, quantileOf, quantileRanks } from "../../sdk/measure/quantile.ts";
 import { coefficientOfVariation, instabilityOf, keptOf } from "../../sdk/measure/repetitions.ts";
 import { steadinessOf } from "../../sdk/measure/steady-state.ts";
 import { PERCENTILES } from "../../sdk/schema/record.ts";
@@ -211,5 +211,60 @@ describe("steadiness", () => {
       from: undefined,
       reason: "3 values say nothing of steadiness, at least 20 are needed",
     });
+  });
+});
+
+describe("ranks of the interval of a quantile", () => {
+  /** P(X < k) of a binomial distribution, summed up from its smallest terms. */
+  const below = (n: number, share: number, k: number) => {
+    let [term, sum] = [(1 - share) ** n, 0];
+    for (let i = 0; i < k; i++) {
+      sum += term;
+      term *= ((n - i) / (i + 1)) * (share / (1 - share));
+    }
+    return sum;
+  };
+
+  it("are the innermost that hold it, of any number of values", () => {
+    const share = fc.constantFrom(0.1, 0.5, 0.9, 0.99, 0.999);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), share, (n, quantile) => {
+        const { low, high } = quantileRanks(n, quantile);
+        const rank = low ?? 0;
+        expect(below(n, quantile, rank)).toBeLessThanOrEqual(0.025 + 1e-9);
+        if (rank < n) expect(below(n, quantile, rank + 1)).toBeGreaterThan(0.025 - 1e-9);
+        const above = high === undefined ? 0 : n - high + 1;
+        expect(below(n, 1 - quantile, above)).toBeLessThanOrEqual(0.025 + 1e-9);
+        if (above < n) expect(below(n, 1 - quantile, above + 1)).toBeGreaterThan(0.025 - 1e-9);
+      }),
+    );
+  });
+
+  it("are those of the normal distribution where there are very many", () => {
+    const n = 1e9;
+    const [mean, deviation] = [n * 0.9, Math.sqrt(n * 0.9 * 0.1)];
+    const { low = 0, high = 0 } = quantileRanks(n, 0.9);
+    expect((mean - low) / deviation).toBeCloseTo(1.96, 3);
+    expect((high - mean) / deviation).toBeCloseTo(1.96, 3);
+  });
+
+  it("become an interval of each percentile of a metric, around it, where samples and range support one", () => {
+    const random = uniform(3);
+    const buckets = Array.from({ length: 20_000 }, () => [Math.round(1e6 * random()), 1] as const);
+    const of = (overflow: number) =>
+      metricOf({ name: "latency", unit: "ns", direction: "lower" }, [
+        { buckets, overflow, max: 2e6, expected: 0 },
+      ]);
+    const { percentiles, percentileIntervals = {} } = of(0);
+    expect(Object.keys(percentileIntervals).sort()).toEqual(["50", "90", "99", "99.9"]);
+    for (const [percentile, { low, high }] of Object.entries(percentileIntervals)) {
+      const value = percentiles[percentile as keyof typeof percentiles] ?? 0;
+      expect(low).toBeLessThanOrEqual(value);
+      expect(high).toBeGreaterThanOrEqual(value);
+      expect(high / low).toBeLessThan(1.1);
+    }
+    // 15 beyond the range are among the highest 20: p99.9 is known, but not up to where it may lie.
+    expect(of(15).percentiles["99.9"]).not.toBeNull();
+    expect(Object.keys(of(15).percentileIntervals ?? {})).not.toContain("99.9");
   });
 });

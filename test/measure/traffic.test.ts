@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { trialResultOf } from "../../sdk/measure/search/traffic-trial.ts";
-import { type TrafficRun, trafficFaults, trafficFrames, trafficMetrics } from "../../sdk/measure/traffic.ts";
+import {
+  type TrafficRun,
+  trafficFaults,
+  trafficFrames,
+  trafficMetrics,
+  trafficRemarks,
+} from "../../sdk/measure/traffic.ts";
 import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
 import { recorded } from "../observe/recorded.ts";
 
@@ -105,6 +111,33 @@ describe("metrics", () => {
   });
 });
 
+describe("what a reader has to know beside the numbers", () => {
+  const steady = Array.from({ length: 40 }, (_, second) => 1000 + (second % 3));
+
+  test("is nothing of runs that stayed as they were, nor of those too short to tell", () => {
+    const runs = [steady, steady, [1000, 10]].map((received) => ({ report: ring, received }));
+    expect(trafficRemarks(runs)).toEqual([]);
+  });
+
+  test("is a run that changed on the way, and a throughput that is another in each run", () => {
+    const falling = steady.map((frames, second) => (second < 25 ? frames : frames / 2));
+    expect(
+      trafficRemarks([
+        { report: ring, received: steady },
+        { report: ring, received: falling },
+      ]),
+    ).toEqual([
+      expect.stringMatching(
+        /^repetition 2: what came in each second was not steady, it (fell|was still changing) after /,
+      ),
+    ]);
+    const half = but({ receivingNs: stream.receivingNs * 2 });
+    expect(trafficRemarks([ring, half].map((report) => ({ report, received: [] })))).toEqual([
+      expect.stringMatching(/^traffic\.forward\.throughput: unstable: it varies by \d+ % /),
+    ]);
+  });
+});
+
 test("frames are summed over repetitions, direction by direction", () => {
   const count = fc.nat(1_000_000);
   const one = fc.record({
@@ -147,5 +180,26 @@ describe("a trial of a search", () => {
     expect(trialResultOf(asked, lost)).toMatchObject({ intended: streams[0]?.planned, received: 0 });
     const behind = trialResultOf({ loadPps: 200_000_000, durationMs: 1000 }, saturated);
     expect(behind.faults).toEqual([expect.stringMatching(/^saturated generator: forward/)]);
+  });
+
+  test("has lost what a port refused until its time was over, and is none of the generator's", () => {
+    const refusing = but({ sent: 2900, sentInTime: 2890, refused: 5000, received: 2900, lost: 0 });
+    // Ten came behind the time, by a path that was offered them within it.
+    expect(trialResultOf(trial, refusing)).toEqual({ ...trial, intended: 3000, received: 2890, faults: [] });
+    expect(trafficFaults(refusing, 1000)).toEqual([
+      "saturated generator: forward, it could send 2900 of 3000 frames in their time",
+    ]);
+  });
+
+  test("is worth nothing where a few refusals do not explain what was not sent", () => {
+    const slow = but({ sent: 2900, sentInTime: 2900, refused: 3, received: 2900, lost: 0 });
+    expect(trialResultOf(trial, slow).faults).toEqual([
+      "saturated generator: forward, it could send 2900 of 3000 frames in their time",
+    ]);
+  });
+
+  test("has frames that were late by the generator's own doing, as long as it kept its pace", () => {
+    const late = but({ sentInTime: 2995, refused: 0 });
+    expect(trialResultOf(trial, late)).toMatchObject({ received: 3000, faults: [] });
   });
 });

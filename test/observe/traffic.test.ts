@@ -4,6 +4,7 @@ import {
   forwarders,
   lastWords,
   parseTrafficReport,
+  receivedBySecond,
   trafficProgress,
   trafficTools,
 } from "../../sdk/observe/traffic.ts";
@@ -75,6 +76,30 @@ describe("what the traffic program reports", () => {
     expect(lastWords(recorded("traffic/dead.txt").stdout)).toMatch(
       /^nfvlab-traffic: no frame came within 300 ms, of \d+ sent in each direction$/,
     );
+  });
+});
+
+describe("trials, one after another", () => {
+  const text = recorded("traffic/trials.txt").stdout;
+  const [first = "", second = ""] = text.split(/^(?=\{"nfvlabTraffic")/m).slice(1);
+
+  test("have a report each", () => {
+    const [one, other] = [first, second].map((report) => parseTrafficReport(report).streams[0]!);
+    expect(one).toMatchObject({ planned: 1000, sent: 1000, sentInTime: 999, received: 1000, refused: 0 });
+    expect(other).toMatchObject({ planned: 5_000_000, lost: 0, refused: 0 });
+    expect(other!.sentInTime!).toBeLessThanOrEqual(other!.sent);
+    expect(other!.sent).toBeLessThan(5_000_000);
+  });
+
+  test("tell what came in each second, while there was load", () => {
+    const seconds = receivedBySecond(text.slice(0, text.indexOf("{")));
+    expect(seconds.length).toBeGreaterThanOrEqual(3);
+    for (const frames of seconds) expect(Math.abs(frames - 250)).toBeLessThan(50);
+    expect(
+      receivedBySecond("sent 5 of 9, received 4\nsent 7 of 9, received 6\nsent 9 of 9, received 9\n"),
+    ).toEqual([4, 2]);
+    expect(receivedBySecond("sent 5 of 9, received 4\nsent 5 of 9, received 4\n")).toEqual([4]);
+    expect(receivedBySecond("")).toEqual([]);
   });
 });
 

@@ -106,15 +106,9 @@ describe("a run of traffic", () => {
     });
     expect(plan.argv.slice(plan.argv.indexOf("--"))).toEqual([
       ...["--", "--role=measure", "--port=net_virtio_user0", "--port=net_virtio_user1", "--both"],
-      ...[
-        "--rate=2000",
-        "--count=100",
-        "--settle-ms=1000",
-        "--link-ms=10000",
-        "--probe-ms=15000",
-        "--limit-ms=87055",
-      ],
-      ...["--frame-size=1518", "--flows=1000", "--from-mac=02:00:00:00:00:01", "--to-mac=02:00:00:00:00:02"],
+      ...["--settle-ms=1000", "--link-ms=10000", "--probe-ms=15000"],
+      ...["--rate=2000", "--count=100", "--limit-ms=87055", "--frame-size=1518"],
+      ...["--flows=1000", "--from-mac=02:00:00:00:00:01", "--to-mac=02:00:00:00:00:02"],
       ...["--from-ip=198.18.1.1", "--to-ip=198.18.1.2"],
     ]);
     expect(plan.seconds).toBeGreaterThan(87.055);

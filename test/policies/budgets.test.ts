@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { latencyBudget } from "../../policies/evidence/latency-budget.ts";
+import { type SearchOutcome, throughputEvidence } from "../../sdk/measure/throughput.ts";
 import { inForce, on, real, timed } from "./case.ts";
 import { type Declared, judge, textOf } from "./harness.ts";
 
@@ -86,6 +87,56 @@ describe("a budget", () => {
     expect(violations[0]).toContain(
       "is 995 pps, 980 pps at the lower end of its 95 % interval, allowed 981 pps at least",
     );
+  });
+
+  it("takes the worse end of a percentile's interval, where the record has one", async () => {
+    const metric = {
+      percentiles: { 99: 20_000 },
+      percentileIntervals: { 99: { low: 18_000, high: 24_000 } },
+    };
+    expect(await judged({ maxNs: 24_000 }, timed({}, metric))).toEqual(nothing);
+    const { violations } = await judged({ maxNs: 23_999 }, timed({}, metric));
+    expect(violations[0]).toContain(
+      "is 20000 ns, 24000 ns at the upper end of its 95 % interval, allowed 23999 ns",
+    );
+  });
+
+  it("gates a throughput that was searched for by what is proven of it, its lower bound", async () => {
+    const found = (lowerPps: number, throughputPps = lowerPps) => ({
+      ndr: { kind: "regular" as const, throughputPps, lowerPps, upperPps: lowerPps + 50 },
+    });
+    const searched = (...outcomes: readonly SearchOutcome[]) => {
+      const { metrics } = throughputEvidence("64", outcomes);
+      return { ...timed({ metrics }, {}, "ndr-run"), type: "nfvlab:bench:Throughput" };
+    };
+    const gate = (percentile: string, min: number, metric = "throughput.64.ndr") => ({
+      metric,
+      percentile,
+      min,
+    });
+    const one = searched(found(10_000, 9990));
+    expect(await judged(gate("min", 9990), one)).toEqual(nothing);
+    expect(await judged(gate("min", 10_000, "throughput.64.ndr.lower"), one)).toEqual(nothing);
+    expect((await judged(gate("min", 9991), one)).violations).toEqual([
+      expect.stringContaining("throughput.64.ndr min is 9990 pps, allowed 9991 pps at least"),
+    ]);
+    // Of six repetitions the interval's lower end is the least of all.
+    const six = searched(...[10_000, 10_010, 10_020, 10_030, 10_040, 9500].map((pps) => found(pps)));
+    expect(await judged(gate("median", 9500), six)).toEqual(nothing);
+    expect((await judged(gate("median", 9501), six)).violations).toEqual([
+      expect.stringContaining("9500 pps at the lower end of its 95 % interval"),
+    ]);
+  });
+
+  it("waits for a measurement that was interrupted", async () => {
+    const interrupted = { ...timed({}, {}, "ndr-run"), type: "nfvlab:bench:Throughput" };
+    const none = { ...interrupted, props: { ...interrupted.props, record: null, ended: "interrupted" } };
+    const { violations, advice, about } = await judged(
+      { metric: "throughput.64.ndr", percentile: "min", min: 1 },
+      none,
+    );
+    expect(violations).toEqual([]);
+    expect([...advice, ...about].join(" ")).toContain("throughput.64.ndr (still to be measured: ndr-run)");
   });
 
   it("bounds the spread of repetitions, of as many as it asks for", async () => {

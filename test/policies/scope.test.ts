@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { isolatedWhileMeasured } from "../../policies/evidence/isolated-while-measured.ts";
 import { tunedWhileMeasured } from "../../policies/evidence/tuned-while-measured.ts";
+import { exclusiveCpus } from "../../policies/intent/exclusive-cpus.ts";
 import { generatorApart } from "../../policies/intent/generator-apart.ts";
 import { housekeepingOnEveryNode } from "../../policies/intent/housekeeping-on-every-node.ts";
 import { memoryLeftForSystem } from "../../policies/intent/memory-left-for-system.ts";
 import { switchSteady } from "../../policies/intent/switch-steady.ts";
+import { vhostSocketsPrivate } from "../../policies/intent/vhost-sockets-private.ts";
+import { vhostUserOnHugepages } from "../../policies/intent/vhost-user-on-hugepages.ts";
+import { GENERATING } from "../../policies/machine.ts";
 import { inForce, on, real, timed, tuned } from "./case.ts";
 import { judge } from "./harness.ts";
 import { benchmark, placement, testbed } from "./testbed.ts";
@@ -43,6 +47,29 @@ describe("an emulated server", () => {
   it("keeps CPU 0 all the same", async () => {
     const cpus = { cpus: { housekeeping: "1" } };
     expect((await judge(housekeepingOnEveryNode, testbed(cpus))).violations).toHaveLength(1);
+  });
+});
+
+describe.each(GENERATING)("a generator of %s", (type) => {
+  const of = (generator: object) =>
+    real(
+      {},
+      on(type, "frames-run", {
+        generator: { kind: "nfvlab", cpus: "1-2", ...generator },
+        from: { kind: "virtio-user", socketPath: "/tmp/gen0.sock" },
+      }),
+    );
+
+  it("is seen: its machine, its socket, its memory, its CPUs", async () => {
+    const found = await Promise.all(
+      [generatorApart, vhostSocketsPrivate, vhostUserOnHugepages].map((policy) =>
+        judge(policy, of({ hugepages: false })),
+      ),
+    );
+    expect(found.map(({ violations }) => violations.length)).toEqual([1, 1, 1]);
+    // CPU 1 is a vCPU of a guest there.
+    const claimed = [...(await judge(exclusiveCpus, of({}))).violations].join(" ");
+    expect(claimed).toContain("generator");
   });
 });
 

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LocalTransport } from "../../sdk/remote/local-transport.ts";
@@ -127,6 +128,23 @@ describe.each([
 
   test("a command without input reads an empty one", async () => {
     expect((await transport.run({ argv: ["cat"] })).stdout).toBe("");
+  });
+
+  test("a command is told by a stream what to do while it runs", async () => {
+    const stdin = new Readable({ read: () => undefined });
+    const answers: string[] = [];
+    stdin.push("first\n");
+    const { code, stdout } = await transport.run({
+      argv: shell('while read line; do echo "did $line"; done; echo over'),
+      stdin,
+      onStdout: (chunk) => {
+        answers.push(Buffer.from(chunk).toString("utf8"));
+        // Only an answer brings the next one, so what was sent at once would never end.
+        if (answers.join("") === "did first\n") stdin.push("second\n");
+        if (answers.join("") === "did first\ndid second\n") stdin.push(null);
+      },
+    });
+    expect([code, stdout]).toEqual([0, "did first\ndid second\nover\n"]);
   });
 
   test("fourteen at once are all answered", async () => {

@@ -10,6 +10,7 @@ import type {
   ReportedRecord,
 } from "../../sdk/report/experiment.ts";
 import { renderReport } from "../../sdk/report/html.ts";
+import { drawLoss } from "../../sdk/report/loss-chart.ts";
 import { renderSummary } from "../../sdk/report/terminal.ts";
 import { drawHost } from "../../sdk/report/topology.ts";
 import { workedExperiment } from "./worked-experiment.ts";
@@ -95,7 +96,7 @@ describe("the report", () => {
         const changed = named(workedExperiment, () => text);
         const html = renderReport({ ...changed, hosts: changed.hosts.map((one) => ({ ...one, emulated })) });
         const svgs = svgsOf(html);
-        expect(svgs).toHaveLength(9);
+        expect(svgs).toHaveLength(11);
         for (const svg of svgs) {
           expect(XMLValidator.validate(svg)).toBe(true);
           // Validators let pass what XML 1.0 can't hold.
@@ -129,7 +130,7 @@ describe("the report", () => {
   it("is good only where all policies hold and all results are valid", () => {
     const held = workedExperiment.verdicts.filter(({ passed }) => passed);
     expect(renderReport({ ...workedExperiment, verdicts: held })).toContain(
-      `<p class="standing good">✓ all 4 policies hold, all 3 results are valid</p>`,
+      `<p class="standing good">✓ all 4 policies hold, all 4 results are valid</p>`,
     );
     const advised = workedExperiment.verdicts.filter(({ passed, level }) => passed || level === "advisory");
     expect(renderReport({ ...workedExperiment, verdicts: advised })).toContain(
@@ -179,7 +180,7 @@ describe("the report", () => {
     const html = renderReport(workedExperiment);
     const row = html.split("\n").find((line) => line.includes("<caption>Guests</caption>"));
     expect(row).toContain(`<code>absent</code> <span class="note">host-timers</span>`);
-    expect(row).toContain(`<span class="note">guest-timers, vnf-to-bridge</span>`);
+    expect(row).toContain(`<span class="note">guest-timers, vnf-to-bridge, ndr</span>`);
     expect(html).toContain(`<th scope="row">isolatedCpus</th><td><code>2-3</code></td>`);
   });
 });
@@ -213,6 +214,51 @@ describe("the histogram", () => {
     const lost = { ...metric, bins: [], curve: [], overflow: metric.samples };
     expect(drawHistogram(lost)).toBe("");
     expect(drawCurve(lost)).toBe("");
+  });
+});
+
+describe("the chart of loss by load", () => {
+  const point = fc.record({
+    loadPps: fc.double({ min: 1, max: 2e8, noNaN: true }),
+    lossRatio: fc.oneof(fc.constant(0), fc.double({ min: 1e-9, max: 1, noNaN: true })),
+  });
+  const found = [{ goal: "ndr", throughputPps: 5, lowerPps: 5, upperPps: 6 }];
+  const circles = (svg: string) =>
+    [...svg.matchAll(/class="(dot[^"]*)" cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, kind, x, y]) => ({
+      isLossy: kind === "dot lossy",
+      x: Number(x),
+      y: Number(y),
+    }));
+
+  it("has a point for each trial inside its frame, higher for more loss, what lost nothing below all that did", () => {
+    fc.assert(
+      fc.property(fc.array(point, { minLength: 1, maxLength: 30 }), (trials) => {
+        const points = circles(drawLoss({ frame: "64 bytes", trials, found: [] }));
+        expect(points).toHaveLength(trials.length);
+        for (const [index, { isLossy, x, y }] of points.entries()) {
+          const { loadPps, lossRatio } = trials[index]!;
+          expect(isLossy).toBe(lossRatio > 0);
+          expect(x).toBeGreaterThanOrEqual(64);
+          expect(x).toBeLessThanOrEqual(452);
+          expect(y).toBeGreaterThanOrEqual(26);
+          expect(y).toBeLessThanOrEqual(216);
+          for (const [other, { x: otherX, y: otherY }] of points.entries()) {
+            if (trials[other]!.loadPps < loadPps) expect(otherX).toBeLessThanOrEqual(x);
+            if (trials[other]!.lossRatio < lossRatio) expect(otherY).toBeGreaterThanOrEqual(y);
+            if (trials[other]!.lossRatio === 0 && lossRatio > 0) expect(otherY).toBeGreaterThan(y);
+          }
+        }
+      }),
+    );
+  });
+
+  it("marks the throughput of each goal, and names those whose names don't run into each other", () => {
+    const trials = [{ loadPps: 10, lossRatio: 0 }];
+    const near = [...found, { goal: "pdr", throughputPps: 5.01, lowerPps: 5, upperPps: 6 }];
+    const svg = drawLoss({ frame: "64 bytes", trials, found: near });
+    expect(svg.match(/class="mark-line"/g)).toHaveLength(2);
+    expect([svg.includes(">ndr</text>"), svg.includes(">pdr</text>")]).toEqual([true, false]);
+    expect(drawLoss({ frame: "64 bytes", trials: [], found })).toBe("");
   });
 });
 

@@ -1,5 +1,5 @@
 import { wrap } from "../../report/wrap.ts";
-import { type Metric, PERCENTILES } from "../../schema/record.ts";
+import { type Metric, PERCENTILES, type ResultRecord } from "../../schema/record.ts";
 import { formatNanoseconds } from "../../units/duration.ts";
 import { table } from "../../units/table.ts";
 import { figure, grouped } from "./figure.ts";
@@ -8,7 +8,18 @@ import type { NamedRecord } from "./recorded.ts";
 
 /** All of one record but its histograms and the settings that are the kernel's own affair. */
 export function showText({ name, file, record }: NamedRecord): string[] {
-  const { kind, subject, tool, coLoad, startedAt, durationMs, fingerprint, metrics } = record;
+  const {
+    kind,
+    subject,
+    tool,
+    coLoad,
+    trials,
+    remarks = [],
+    startedAt,
+    durationMs,
+    fingerprint,
+    metrics,
+  } = record;
   return [
     `${name}   ${kind} of ${subject}`,
     ...table(
@@ -20,11 +31,13 @@ export function showText({ name, file, record }: NamedRecord): string[] {
           ? []
           : [["load", `${coLoad.kind} on CPUs ${coLoad.cpus} (${coLoad.version})`]]),
         ...(record.disturbances === undefined ? [] : [["hardware", hardwareText(record.disturbances)]]),
+        ...(trials === undefined ? [] : [["trials", trialsText(trials)]]),
         ["standing", standing(record)],
       ],
       { indent: 2 },
     ),
     ...record.invalidReasons.flatMap((reason) => wrap(`invalid: ${reason}`)),
+    ...remarks.flatMap((remark) => wrap(`remark: ${remark}`)),
     ...(record.functional
       ? wrap("functional: taken on an emulated server. It shows that the path works, not how fast it is.")
       : []),
@@ -49,6 +62,15 @@ function hardwareText(counts: NonNullable<NamedRecord["record"]["disturbances"]>
   return said.join(", ");
 }
 
+/** How many of each purpose, and how many of all were worth nothing. */
+function trialsText(trials: NonNullable<ResultRecord["trials"]>): string {
+  const purposes = [...new Set(trials.map(({ purpose }) => purpose))].map(
+    (purpose) => `${trials.filter((trial) => trial.purpose === purpose).length} ${purpose}`,
+  );
+  const wasted = trials.filter(({ faults }) => faults.length > 0).length;
+  return [...purposes, ...(wasted === 0 ? [] : [`${wasted} of them worth nothing`])].join(", ");
+}
+
 function metricText(metric: Metric): string[] {
   const { unit, interval95, repetitions } = metric;
   const value = (of: number) => figure(of, unit);
@@ -65,7 +87,12 @@ function metricText(metric: Metric): string[] {
         ["min, mean, max", `${value(metric.min)}, ${value(metric.mean)}, ${value(metric.max)}`],
         ...PERCENTILES.map((percentile) => {
           const of = metric.percentiles[percentile];
-          return [`p${percentile}`, of === null || of === undefined ? "too few samples" : value(of)];
+          if (of === null || of === undefined) return [`p${percentile}`, "too few samples"];
+          const held = metric.percentileIntervals?.[percentile];
+          return [
+            `p${percentile}`,
+            held === undefined ? value(of) : `${value(of)}   ${value(held.low)} to ${value(held.high)}`,
+          ];
         }),
         [
           "samples",

@@ -69,6 +69,19 @@ export function resumed<Verdict>(search: Search<Verdict>, results: readonly Tria
   return results.reduce((so, result) => so.tell(result), search);
 }
 
+/** The same search, its verdict as somebody else wants it. */
+export function mapped<Verdict, Other>(
+  search: Search<Verdict>,
+  change: (verdict: Verdict) => Other,
+): Search<Other> {
+  const { step, trace } = search;
+  return {
+    step: step.kind === "verdict" ? { kind: "verdict", verdict: change(step.verdict) } : step,
+    trace,
+    tell: (result) => mapped(search.tell(result), change),
+  };
+}
+
 /** Share of the intended frames that did not come. */
 export function lossRatio({ intended, received }: TrialResult): number {
   return intended === 0 ? 0 : Math.max(0, intended - received) / intended;

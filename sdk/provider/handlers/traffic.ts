@@ -1,16 +1,14 @@
-import { type TrafficRun, trafficFaults, trafficFrames, trafficMetrics } from "../../measure/traffic.ts";
-import { ovsDatabase } from "../../observe/ovs.ts";
-import { forwarders, lastWords, parseTrafficReport, trafficProgress } from "../../observe/traffic.ts";
+import { trafficFaults, trafficFrames, trafficMetrics, trafficRemarks } from "../../measure/traffic.ts";
+import { parseTrafficReport, receivedBySecond, trafficProgress } from "../../observe/traffic.ts";
 import { inUnit, stopUnit, unitOf } from "../../plan/benchmarks.ts";
-import { deadPath, NO_PATH } from "../../plan/dead-path.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import { checkTraffic, planTraffic, type TrafficPlan, withErrors } from "../../plan/traffic-run.ts";
 import { traffic } from "../../schema/traffic.ts";
 import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
-import { HostError } from "../../units/errors.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
+import { trafficFailed } from "../traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live. */
 const SLACK_S = 15;
@@ -26,7 +24,7 @@ export const trafficHandler: Handler<typeof traffic> = {
     const host = operation.host(inputs.host);
     const { name, generator, from, to = from, rate, frameSize = 64, firmware } = inputs;
     const plan = planTraffic(inputs);
-    const runs: TrafficRun[] = [];
+    const runs: CountedRun[] = [];
     const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes at ${rate} frames/s`;
     const seconds = plan.repetitions * plan.seconds;
     const record = await measuring(
@@ -38,19 +36,20 @@ export const trafficHandler: Handler<typeof traffic> = {
         return async () => {
           let version = "";
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
-            const report = await runOnce(operation, host, unitOf(operation.tag, name), plan);
-            runs.push(report);
-            version = report.dpdk;
+            const run = await runOnce(operation, host, unitOf(operation.tag, name), plan);
+            runs.push(run);
+            version = run.report.dpdk;
           }
           return {
-            metrics: trafficMetrics(runs),
+            metrics: trafficMetrics(runs.map(({ report }) => report)),
             tool: { command: plan.argv, version },
-            faults: runs.flatMap((run) => trafficFaults(run, rate)),
+            faults: runs.flatMap(({ report }) => trafficFaults(report, rate)),
+            remarks: trafficRemarks(runs),
           };
         };
       },
     );
-    return { record, frames: trafficFrames(runs) };
+    return { record, frames: trafficFrames(runs.map(({ report }) => report)) };
   },
 
   // A measurement is history: nothing on the machine can change it.
@@ -59,11 +58,10 @@ export const trafficHandler: Handler<typeof traffic> = {
   delete: async () => undefined,
 };
 
-/** Nothing where it can't be read: the failure itself is what has to be told. */
-async function whatWasCounted(host: Host): Promise<string[]> {
-  const seen = await host.observeNow({ forwarders, database: ovsDatabase }).catch(() => undefined);
-  if (seen === undefined) return [];
-  return deadPath(seen.forwarders, seen.database.state === "answering" ? seen.database.interfaces : []);
+interface CountedRun {
+  readonly report: TrafficReport;
+  /** Frames that came in each second. */
+  readonly received: readonly number[];
 }
 
 async function runOnce(
@@ -71,7 +69,7 @@ async function runOnce(
   host: Host,
   unit: string,
   plan: TrafficPlan,
-): Promise<TrafficReport> {
+): Promise<CountedRun> {
   const stop = stopUnit(unit);
   const seconds = plan.seconds + SLACK_S;
   await host.execute([stop, ...plan.prepare]);
@@ -85,16 +83,8 @@ async function runOnce(
         if (line !== undefined) status(line);
       },
     });
-    if (code === 0) return parseTrafficReport(stdout);
-    throw new HostError({
-      code: "traffic-failed",
-      problem: `the traffic program failed on ${host.name}`,
-      observed: [
-        `exit code ${code}: ${lastWords(stdout) || stderr.trim() || "no word of why"}`,
-        ...(code === NO_PATH ? await whatWasCounted(host) : []),
-      ].join("; "),
-      hint: "a port without a link has no peer; a path that passes no first frame lacks flows or a forwarder",
-    });
+    if (code === 0) return { report: parseTrafficReport(stdout), received: receivedBySecond(stdout) };
+    throw await trafficFailed(host, { code, stdout, stderr });
   } finally {
     // Nothing is left of one that was given up.
     await host.transport.execute(stop).catch(() => undefined);

@@ -8,6 +8,10 @@
 
 #include "options.h"
 
+#define RATE_MAX 200000000
+#define COUNT_MAX 4000000000
+#define OVERRUN_MAX_MS 600000
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 void
@@ -86,8 +90,42 @@ add_port(struct options *o, const char *text)
 	o->ports++;
 }
 
+/* SIZE, or SIZE,SIZE... */
+static void
+frame_sizes(const char *option, const char *text, struct options *o)
+{
+	char copy[FRAME_MAX_SIZES * 6], *rest = copy, *size;
+
+	if (strlen(text) >= sizeof(copy))
+		fail(EXIT_USAGE, "--%s: observed %zu characters, expected at most %d sizes", option, strlen(text), FRAME_MAX_SIZES);
+	strcpy(copy, text);
+	o->sizes = 0;
+	while ((size = strsep(&rest, ",")) != NULL) {
+		if (o->sizes == FRAME_MAX_SIZES)
+			fail(EXIT_USAGE, "--%s: observed more than %d sizes, expected fewer", option, FRAME_MAX_SIZES);
+		o->frame_sizes[o->sizes++] = (unsigned int)number(option, size, FRAME_MIN, FRAME_MAX);
+	}
+}
+
+void
+options_trial(char *line, struct options *o)
+{
+	char *fields[4] = { NULL }, *rest = line;
+
+	for (unsigned int i = 0; i < COUNT_OF(fields); i++) {
+		fields[i] = strsep(&rest, " ");
+		if (fields[i] == NULL)
+			fail(EXIT_USAGE, "a trial: observed %u words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...]", i);
+	}
+	o->rate = number("rate", fields[0], 1, RATE_MAX);
+	o->count = number("count", fields[1], 1, COUNT_MAX);
+	o->overrun_ms = number("overrun-ms", fields[2], 0, OVERRUN_MAX_MS);
+	frame_sizes("frame-size", fields[3], o);
+}
+
 enum option_code {
-	ROLE, MODE, PORT, BOTH, RATE, COUNT, SIZE, FLOWS, RUN, FROM_MAC, TO_MAC, FROM_IP, TO_IP, PEER, IDLE, SETTLE, LINK, PROBE, LIMIT, STATUS
+	ROLE, MODE, PORT, BOTH, RATE, COUNT, SIZE, FLOWS, RUN, FROM_MAC, TO_MAC, FROM_IP, TO_IP, PEER, IDLE, SETTLE, OVERRUN, LINK, PROBE, LIMIT,
+	STATUS, TRIALS
 };
 
 static const struct option OPTIONS[] = {
@@ -107,10 +145,12 @@ static const struct option OPTIONS[] = {
 	{ "peer", required_argument, NULL, PEER },
 	{ "idle-us", required_argument, NULL, IDLE },
 	{ "settle-ms", required_argument, NULL, SETTLE },
+	{ "overrun-ms", required_argument, NULL, OVERRUN },
 	{ "link-ms", required_argument, NULL, LINK },
 	{ "probe-ms", required_argument, NULL, PROBE },
 	{ "limit-ms", required_argument, NULL, LIMIT },
 	{ "status", required_argument, NULL, STATUS },
+	{ "trials", no_argument, NULL, TRIALS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -126,9 +166,11 @@ options_parse(int argc, char **argv, struct options *o)
 	/* 198.18.0.0/15 is for benchmarks (RFC 2544). */
 	*o = (struct options){
 		.role = ROLE_MEASURE,
-		.frame_size = FRAME_MIN,
+		.frame_sizes = { FRAME_MIN },
+		.sizes = 1,
 		.flows = 1,
 		.settle_ms = 2000,
+		.overrun_ms = OVERRUN_LENIENT,
 		.link_ms = 10000,
 		.run = 1,
 		.peers = { { { 2, 0, 0, 0, 0, 0 } }, { { 2, 0, 0, 0, 0, 1 } } },
@@ -143,9 +185,9 @@ options_parse(int argc, char **argv, struct options *o)
 		case MODE: o->mode = choice(name, optarg, MODES, COUNT_OF(MODES)); break;
 		case PORT: add_port(o, optarg); break;
 		case BOTH: o->both = true; break;
-		case RATE: o->rate = number(name, optarg, 1, 200000000); break;
-		case COUNT: o->count = number(name, optarg, 1, 1000000000); break;
-		case SIZE: o->frame_size = (unsigned int)number(name, optarg, FRAME_MIN, FRAME_MAX); break;
+		case RATE: o->rate = number(name, optarg, 1, RATE_MAX); break;
+		case COUNT: o->count = number(name, optarg, 1, COUNT_MAX); break;
+		case SIZE: frame_sizes(name, optarg, o); break;
 		case FLOWS: o->flows = (unsigned int)number(name, optarg, 1, FRAME_MAX_FLOWS); break;
 		case RUN: o->run = (uint32_t)number(name, optarg, 1, UINT32_MAX); break;
 		case FROM_MAC: o->addresses.from_mac = mac(name, optarg); o->has_from_mac = true; break;
@@ -159,10 +201,12 @@ options_parse(int argc, char **argv, struct options *o)
 			break;
 		case IDLE: o->idle_us = number(name, optarg, 0, 10000); break;
 		case SETTLE: o->settle_ms = number(name, optarg, 0, 600000); break;
+		case OVERRUN: o->overrun_ms = number(name, optarg, 0, OVERRUN_MAX_MS); break;
 		case LINK: o->link_ms = number(name, optarg, 0, 600000); break;
 		case PROBE: o->probe_ms = number(name, optarg, 0, 600000); break;
 		case LIMIT: o->limit_ms = number(name, optarg, 1, UINT64_C(604800000)); break;
 		case STATUS: o->status = optarg; break;
+		case TRIALS: o->trials = true; break;
 		default: fail(EXIT_USAGE, "see above for what is not understood");
 		}
 	}
@@ -170,8 +214,10 @@ options_parse(int argc, char **argv, struct options *o)
 		fail(EXIT_USAGE, "observed %s, expected options alone", argv[optind]);
 	if (o->ports == 0)
 		fail(EXIT_USAGE, "--port: observed none, expected one or two");
+	if (o->trials && o->role != ROLE_MEASURE)
+		fail(EXIT_USAGE, "--trials: observed another role, expected measure");
 	if (o->role == ROLE_SEND || o->role == ROLE_MEASURE) {
-		if (o->rate == 0 || o->count == 0)
+		if (!o->trials && (o->rate == 0 || o->count == 0))
 			fail(EXIT_USAGE, "--rate, --count: observed none, expected both of what sends");
 		if (o->both && o->ports < 2)
 			fail(EXIT_USAGE, "--both: observed one port, expected two");

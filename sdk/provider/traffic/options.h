@@ -8,6 +8,7 @@
 #define FRAME_MIN 64
 #define FRAME_MAX 1518
 #define FRAME_MAX_FLOWS 50000
+#define FRAME_MAX_SIZES 64
 
 #define MAX_PORTS 2
 #define MAX_QUEUES 8
@@ -36,7 +37,9 @@ struct options {
 	bool both;
 	uint64_t rate; /* frames a second and stream */
 	uint64_t count;
-	unsigned int frame_size;
+	unsigned int frame_sizes[FRAME_MAX_SIZES]; /* that frames have in turn */
+	unsigned int sizes;
+	bool trials; /* rate, count, overrun and sizes come on standard input, again and again */
 	unsigned int flows;
 	uint32_t run;
 	struct frame_addresses addresses;
@@ -44,14 +47,21 @@ struct options {
 	struct mac peers[MAX_PORTS];
 	uint64_t idle_us;
 	uint64_t settle_ms;
+	uint64_t overrun_ms; /* how much later than planned sending may end, with what it could send; OVERRUN_LENIENT: see there */
 	uint64_t link_ms; /* how long ports may take to have a link */
 	uint64_t probe_ms; /* how long the path may take to pass a first frame; 0: not tried */
 	uint64_t limit_ms; /* of the whole run; 0: none */
 	const char *status; /* file that tells the counters of a forwarder */
 };
 
+/* A second, and a tenth of the time. */
+#define OVERRUN_LENIENT UINT64_MAX
+
 /* Ends the program with a sentence where the options are not understood. */
 void options_parse(int argc, char **argv, struct options *o);
+
+/* Takes a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`; ends the program where it is not understood. */
+void options_trial(char *line, struct options *o);
 
 /* Ends the program with this code and a sentence on standard error. */
 void fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));

@@ -4,12 +4,15 @@
  *   nfvlab-traffic <EAL arguments> -- --role=measure --port=net_virtio_user0 --port=net_virtio_user1 --rate=2000 --count=20000
  *
  * measure  sends at the first port and receives at the second (with --both at both; with one port at the same), by one clock
+ *          with --trials again and again, on ports that stay open: a line of standard input is a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`
  * send     sends only; sink receives only, until --limit-ms: frames and run are those of the sender
  * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
  *
- * One JSON document on standard output at the end; a line a second on standard error. SIGTERM and SIGINT end it with what it has.
+ * One JSON document on standard output at the end, and of each trial; a line a second on standard error. SIGTERM and SIGINT end it with what it has.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +34,6 @@
 #define BURST 32
 #define DESCRIPTORS 1024
 #define POOL_CACHE 128
-/* A generator that falls behind ends this much later than planned, with what it could send. */
-#define OVERRUN_MS 1000
 
 struct port {
 	uint16_t id;
@@ -49,11 +50,12 @@ struct sender {
 	struct port *port;
 	uint8_t stream;
 	uint64_t planned, sent;
+	uint64_t in_time; /* of those sent, before the time of all was over */
 	uint64_t refused; /* offers of a frame that the port did not take; it is offered again */
 	uint64_t starved; /* times that no buffer was free */
-	uint64_t start, first, last;
+	uint64_t start, end, first, last;
 	uint64_t lag; /* most cycles that a frame was sent behind its time */
-	struct frame_headers header;
+	struct frame_headers headers[FRAME_MAX_SIZES]; /* of each size */
 };
 
 /* What one direction receives; touched by the receiving thread alone while it runs. */
@@ -179,7 +181,6 @@ count_sent(struct port *p, uint64_t n)
 static uint16_t
 offer(struct sender *s, uint64_t sequence, uint16_t n, bool counted)
 {
-	const uint32_t length = options.frame_size - RTE_ETHER_CRC_LEN;
 	struct rte_mbuf *burst[BURST];
 	uint64_t stamp;
 	uint16_t taken;
@@ -191,10 +192,12 @@ offer(struct sender *s, uint64_t sequence, uint16_t n, bool counted)
 	stamp = rte_rdtsc_precise();
 	for (uint16_t i = 0; i < n; i++) {
 		struct frame_headers *f = rte_pktmbuf_mtod(burst[i], struct frame_headers *);
+		const unsigned int size = (unsigned int)((sequence + i) % options.sizes);
+		const uint32_t length = options.frame_sizes[size] - RTE_ETHER_CRC_LEN;
 
 		burst[i]->data_len = (uint16_t)length;
 		burst[i]->pkt_len = length;
-		*f = s->header;
+		*f = s->headers[size];
 		f->udp.src_port = rte_cpu_to_be_16((uint16_t)(FRAME_PORT_FIRST + (sequence + i) % options.flows));
 		f->mark = (struct frame_mark){ options.run, (uint32_t)(sequence + i), stamp, s->stream, counted };
 		memset(f + 1, 0, length - sizeof(*f));
@@ -229,6 +232,8 @@ send_due(struct sender *s)
 		return 0;
 	s->lag = RTE_MAX(s->lag, now - at);
 	s->last = now;
+	if (now < s->end)
+		s->in_time = sent + taken;
 	if (sent == 0)
 		s->first = now;
 	__atomic_store_n(&s->sent, sent + taken, __ATOMIC_RELAXED);
@@ -439,11 +444,14 @@ measure(uint64_t end)
 	const bool apart = sends && receives && worker < RTE_MAX_LCORE;
 	const uint64_t planned = sends ? (uint64_t)((unsigned __int128)options.count * hz / options.rate) : 0;
 	const uint64_t start = rte_rdtsc();
-	uint64_t deadline = RTE_MIN(end, start + planned + planned / 10 + cycles(OVERRUN_MS));
+	const uint64_t overrun = options.overrun_ms == OVERRUN_LENIENT ? planned / 10 + cycles(1000) : cycles(options.overrun_ms);
+	uint64_t deadline = RTE_MIN(end, start + planned + overrun);
 	uint64_t told = start, settled = UINT64_MAX;
 
-	for (unsigned int i = 0; i < streams; i++)
+	for (unsigned int i = 0; i < streams; i++) {
 		senders[i].start = start;
+		senders[i].end = start + planned;
+	}
 	if (apart)
 		rte_eal_remote_launch(send_thread, &deadline, worker);
 	else if (!sends)
@@ -595,9 +603,9 @@ print_stream(FILE *out, unsigned int i)
 	fprintf(out, "{\"from\":%d,\"to\":%d", s->port == NULL ? -1 : (int)(s->port - ports), r->port == NULL ? -1 : (int)(r->port - ports));
 	if (options.role != ROLE_SINK)
 		fprintf(out,
-			",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
+			",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"sentInTime\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
 			",\"lagMaxNs\":%" PRIu64,
-			s->planned, s->sent, s->refused, s->starved, nanoseconds(s->last - s->first), nanoseconds(s->lag));
+			s->planned, s->sent, s->in_time, s->refused, s->starved, nanoseconds(s->last - s->first), nanoseconds(s->lag));
 	if (options.role != ROLE_SEND) {
 		gaps(r, known, &count, &longest);
 		fprintf(out,
@@ -630,6 +638,12 @@ report(const char *ended)
 	fputs("],", stdout);
 	print_ports(stdout);
 	puts("}");
+}
+
+static const char *
+ended(uint64_t end)
+{
+	return stopped ? "signal" : rte_rdtsc() >= end && options.role != ROLE_FORWARD ? "limit" : "complete";
 }
 
 /* Whoever reads the file sees it whole: it is written beside and renamed. */
@@ -687,20 +701,76 @@ prepare_streams(void)
 		memcpy(&a->from_mac, &ports[0].mac, sizeof(a->from_mac));
 	if (!options.has_to_mac)
 		memcpy(&a->to_mac, &last->mac, sizeof(a->to_mac));
+	sent_all = false;
 	swapped = (struct frame_addresses){ a->to_mac, a->from_mac, a->to_ip, a->from_ip };
 	streams = options.both ? 2 : 1;
 	for (unsigned int i = 0; i < streams; i++) {
 		if (options.role != ROLE_SINK) {
-			senders[i].port = i == 0 ? &ports[0] : last;
-			senders[i].stream = (uint8_t)i;
-			senders[i].planned = options.count;
-			frame_template(&senders[i].header, i == 0 ? a : &swapped, options.frame_size);
+			senders[i] = (struct sender){ .port = i == 0 ? &ports[0] : last, .stream = (uint8_t)i, .planned = options.count };
+			for (unsigned int size = 0; size < options.sizes; size++)
+				frame_template(&senders[i].headers[size], i == 0 ? a : &swapped, options.frame_sizes[size]);
 		}
 		if (options.role != ROLE_SEND) {
+			free(receivers[i].seen);
+			memset(&receivers[i], 0, sizeof(receivers[i]));
 			receivers[i].port = i == 0 ? last : &ports[0];
 			if (options.count > 0 && !reserve(&receivers[i], options.count - 1))
 				fail(EXIT_MEMORY, "no memory to remember %" PRIu64 " frames", options.count);
 		}
+	}
+}
+
+static void
+run(uint64_t end)
+{
+	if (options.role == ROLE_MEASURE)
+		probe_path();
+	begin_counting();
+	measure(end);
+}
+
+/* The next line of standard input, and whether there is one. The ports are read meanwhile, so that what was late in a trial is gone before the next. */
+static bool
+next_line(char *line, size_t size)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	size_t length = 0;
+
+	while (!stopped) {
+		ssize_t got;
+
+		if (poll(&in, 1, 1) <= 0 || (in.revents & (POLLIN | POLLHUP)) == 0) {
+			receive_all();
+			continue;
+		}
+		got = read(STDIN_FILENO, line + length, 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		if (line[length] == '\n') {
+			line[length] = '\0';
+			return true;
+		}
+		if (++length == size)
+			fail(EXIT_USAGE, "a trial: observed a line of %zu characters, expected fewer", length);
+	}
+	return false;
+}
+
+/* Frames of a trial that come when the next one is under way are told from its own by their run. */
+static void
+run_trials(uint64_t end)
+{
+	char line[1024];
+
+	while (next_line(line, sizeof(line))) {
+		options_trial(line, &options);
+		options.run++;
+		prepare_streams();
+		run(end);
+		report(ended(end));
+		fflush(stdout);
 	}
 }
 
@@ -746,17 +816,19 @@ main(int argc, char **argv)
 		fail(EXIT_MEMORY, "no memory for frames: %s", rte_strerror(rte_errno));
 	for (unsigned int i = 0; i < options.ports; i++)
 		open_port(&ports[i], options.port_names[i], options.queues[i]);
-	prepare_streams();
+	if (!options.trials)
+		prepare_streams();
 	end = options.limit_ms == 0 ? UINT64_MAX : rte_rdtsc() + cycles(options.limit_ms);
 	if (options.role == ROLE_FORWARD) {
 		forward(end);
 	} else {
 		await_links();
-		if (options.role == ROLE_MEASURE)
-			probe_path();
-		begin_counting();
-		measure(end);
+		if (options.trials) {
+			run_trials(end);
+			return 0;
+		}
+		run(end);
 	}
-	report(stopped ? "signal" : rte_rdtsc() >= end && options.role != ROLE_FORWARD ? "limit" : "complete");
+	report(ended(end));
 	return 0;
 }

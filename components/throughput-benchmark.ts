@@ -1,0 +1,230 @@
+import * as pulumi from "@pulumi/pulumi";
+import { BackToBack, FrameLoss, Soak, Throughput } from "../sdk/resources/bench.ts";
+import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { ResultRecord } from "../sdk/schema/record.ts";
+import type {
+  backToBack,
+  FoundThroughput,
+  frameLoss,
+  soak,
+  ThroughputGoal,
+  throughput,
+} from "../sdk/schema/throughput.ts";
+import type { PacketPath } from "../sdk/units/packet-path.ts";
+import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
+import { LabComponent } from "./lab-component.ts";
+import { checkedPorts, type GeneratorArgs, generatorOf, type TrafficPath } from "./traffic-generator.ts";
+
+/** What every measurement by trials takes. */
+interface TrialArgs
+  extends Pick<
+    ArgsOf<typeof throughput>,
+    "directions" | "flows" | "addresses" | "settle" | "frames" | "lineRate" | "maxLoad"
+  > {
+  /** What sends and counts. */
+  readonly generator: GeneratorArgs;
+  /** A chain, or two ends. */
+  readonly over: TrafficPath;
+  /** Network functions that frames pass, where `over` does not wait for them by itself. */
+  readonly through?: readonly pulumi.Resource[];
+  /** Waits for these before it measures. */
+  readonly after?: readonly pulumi.Resource[];
+  /** Measures again when one of these changes; the host's bootId always counts. */
+  readonly rerunOn?: readonly pulumi.Input<unknown>[];
+}
+
+interface TrialMeasured extends Measured {
+  readonly path: PacketPath | undefined;
+}
+
+interface ThroughputMeasured extends TrialMeasured {
+  readonly byFrame: pulumi.Output<Readonly<Record<string, Readonly<Record<string, FoundThroughput>>>>>;
+}
+
+export interface ThroughputBenchmarkArgs
+  extends TrialArgs,
+    Pick<ArgsOf<typeof throughput>, "method" | "minLoad" | "warmUp" | "atMost" | "latency" | "repetitions"> {
+  /** What is looked for, in place of `goals` where it is one: named `ndr` where it loses nothing, else `pdr`. */
+  readonly goal?: ThroughputGoal;
+  /** Several goals by name, the first one most wanted. Default: `ndr`, which loses nothing. */
+  readonly goals?: Readonly<Record<string, ThroughputGoal>>;
+}
+
+/**
+ * Throughput of a path for each frame size and goal, and latency at shares of it. Before anything is searched the generator has to carry the highest load by itself; where it does not, the
+ * record is invalid.
+ *
+ * @property frames bytes with the checksum, or `"imix"`; by default the seven sizes of RFC 2544
+ * @property goal `{ loss: 0 }`; `goals` where there are several, which MLRsearch looks for at once
+ * @property method `"mlrsearch"` (default) or `"rfc2544"`
+ * @property byFrame by frame size and goal: throughput with its bounds, in frames per second and direction
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @see RFC 2544, section 26.1, and https://datatracker.ietf.org/doc/draft-ietf-bmwg-mlrsearch/
+ * @example
+ * const ndr = new ThroughputBenchmark("ndr", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64, 1518, "imix"], goal: { loss: 0 }, rerunOn: [dut.bootId],
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ * export const throughputPps = ndr.byFrame.apply((byFrame) => byFrame["64"]?.["ndr"]?.throughputPps);
+ */
+export class ThroughputBenchmark extends LabComponent<ThroughputMeasured> {
+  /** The whole record: trials, histograms, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** By frame size and goal, in frames per second and direction; of several repetitions the least. */
+  declare readonly byFrame: ThroughputMeasured["byFrame"];
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(name: string, args: ThroughputBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { goal, goals = goal && { [goal.loss === 0 ? "ndr" : "pdr"]: goal }, ...rest } = args;
+    const { inputs, dependsOn, lifetime, path } = trialInputs("ThroughputBenchmark", name, rest);
+    super("ThroughputBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const run = scope.child(
+        Throughput,
+        "run",
+        { ...inputs, ...(goals !== undefined && { goals }) },
+        { dependsOn },
+      );
+      return { ...measuredOf(run.record), byFrame: run.byFrame, path };
+    });
+  }
+}
+
+export interface FrameLossBenchmarkArgs extends TrialArgs, Pick<ArgsOf<typeof frameLoss>, "step" | "trial"> {}
+
+/**
+ * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing.
+ *
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @see RFC 2544, section 26.3
+ * @example
+ * new FrameLossBenchmark("loss", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], step: 0.05,
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ */
+export class FrameLossBenchmark extends LabComponent<TrialMeasured> {
+  /** The whole record: trials, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(name: string, args: FrameLossBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { inputs, dependsOn, lifetime, path } = trialInputs("FrameLossBenchmark", name, args);
+    super("FrameLossBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const run = scope.child(FrameLoss, "run", inputs, { dependsOn });
+      return { ...measuredOf(run.record), path };
+    });
+  }
+}
+
+/** A throughput that was measured before: the benchmark, or frames per second and direction by frame size. */
+type KnownThroughput = ThroughputBenchmark | Readonly<Record<string, number>>;
+
+export interface BackToBackBenchmarkArgs
+  extends TrialArgs,
+    Pick<ArgsOf<typeof backToBack>, "longest" | "within" | "bursts"> {
+  /** Throughput over the same path: the benchmark, whose first goal counts, or frames per second and direction by frame size. */
+  readonly throughput: KnownThroughput;
+}
+
+/**
+ * The longest burst at the highest load that loses nothing, for each frame size, and the buffer that it tells of.
+ *
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @see RFC 2544, section 26.4, and RFC 9004
+ * @example
+ * new BackToBackBenchmark("bursts", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], throughput: { 64: 4_000_000 },
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ */
+export class BackToBackBenchmark extends LabComponent<TrialMeasured> {
+  /** The whole record: trials, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(name: string, args: BackToBackBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { throughput: known, ...rest } = args;
+    const { inputs, dependsOn, lifetime, path } = trialInputs("BackToBackBenchmark", name, rest);
+    super("BackToBackBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const run = scope.child(BackToBack, "run", { ...inputs, throughput: knownOf(known) }, { dependsOn });
+      return { ...measuredOf(run.record), path };
+    });
+  }
+}
+
+export interface SoakBenchmarkArgs extends TrialArgs, Pick<ArgsOf<typeof soak>, "percent" | "duration"> {
+  /** Throughput over the same path: the benchmark, whose first goal counts, or frames per second and direction by frame size. */
+  readonly throughput: KnownThroughput;
+}
+
+/**
+ * A load below the throughput for a long time, for each frame size: loss, latency, and whether what arrives stays as it was.
+ *
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @example
+ * new SoakBenchmark("soak", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], throughput: { 64: 4_000_000 }, percent: 80, duration: "12h",
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ */
+export class SoakBenchmark extends LabComponent<TrialMeasured> {
+  /** The whole record: trials, histograms, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(name: string, args: SoakBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { throughput: known, ...rest } = args;
+    const { inputs, dependsOn, lifetime, path } = trialInputs("SoakBenchmark", name, rest);
+    super("SoakBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const run = scope.child(Soak, "run", { ...inputs, throughput: knownOf(known) }, { dependsOn });
+      return { ...measuredOf(run.record), path };
+    });
+  }
+}
+
+/** The inputs of a resource that measures by trials, and what it waits for. */
+function trialInputs<A extends TrialArgs>(type: string, name: string, args: A) {
+  const { generator, over, through = [], after = [], rerunOn = [], ...rest } = args;
+  const { on } = generator;
+  const [from, to] = checkedPorts(type, name, generator, over, "generator.cpus");
+  return {
+    inputs: {
+      ...rest,
+      host: on.reference,
+      ...declaredOf(on),
+      name,
+      generator: generatorOf(generator),
+      from,
+      ...(to !== undefined && { to }),
+      triggers: [on.bootId, ...rerunOn],
+    },
+    dependsOn: [...on.preparation, ...(over.ready ?? []), ...through, ...after],
+    lifetime: on.lifetime(),
+    path: over.path,
+  };
+}
+
+/** The record of a run that came to its end; one that did not has no outputs that anybody reads. */
+function measuredOf(record: pulumi.Output<ResultRecord | null>): Measured {
+  return measured(record as pulumi.Output<ResultRecord>);
+}
+
+function knownOf(known: KnownThroughput): pulumi.Output<Record<string, number>> {
+  if (!pulumi.Resource.isInstance(known)) return pulumi.output({ ...known });
+  return (known as ThroughputBenchmark).byFrame.apply((byFrame) =>
+    Object.fromEntries(
+      Object.entries(byFrame).flatMap(([frame, goals]) => {
+        const pps = Object.values(goals)[0]?.throughputPps;
+        return typeof pps === "number" && pps >= 1 ? [[frame, Math.floor(pps)] as const] : [];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,100 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Wired } from "../sdk/resources/lab-resource.ts";
+import type { Tool } from "../sdk/resources/traffic.ts";
+import type { TrafficGenerator, TrafficPort } from "../sdk/schema/traffic.ts";
+import type { CpuList } from "../sdk/units/cpuset.ts";
+import type { Duration } from "../sdk/units/duration.ts";
+import type { PacketPath } from "../sdk/units/packet-path.ts";
+import type { Size } from "../sdk/units/size.ts";
+import { InputCheck } from "./input-check.ts";
+import type { TunedHost } from "./tuned-host.ts";
+
+/** Where a generator opens a port: an end of a chain, or anything else with such a port. */
+export interface TrafficEnd {
+  /** How errors call it. */
+  readonly name: string;
+  /** What is opened there; undefined where nothing on the host can be. */
+  readonly trafficPort?: Wired<TrafficPort>;
+}
+
+/** An end that is a network function itself, of which a generator on the host can open no port. */
+export interface VnfEnd {
+  /** The network function. */
+  readonly vnf: {
+    /** How errors call it. */
+    readonly name: string;
+  };
+}
+
+/** What frames go through, from one end to the other: a chain is one. */
+export interface TrafficPath {
+  /** Where frames are sent. */
+  readonly from: TrafficEnd | VnfEnd;
+  /** Where they are received. Default: where they are sent, for a path that leads back. */
+  readonly to?: TrafficEnd | VnfEnd;
+  /** Frames go through once these are there. */
+  readonly ready?: readonly pulumi.Resource[];
+  /** What frames go through, for the report. */
+  readonly path?: PacketPath;
+}
+
+/** What sends and counts. */
+export interface GeneratorArgs {
+  /** The machine that sends and receives. */
+  readonly on: TunedHost;
+  /** Its traffic program. */
+  readonly tool: Tool;
+  /** CPUs of the generator, which polls on them; with a second one it receives on the first and sends on the second. */
+  readonly cpus: CpuList;
+  /** Memory that the generator takes at its start. Default 64MiB. */
+  readonly memory?: Size | undefined;
+  /** Whether that is of huge pages, which vhost-user needs. Default true. */
+  readonly hugepages?: boolean | undefined;
+  /** How long the generator sleeps when it has nothing to do; adds as much to latency. Default 0us: it polls. */
+  readonly idle?: Duration | undefined;
+}
+
+/** The generator as a resource takes it. */
+export function generatorOf({ tool, cpus, memory, hugepages, idle }: GeneratorArgs): Wired<TrafficGenerator> {
+  return {
+    kind: "nfvlab" as const,
+    program: tool.path,
+    cpus,
+    ...(memory !== undefined && { memory }),
+    ...(hugepages !== undefined && { hugepages }),
+    ...(idle !== undefined && { idle }),
+  };
+}
+
+/**
+ * The ports that a generator opens at both ends of a path.
+ *
+ * @param type class of the component, for its errors
+ * @param cpusAt where the generator's CPUs stand among its arguments
+ * @throws InputError `component-inputs`
+ */
+export function checkedPorts(
+  type: string,
+  name: string,
+  { cpus }: Pick<GeneratorArgs, "cpus">,
+  over: TrafficPath,
+  cpusAt = "cpus",
+): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
+  const check = new InputCheck(type, name);
+  check.someCpus(cpusAt, cpus);
+  const port = (property: string, end: NonNullable<TrafficPath["to"]>) => {
+    if ("trafficPort" in end && end.trafficPort !== undefined) return end.trafficPort;
+    check.wrong({
+      code: "traffic-end",
+      property,
+      problem: "a generator on the host has no port to open there",
+      observed:
+        "vnf" in end ? `${end.vnf.name}, a network function` : ("name" in end && end.name) || "an end",
+      expected: "an end with a trafficPort, for instance switchedEnd(name, bridge, port)",
+    });
+    return { kind: "null" as const };
+  };
+  const ports = [port("over.from", over.from), over.to && port("over.to", over.to)] as const;
+  check.done();
+  return ports;
+}

@@ -1,0 +1,163 @@
+import type { RecordedTrial } from "../schema/record.ts";
+import type { Evidence } from "./evidence.ts";
+import { metricOf, single } from "./metric.ts";
+import type { Bursts } from "./search/back-to-back.ts";
+import type { LossPoint } from "./search/loss-curve.ts";
+import type { TrialResult } from "./search/search.ts";
+import { steadinessOf } from "./steady-state.ts";
+import { DIRECTIONS, latencyOf, sentPps, type TrafficRun, trafficFaults } from "./traffic.ts";
+
+/** The generator against itself. */
+export interface SelfTest {
+  /** `64`, `imix` */
+  readonly frame: string;
+  readonly loadPps: number;
+  readonly run: TrafficRun;
+}
+
+/** Why a generator does not carry by itself what may be asked of it; empty where it does. */
+export function selfTestFaults({ loadPps, run }: SelfTest): string[] {
+  const lost = run.streams.reduce((sum, stream) => sum + stream.lost, 0);
+  return [
+    ...trafficFaults(run, Math.round(loadPps)),
+    ...(lost > 0 ? [`it lost ${lost} frames that came back over a ring`] : []),
+  ];
+}
+
+/** What the generator sent by itself; a fault for each frame size that it does not carry at the highest load. */
+export function selfTestEvidence(tests: readonly SelfTest[]): Evidence {
+  return {
+    metrics: tests.map(({ frame, run }) =>
+      metricOf(
+        { name: `generator.${frame}`, unit: "pps", direction: "higher" },
+        run.streams.map((stream) => single(Math.round(sentPps(stream)))),
+      ),
+    ),
+    faults: tests.flatMap((test) => {
+      const faults = selfTestFaults(test);
+      return faults.length === 0
+        ? []
+        : [
+            `the generator does not carry ${Math.round(test.loadPps)} frames/s of ${test.frame} by itself, and nothing was measured with it: ${faults.join("; ")}`,
+          ];
+    }),
+    remarks: [],
+  };
+}
+
+/** Trials of a search that were made again: what was worth nothing is no secret. */
+export function repeatedRemarks(trials: readonly RecordedTrial[]): string[] {
+  const searched = trials.filter(({ purpose }) => purpose === "search");
+  const repeated = searched.filter(({ faults }) => faults.length > 0).length;
+  return repeated === 0
+    ? []
+    : [`${repeated} of ${searched.length} trials were worth nothing and made again; each says why`];
+}
+
+/** One-way latency by direction at a share of the throughput. */
+export function latencyEvidence(
+  frame: string,
+  percent: number,
+  run: TrafficRun,
+  { faults }: TrialResult,
+): Evidence {
+  const title = `latency.${frame}.${percent}`;
+  const lost = run.streams.reduce((sum, stream) => sum + stream.lost, 0);
+  return {
+    metrics: latencyMetrics(title, [run]),
+    faults: faults.map((fault) => `${title}: ${fault}`),
+    remarks: lost > 0 ? [`${title}: ${lost} frames were lost, and have no latency`] : [],
+  };
+}
+
+/** Loss by load, in percent of the highest one. */
+export function lossEvidence(frame: string, points: readonly LossPoint[]): Evidence {
+  const highest = Math.max(...points.map(({ loadPps }) => loadPps));
+  return {
+    metrics: points.map(({ loadPps, lossRatio }) => {
+      const percent = Number(((loadPps / highest) * 100).toFixed(1));
+      const name = `loss.${frame}.${percent}`;
+      return metricOf({ name, unit: "ratio", direction: "lower" }, [single(lossRatio)]);
+    }),
+    faults: [],
+    remarks: [],
+  };
+}
+
+/** Longest bursts without loss, and the buffer that they tell of. */
+export function burstEvidence(
+  frame: string,
+  { kind, bursts, impliedBufferMs, correctedBufferMs }: Bursts,
+): Evidence {
+  const buffer = (role: string, ms: number) =>
+    metricOf({ name: `buffer.${frame}.${role}`, unit: "ns", direction: "higher" }, [
+      single(Math.round(ms * 1e6)),
+    ]);
+  return {
+    metrics: [
+      metricOf({ name: `burst.${frame}`, unit: "count", direction: "higher" }, bursts.map(single)),
+      ...(kind === "no-loss"
+        ? []
+        : [buffer("implied", impliedBufferMs), buffer("corrected", correctedBufferMs)]),
+    ],
+    faults: [],
+    remarks:
+      kind === "no-loss"
+        ? [
+            `burst.${frame}: the longest burst that may be sent loses nothing, so that nothing is known of the buffer`,
+          ]
+        : [],
+  };
+}
+
+/** Seconds that a soak may take until it is as it stays. */
+const START_UP_S = 5;
+
+/** A trial of a soak. */
+export interface SoakPart {
+  readonly run: TrafficRun;
+  readonly result: TrialResult;
+  /** Frames that came in each second. */
+  readonly received: readonly number[];
+}
+
+/** What was lost, how late frames came, and whether what arrived stayed as it was. */
+export function soakEvidence(frame: string, parts: readonly SoakPart[]): Evidence {
+  const facts = (name: string) => `soak.${frame}.${name}`;
+  const { from = 0, reason } = steadinessOf(parts.flatMap(({ received }) => received));
+  // A start-up that is longer than this is what a soak is to find.
+  const unsteady =
+    reason === "" && from > START_UP_S ? `it was another in its first ${from} seconds` : reason;
+  return {
+    metrics: [
+      metricOf(
+        { name: facts("throughput"), unit: "pps", direction: "higher" },
+        parts.map(({ result }) => single(Math.round((result.received * 1000) / result.durationMs))),
+      ),
+      metricOf(
+        { name: facts("lost"), unit: "count", direction: "lower" },
+        parts.map(({ result }) => single(Math.max(0, result.intended - result.received))),
+      ),
+      ...latencyMetrics(
+        facts("latency"),
+        parts.map(({ run }) => run),
+      ),
+    ],
+    faults: [
+      ...parts.flatMap(({ result }) => result.faults.map((fault) => `${facts("throughput")}: ${fault}`)),
+      ...(unsteady === ""
+        ? []
+        : [`${facts("throughput")}: not steady, ${unsteady} (frames that came in each second)`]),
+    ],
+    remarks: [],
+  };
+}
+
+function latencyMetrics(title: string, runs: readonly TrafficRun[]) {
+  return DIRECTIONS.flatMap((direction, index) => {
+    const streams = runs.flatMap(({ streams: all }) => all[index] ?? []);
+    return streams.length === 0
+      ? []
+      : [metricOf({ name: `${title}.${direction}`, unit: "ns", direction: "lower" }, streams.map(latencyOf))];
+  });
+}

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ResultRecord } from "../../sdk/schema/record.ts";
+import type { FoundThroughput } from "../../sdk/schema/throughput.ts";
+import { modulePath, TrialProject } from "./trial-project.ts";
+import type { TrialServer } from "./trial-server.ts";
+
+/** A path through a forwarder that sleeps, and so overflows, and all that is measured over it by trials. */
+const program = `
+import * as pulumi from "@pulumi/pulumi";
+import { bench, traffic } from ${modulePath("sdk/index.ts")};
+
+const host = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
+const asked = process.env.ASKED.split(",");
+const tool = new traffic.Tool("tool", { host, name: "tool" });
+const end = (name) => ({ kind: "af_packet", interface: name });
+const vnf = new traffic.Forwarder("vnf", {
+  host, name: "vnf", program: tool.path, cpus: "2", hugepages: false, idle: "10ms", ports: [end("trialf0"), end("trialf1")],
+});
+const path = {
+  host, generator: { kind: "nfvlab", program: tool.path, cpus: "3", hugepages: false }, from: end("trialg0"), to: end("trialg1"),
+  frames: [64], maxLoad: 4000, settle: "200ms",
+};
+const after = { dependsOn: vnf };
+const goals = { ndr: { loss: 0, trial: "500ms", sum: "1s", width: 0.2 }, pdr: { loss: 0.1, trial: "500ms", sum: "1s", width: 0.2 } };
+const kinds = {
+  ndr: () => new bench.Throughput("ndr", {
+    ...path, name: "ndr", frames: [64, "imix"], minLoad: 50, goals, warmUp: "500ms", latency: { at: [50], duration: "1s" },
+  }, after),
+  bisection: () => new bench.Throughput("bisection", {
+    ...path, name: "bisection", minLoad: 50, method: "rfc2544", goals: { ndr: { loss: 0, trial: "1s", width: 0.2 } }, latency: { at: [] },
+    directions: "both", maxLoad: 1000,
+  }, after),
+  long: () => new bench.Throughput("long", {
+    ...path, name: "long", minLoad: 50, method: "rfc2544", goals: { ndr: { loss: 0, trial: process.env.LENGTH ?? "120s", width: 0.2 } }, latency: { at: [] },
+  }, after),
+  loss: () => new bench.FrameLoss("loss", { ...path, name: "loss", trial: "1s" }, after),
+  bursts: () => new bench.BackToBack("bursts", {
+    ...path, name: "bursts", throughput: { 64: 500 }, bursts: 2, within: 400, longest: "1s",
+  }, after),
+  soak: () => new bench.Soak("soak", { ...path, name: "soak", throughput: { 64: 500 }, percent: 50, duration: "25s" }, after),
+};
+const runs = asked.map((name) => [name, kinds[name]()]);
+const outputs = (field) => Object.fromEntries(runs.map(([name, run]) => [name, run[field]]));
+export const records = outputs("record");
+export const ended = outputs("ended");
+export const byFrame = outputs("byFrame");
+`;
+
+const SNAPSHOT = `systemctl list-units --all --plain --no-legend 'nfvlab-*' | cut -d' ' -f1
+ls -d /run/nfvlab-* /var/lib/nfvlab/traffic/*/owners/* 2>/dev/null
+pgrep -a nfvlab-traffic; ip -br link show type veth; ls -A /var/lib/nfvlab/undo 2>/dev/null
+true`;
+const LINKS = `for end in 0 1; do
+  ip link add trialg$end type veth peer name trialf$end
+  for link in trialg$end trialf$end; do ip link set $link up; done
+done`;
+const WITHOUT_LINKS = "ip link del trialg0; ip link del trialg1; true";
+/** The generator: neither the forwarder, which runs all the time, nor the shell that looks for it. */
+const GENERATOR = "pgrep -f '[-]-role=measure.*--trials'";
+
+type Found = Readonly<Record<string, Readonly<Record<string, FoundThroughput>>>>;
+
+/** Searches over a real forwarder: what is found, what a cancelled one leaves, what the next up does. */
+export function describeThroughput(server: () => TrialServer): void {
+  let project: TrialProject;
+  let before = "";
+  const shell = (script: string) => server().shell.run(script);
+  const run = (asked: string, environment: Record<string, string>, ...args: string[]) =>
+    project.pulumi(args, { ...server().environment, ASKED: asked, ...environment });
+  const up = (asked: string, environment: Record<string, string> = {}) => {
+    const { code, said } = run(asked, environment, "up", "--yes", "--skip-preview");
+    expect(code, said).toBe(0);
+    return JSON.parse(run(asked, environment, "stack", "output", "--json").said) as {
+      records: Record<string, unknown>;
+      ended: Record<string, string>;
+      byFrame: Record<string, Found>;
+    };
+  };
+  const recordOf = (records: Record<string, unknown>, name: string) => ResultRecord.parse(records[name]);
+
+  beforeAll(() => {
+    project = new TrialProject("throughput", program);
+    before = shell(SNAPSHOT);
+    shell(LINKS);
+  });
+  afterAll(() => {
+    shell(WITHOUT_LINKS);
+    project?.remove();
+  });
+
+  it("find what the path carries, by both methods, with its latency, and nothing again on an unchanged up", () => {
+    const { records, ended, byFrame } = up("ndr,bisection");
+    expect(ended).toEqual({ ndr: "complete", bisection: "complete" });
+    for (const name of ["ndr", "bisection"]) {
+      const record = recordOf(records, name);
+      expect([record.kind, record.functional, record.invalidReasons]).toEqual(["throughput", true, []]);
+      for (const [frame, goals] of Object.entries(byFrame[name] ?? {}))
+        for (const { kind, lowerPps, upperPps, throughputPps } of Object.values(goals)) {
+          expect(["regular", "at-maximum"]).toContain(kind);
+          expect(throughputPps).toBeGreaterThan(0);
+          expect(throughputPps).toBeLessThanOrEqual(lowerPps ?? 0);
+          if (upperPps !== null) expect(upperPps).toBeGreaterThan(lowerPps ?? 0);
+          // What the bound rests on is among the trials.
+          const there =
+            record.trials?.filter((trial) => trial.frame === frame && trial.loadPps === lowerPps) ?? [];
+          expect(there.length).toBeGreaterThan(0);
+        }
+    }
+    expect(Object.keys(byFrame["ndr"] ?? {})).toEqual(["64", "imix"]);
+    expect(recordOf(records, "ndr").metrics.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["generator.64", "throughput.imix.pdr", "latency.64.50.forward"]),
+    );
+    const again = run(
+      "ndr,bisection",
+      {},
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--refresh",
+      "--expect-no-changes",
+    );
+    expect(again.code, again.said).toBe(0);
+  });
+
+  it("that are cancelled half-way leave nothing running, say so in the state, and run again at the next up", async () => {
+    const stop = new AbortController();
+    const broken = project.start(
+      ["up", "--yes", "--skip-preview"],
+      { ...server().environment, ASKED: "long" },
+      stop.signal,
+    );
+    shell(`for i in $(seq 600); do ${GENERATOR} > /dev/null && break; sleep 0.2; done; ${GENERATOR}`);
+    await sleep(5000);
+    stop.abort();
+    const { code, said } = await broken;
+    expect(code).not.toBe(0);
+    expect(said.replaceAll(/\s+/g, " ")).toContain("the next `up` runs it again");
+    expect(
+      shell(`${GENERATOR}; systemctl list-units --all --plain --no-legend 'nfvlab-*' | cut -d' ' -f1`),
+    ).toMatch(/^nfvlab-forwarder-\S+$/);
+    const exported = JSON.parse(run("long", {}, "stack", "export").said) as {
+      deployment: { resources: { type: string; outputs?: { ended?: string; record?: unknown } }[] };
+    };
+    const kept = exported.deployment.resources.filter(({ type }) => type === "nfvlab:bench:Throughput");
+    expect(kept.map(({ outputs }) => [outputs?.ended, outputs?.record ?? null])).toContainEqual([
+      "interrupted",
+      null,
+    ]);
+    const { ended, records } = up("long", { LENGTH: "1s" });
+    expect(ended).toEqual({ long: "complete" });
+    expect(recordOf(records, "long").invalidReasons).toEqual([]);
+  });
+
+  it("come as a loss curve, bursts and a soak as well", () => {
+    const { records } = up("loss,bursts,soak");
+    const names = (name: string) => recordOf(records, name).metrics.map((metric) => metric.name);
+    expect(names("loss")).toEqual(expect.arrayContaining(["loss.64.100", "loss.64.90"]));
+    expect(names("bursts")).toContain("burst.64");
+    expect(names("soak")).toEqual(expect.arrayContaining(["soak.64.throughput", "soak.64.latency.forward"]));
+    for (const name of ["loss", "bursts", "soak"])
+      expect([name, recordOf(records, name).invalidReasons]).toEqual([name, []]);
+  });
+
+  it("go without a trace", () => {
+    const gone = run("loss,bursts,soak", {}, "destroy", "--yes", "--skip-preview");
+    expect(gone.code, gone.said).toBe(0);
+    shell(WITHOUT_LINKS);
+    expect(shell(SNAPSHOT)).toBe(before);
+  });
+}

@@ -1,0 +1,200 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Probe } from "../../sdk/observe/probe.ts";
+import { type Host, Incomplete, type Operation } from "../../sdk/provider/handler.ts";
+import { backToBackHandler } from "../../sdk/provider/handlers/back-to-back.ts";
+import { frameLossHandler } from "../../sdk/provider/handlers/frame-loss.ts";
+import { soakHandler } from "../../sdk/provider/handlers/soak.ts";
+import { throughputHandler } from "../../sdk/provider/handlers/throughput.ts";
+import { LocalTransport } from "../../sdk/remote/local-transport.ts";
+import type { Command } from "../../sdk/remote/transport.ts";
+import type { Inputs } from "../../sdk/schema/definition.ts";
+import { ResultRecord } from "../../sdk/schema/record.ts";
+import type { throughput } from "../../sdk/schema/throughput.ts";
+import { recordedMachine, said } from "../observe/recorded.ts";
+
+const PROGRAM = join(import.meta.dirname, "trial-program.mjs");
+const machine = recordedMachine("machine/debian-13/emulated-server.txt");
+const local = new LocalTransport();
+
+/** This machine as a host whose facts are recorded ones: commands run here, in no unit, since a test's machine may have no systemd. */
+function operationOn(environment: Readonly<Record<string, string>>, name = "ndr") {
+  const statuses: string[] = [];
+  const units: string[] = [];
+  const controller = new AbortController();
+  const execute = async (command: Command) => {
+    const words = command.argv.join(" ");
+    const unit = command.argv.indexOf("sh");
+    if (command.argv[0] === "systemd-run")
+      return local.execute({ ...command, argv: ["env", ...command.argv.slice(unit)], environment });
+    if (/systemctl|systemd-run/.test(words)) {
+      units.push(words);
+      return said("");
+    }
+    return local.execute(command);
+  };
+  const host = {
+    name: "dut",
+    transport: { execute },
+    execute: async (steps: readonly Command[]) => {
+      for (const step of steps) await execute(step);
+    },
+    observeNow: async (probes: Readonly<Record<string, Probe<unknown>>>) =>
+      Object.fromEntries(
+        Object.entries(probes).map(([key, probe]) => [key, probe.parse(machine.get(probe.name) ?? said(""))]),
+      ),
+  } as unknown as Host;
+  const operation = {
+    ...{ tag: "0a1b2c3d", resourceName: name, project: "lab", stack: "dev", signal: controller.signal },
+    status: (text: string) => statuses.push(text),
+    host: () => host,
+  } as unknown as Operation;
+  return { operation, statuses, units, controller };
+}
+
+const base = {
+  ...{ host: { name: "dut", connection: { kind: "local" as const } }, name: "ndr", frames: [64] },
+  generator: { kind: "nfvlab" as const, program: PROGRAM, cpus: "0", hugepages: false },
+  from: { kind: "af_packet" as const, interface: "v0" },
+  maxLoad: 1_000_000,
+};
+const short: Inputs<typeof throughput> = {
+  ...base,
+  goals: { ndr: { loss: 0, sum: "3s", width: 0.02 }, pdr: { loss: 0.1, sum: "3s", width: 0.02 } },
+  latency: { at: [50], duration: "1s" },
+};
+/** How the stand-in behaves. */
+const carrying = (more: Readonly<Record<string, string>> = {}) => ({ CAPACITY: "400000", ...more });
+const running = () => execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).includes(PROGRAM);
+
+describe("a throughput", () => {
+  it("is found by one run of the program, after one of the generator against itself", async () => {
+    const { operation, statuses, units } = operationOn(carrying());
+    const { record, ended, byFrame } = await throughputHandler.create(operation, short);
+    expect(ResultRecord.parse(record)).toMatchObject({ kind: "throughput", valid: true, functional: true });
+    expect(ended).toBe("complete");
+    const { ndr, pdr } = byFrame["64"]!;
+    expect(ndr?.lowerPps).toBeLessThanOrEqual(400_000);
+    expect(ndr?.upperPps).toBeGreaterThan(400_000);
+    expect(pdr?.lowerPps).toBeGreaterThan(400_000);
+    expect(pdr?.throughputPps).toBeLessThanOrEqual(400_001);
+    expect(record?.metrics.map(({ name }) => name)).toEqual([
+      "generator.64",
+      ...["ndr", "pdr"].flatMap((goal) =>
+        ["", ".lower", ".upper"].map((role) => `throughput.64.${goal}${role}`),
+      ),
+      "latency.64.50.forward",
+    ]);
+    const purposes = record?.trials?.map(({ purpose }) => purpose) ?? [];
+    expect([purposes[0], purposes.at(-1)]).toEqual(["self-test", "latency"]);
+    expect(new Set(purposes.slice(1, -1))).toEqual(new Set(["search"]));
+    expect(statuses).toContainEqual(
+      expect.stringMatching(
+        /^64 bytes, trial 2 \(the last: 1 Mpps, loss 0\.6\): [\d.]+ [kM]pps for 1000 ms$/,
+      ),
+    );
+    expect(
+      units.some((words) => words.includes("systemctl stop") && words.includes("nfvlab-0a1b2c3d-ndr")),
+    ).toBe(true);
+    expect(running()).toBe(false);
+  });
+
+  it("is not searched for with a generator that does not carry the highest load by itself", async () => {
+    const { operation } = operationOn(carrying({ SLOW: "1" }));
+    const { record, ended, byFrame } = await throughputHandler.create(operation, short);
+    expect([ended, byFrame]).toEqual(["complete", {}]);
+    expect(record?.valid).toBe(false);
+    expect(record?.invalidReasons).toEqual([
+      "the generator does not carry 1000000 frames/s of 64 by itself, and nothing was measured with it: saturated generator: forward, it could send 500000 of 1000000 frames in their time",
+    ]);
+    // Tried again, in case it was the machine.
+    expect(record?.trials?.map(({ purpose }) => purpose)).toEqual(["self-test", "self-test", "self-test"]);
+    expect(record?.metrics.map(({ name }) => name)).toEqual(["generator.64"]);
+  });
+
+  it("that is interrupted leaves nothing running, says so in the state, and is measured by the next update", async () => {
+    const { operation, statuses, controller } = operationOn(carrying({ TAKES_MS: "300" }));
+    const begun = throughputHandler.create(operation, short);
+    const failure = begun.catch((error) => error);
+    while (!statuses.some((text) => text.startsWith("64 bytes, trial 2")))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(running()).toBe(true);
+    controller.abort();
+    const error = await failure;
+    expect(error).toBeInstanceOf(Incomplete);
+    expect(error.message).toBe(
+      "ndr was ended before its end, and has no record; the next `up` runs it again",
+    );
+    expect(error.outputs).toEqual({ record: null, ended: "interrupted", byFrame: {} });
+    expect(running()).toBe(false);
+
+    const prior = { ...short, ...error.outputs };
+    const again = await throughputHandler.update(operationOn(carrying()).operation, short, prior);
+    expect([again.ended, again.record?.valid]).toEqual(["complete", true]);
+    // One that is complete is history.
+    const unchanged = await throughputHandler.update(operationOn({}).operation, short, {
+      ...prior,
+      ...again,
+    });
+    expect(unchanged).toEqual(again);
+  });
+
+  it("fails with the program's own words where that ends on the way", async () => {
+    const { operation } = operationOn(carrying({ DIES: "1000000" }));
+    await expect(throughputHandler.create(operation, short)).rejects.toThrow(
+      "the traffic program failed on dut: observed exit code 69: nfvlab-traffic: port net_af_packet0: gone",
+    );
+    expect(running()).toBe(false);
+  });
+
+  it("is told to be none by what its inputs are", () => {
+    expect(() => throughputHandler.check?.({ ...short, maxLoad: 5000 })).toThrow(
+      "no load to try with 64 bytes",
+    );
+    expect(() => throughputHandler.check?.({ ...short, goals: { ndr: { loss: 0, sum: "1ms" } } })).toThrow(
+      "ndr.durationSumMs: beyond its range",
+    );
+  });
+});
+
+describe("by trials of the same program", () => {
+  it("a loss curve falls to nothing, from the highest load down", async () => {
+    const inputs = { ...base, trial: "1s" as const };
+    const { record } = await frameLossHandler.create(operationOn(carrying()).operation, inputs);
+    const curve = record?.metrics.filter(({ name }) => name.startsWith("loss.")) ?? [];
+    expect(curve.map(({ name, median }) => [name, Number(median.toFixed(2))])).toEqual([
+      ...(["100", "90", "80", "70", "60", "50"] as const).map((percent) => [
+        `loss.64.${percent}`,
+        Number((1 - 40 / Number(percent)).toFixed(2)),
+      ]),
+      ...[
+        ["loss.64.40", 0],
+        ["loss.64.30", 0],
+      ],
+    ]);
+    expect(record?.valid).toBe(true);
+  });
+
+  it("bursts and a soak stand on a throughput that is known", async () => {
+    const known = { ...base, throughput: { 64: 400_000 } };
+    const { record: bursts } = await backToBackHandler.create(operationOn(carrying()).operation, {
+      ...known,
+      bursts: 2,
+      within: 100,
+      longest: "100ms",
+    });
+    expect(bursts).toMatchObject({ kind: "back-to-back", valid: true });
+    expect(bursts?.metrics.map(({ name }) => name)).toContain("burst.64");
+    // So few lines of progress say nothing of steadiness.
+    const { record: soak } = await soakHandler.create(operationOn(carrying()).operation, {
+      ...known,
+      duration: "20s",
+    });
+    expect(soak?.metrics.map(({ name }) => name)).toEqual([
+      "generator.64",
+      ...["throughput", "lost", "latency.forward"].map((name) => `soak.64.${name}`),
+    ]);
+    expect(soak?.invalidReasons).toEqual([expect.stringContaining("1 values say nothing of steadiness")]);
+  });
+});
