@@ -42,9 +42,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
     functional,
   } = measurement;
   const invalidReasons = [
-    ...(before.hash === after.hash && before.bootId === after.bootId
-      ? []
-      : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`]),
+    ...changesBetween(before, after),
     ...faults,
     ...measurement.metrics.flatMap(faultsOf),
     ...(coLoad === undefined ? [] : lacksOf(coLoad)),
@@ -63,6 +61,13 @@ export function recordOf(measurement: Measurement): ResultRecord {
     valid: invalidReasons.length === 0,
     invalidReasons,
   };
+}
+
+/** A sentence where what was in force is not the same after a measurement as before. */
+export function changesBetween(before: Fingerprint, after: Fingerprint): string[] {
+  return before.hash === after.hash && before.bootId === after.bootId
+    ? []
+    : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`];
 }
 
 /** A reader wants to know what it was, not all of what a careless hand changed. */

@@ -4,7 +4,7 @@ import type { TrafficPortCounts, TrafficReport, TrafficStream } from "../schema/
 import { metricOf } from "./metric.ts";
 
 /** One direction of one repetition, as far as it is judged. */
-type CountedStream = Omit<TrafficStream, "latency"> & {
+type CountedStream = Omit<TrafficStream, "latency" | "longestGap"> & {
   readonly latency: Omit<TrafficStream["latency"], "samples">;
 };
 

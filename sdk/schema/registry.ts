@@ -17,6 +17,7 @@ import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { container } from "./lxc.ts";
 import { machineChecks } from "./machine-checks.ts";
 import { memoryManagement } from "./memory-management.ts";
+import { liveMigration } from "./migration.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { linuxBridge, macvtap, networkNamespace, tap, veth } from "./net.ts";
 import { ovsBond, ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
@@ -85,6 +86,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   cyclictest,
   roundTrip,
   traffic,
+  liveMigration,
 ];
 
 export const functionDefinitions: readonly FunctionDefinition[] = [

@@ -8,6 +8,8 @@ export interface TrafficStream {
   readonly lagMaxNs: number;
   readonly received: number;
   readonly lost: number;
+  /** Frames of the longest run of lost ones. */
+  readonly longestGap: number;
   readonly duplicated: number;
   readonly reordered: number;
   readonly misdelivered: number;

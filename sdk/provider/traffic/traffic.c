@@ -7,7 +7,8 @@
  * send     sends only; sink receives only, until --limit-ms: frames and run are those of the sender
  * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
  *
- * One JSON document on standard output at the end; a line a second on standard error. SIGTERM and SIGINT end it with what it has.
+ * One JSON document on standard output at the end; a line a second on standard error. SIGTERM and SIGINT end it with what it has. After SIGUSR1 it sends no more,
+ * waits for what is on its way, and ends as if that had been all.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -77,13 +78,19 @@ static struct receiver receivers[MAX_PORTS];
 static unsigned int streams;
 static struct rte_mempool *pool;
 static uint64_t hz;
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, enough;
 static bool sent_all;
 
 static void
 stop(int number __rte_unused)
 {
 	stopped = 1;
+}
+
+static void
+send_no_more(int number __rte_unused)
+{
+	enough = 1;
 }
 
 static uint64_t
@@ -411,7 +418,7 @@ send_round(uint64_t deadline)
 {
 	uint64_t wait = UINT64_MAX;
 
-	if (stopped || rte_rdtsc() > deadline)
+	if (stopped || enough || rte_rdtsc() > deadline)
 		return UINT64_MAX;
 	for (unsigned int i = 0; i < streams; i++)
 		wait = RTE_MIN(wait, send_due(&senders[i]));
@@ -624,6 +631,9 @@ report(const char *ended)
 	print_head(stdout);
 	printf("\"ended\":\"%s\",\"tscHz\":%" PRIu64 ",\"streams\":[", ended, hz);
 	for (unsigned int i = 0; i < streams; i++) {
+		/* What was to come after it was told that it is enough was not asked for. */
+		if (enough)
+			senders[i].planned = senders[i].sent;
 		fputs(i == 0 ? "" : ",", stdout);
 		print_stream(stdout, i);
 	}
@@ -722,7 +732,7 @@ close_ports(void)
 int
 main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = stop };
+	struct sigaction action = { .sa_handler = stop }, last = { .sa_handler = send_no_more };
 	unsigned int queues = 0;
 	uint64_t end;
 	int used;
@@ -737,6 +747,7 @@ main(int argc, char **argv)
 	/* Not before: a virtio-user port that waits for its switch would never hear of it. */
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGUSR1, &last, NULL);
 	hz = rte_get_tsc_hz();
 	for (unsigned int i = 0; i < options.ports; i++)
 		queues += options.queues[i];

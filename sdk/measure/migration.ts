@@ -1,0 +1,163 @@
+import type { MigrationEvent, MigrationJob, ObservedMigration } from "../schema/migration-report.ts";
+import type { Metric } from "../schema/record.ts";
+import type { TrafficReport } from "../schema/traffic-report.ts";
+import { type MetricFacts, metricOf } from "./metric.ts";
+import { trafficFaults } from "./traffic.ts";
+
+/** One migration, with the traffic that went through the guest meanwhile. */
+export interface MigrationRun {
+  readonly observed: ObservedMigration;
+  /** libvirt's account of one that came to its end. */
+  readonly job: MigrationJob | undefined;
+  readonly traffic: { readonly report: TrafficReport; readonly rate: number } | undefined;
+}
+
+export type Outcome = "completed" | "not converged" | "cancelled" | "failed";
+
+/** What became of a migration, by what QEMU itself said last. */
+export function outcomeOf({ late, events, status }: ObservedMigration): Outcome {
+  const last = events.findLast((event) => event.status !== undefined)?.status;
+  if (last === "completed") return "completed";
+  if (late) return "not converged";
+  const cancelled = last === "cancelled" || last === "cancelling";
+  return cancelled || (last === undefined && status?.status === "cancelling") ? "cancelled" : "failed";
+}
+
+/** QEMU's own times of a migration, by the clock of the machine that the guest left; undefined where an event is missing. */
+export interface MigrationTimes {
+  /** From `setup` to `completed`, ns. */
+  readonly totalNs: number | undefined;
+  /** From when the guest stopped until all was sent, or until it went over, ns. */
+  readonly downtimeNs: number | undefined;
+}
+
+/** Times by events: QEMU tells them no other way once the guest is gone. */
+export function timesOf(events: readonly MigrationEvent[]): MigrationTimes {
+  const at = (is: (event: MigrationEvent) => boolean) => events.find(is)?.atUs;
+  const reached = (...states: string[]) =>
+    at(({ status }) => status !== undefined && states.includes(status));
+  const begun = reached("setup");
+  const stopped = at(({ event, atUs }) => event === "STOP" && begun !== undefined && atUs >= begun);
+  return {
+    totalNs: span(begun, reached("completed")),
+    // With post-copy the guest goes on there while its pages still come.
+    downtimeNs: span(stopped, reached("postcopy-active", "completed")),
+  };
+}
+
+function span(fromUs: number | undefined, toUs: number | undefined): number | undefined {
+  return fromUs === undefined || toUs === undefined || toUs < fromUs ? undefined : (toUs - fromUs) * 1000;
+}
+
+/**
+ * Metrics of a series: total and downtime by QEMU, setup, iterations and bytes by libvirt, outage by the traffic. Of migrations that did not come to their end there is the time that was spent.
+ */
+export function migrationMetrics(runs: readonly MigrationRun[]): Metric[] {
+  const completed = runs.filter(({ observed }) => outcomeOf(observed) === "completed");
+  const ns = (name: string): MetricFacts => ({
+    name: `guest.migration.${name}`,
+    unit: "ns",
+    direction: "lower",
+  });
+  const counted = (name: string, unit: "count" | "bytes" | "bps"): MetricFacts => ({ ...ns(name), unit });
+  const times = completed.map(({ observed }) => timesOf(observed.events));
+  const jobs = completed.flatMap(({ job }) => job ?? []);
+  const traffic = completed.flatMap((run) => run.traffic ?? []);
+  return [
+    metric(
+      ns("total"),
+      times.map(({ totalNs }) => totalNs),
+    ),
+    metric(
+      ns("downtime"),
+      times.map(({ downtimeNs }) => downtimeNs),
+    ),
+    metric(ns("outage"), traffic.map(outageNs)),
+    metric(
+      counted("lost", "count"),
+      traffic.map(({ report }) => report.streams.reduce((sum, { lost }) => sum + lost, 0)),
+    ),
+    metric(
+      ns("setup"),
+      jobs.map(({ setupMs }) => setupMs * 1e6),
+    ),
+    metric(
+      counted("iterations", "count"),
+      jobs.map(({ iterations }) => iterations),
+    ),
+    metric(
+      counted("transferred", "bytes"),
+      jobs.map(({ transferredBytes }) => transferredBytes),
+    ),
+    metric(
+      counted("dirtyRate", "bps"),
+      runs.map(({ observed }) => dirtyBits(observed.seen)),
+    ),
+    metric(ns("elapsed"), runs.map(elapsedNs)),
+  ].flatMap((each) => each ?? []);
+}
+
+/** One value a repetition; undefined where no repetition has one. */
+function metric(facts: MetricFacts, values: readonly (number | undefined)[]): Metric | undefined {
+  const known = values.flatMap((value) => (value === undefined ? [] : Math.round(value)));
+  if (known.length === 0) return undefined;
+  return metricOf(
+    facts,
+    known.map((value) => ({ buckets: [[value, 1]] as const, overflow: 0, max: value, expected: 1 })),
+  );
+}
+
+/** The time that the longest run of lost frames had to be sent in: what a receiver waited beyond the next frame. */
+function outageNs({ report, rate }: NonNullable<MigrationRun["traffic"]>): number {
+  return (Math.max(0, ...report.streams.map(({ longestGap }) => longestGap)) * 1e9) / rate;
+}
+
+/** The most that the guest was seen to write. */
+function dirtyBits(seen: readonly MigrationJob[]): number | undefined {
+  if (seen.length === 0) return undefined;
+  return Math.max(...seen.map(({ dirtyPagesPerSecond, pageSize }) => dirtyPagesPerSecond * pageSize * 8));
+}
+
+function elapsedNs({ job, observed }: MigrationRun): number {
+  return ((job ?? observed.seen.at(-1))?.elapsedMs ?? 0) * 1e6;
+}
+
+/** A sentence for each thing that makes a series worth nothing, whatever its numbers are. */
+export function migrationFaults(runs: readonly MigrationRun[], limitSeconds: number): string[] {
+  return runs.flatMap((run, index) => {
+    const faults = [...faultsOf(run, limitSeconds)];
+    return faults.map((fault) => `migration ${index + 1}, ${index % 2 === 0 ? "there" : "back"}: ${fault}`);
+  });
+}
+
+function* faultsOf({ observed, traffic }: MigrationRun, limitSeconds: number): Generator<string> {
+  const outcome = outcomeOf(observed);
+  const said = observed.said === "" ? (observed.status?.problem ?? "no word of why") : observed.said;
+  switch (outcome) {
+    case "completed":
+      yield* unseen(observed);
+      break;
+    case "not converged":
+      yield `it did not converge within ${limitSeconds} s and was cancelled${stillToGo(observed.seen)}`;
+      break;
+    default:
+      yield `it ${outcome === "cancelled" ? "was cancelled" : "failed"}: ${said}`;
+  }
+  if (traffic !== undefined)
+    for (const fault of trafficFaults(traffic.report, traffic.rate)) yield `traffic: ${fault}`;
+}
+
+function* unseen({ events, code, said }: ObservedMigration): Generator<string> {
+  const { totalNs, downtimeNs } = timesOf(events);
+  if (totalNs === undefined || downtimeNs === undefined)
+    yield `not all of QEMU's events were seen, and its times follow from them: ${events.map(({ event, status }) => status ?? event).join(", ")}`;
+  if (code !== 0) yield `QEMU completed it, but libvirt did not: ${said}`;
+}
+
+function stillToGo(seen: readonly MigrationJob[]): string {
+  const last = seen.at(-1);
+  if (last === undefined) return "";
+  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+  const dirtied = last.dirtyPagesPerSecond * last.pageSize;
+  return `: iteration ${last.iterations}, ${mib(last.transferredBytes)} sent of ${mib(last.totalBytes)}, ${mib(dirtied)} written a second`;
+}
