@@ -29,6 +29,7 @@ import type { Step } from "../plan/step.ts";
 import { planTraffic } from "../plan/traffic-run.ts";
 import type { Inputs } from "../schema/definition.ts";
 import type { liveMigration, MigrationSettings } from "../schema/migration.ts";
+import type { MigrationJob } from "../schema/migration-report.ts";
 import { exactDuration, formatNanoseconds } from "../units/duration.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
@@ -126,13 +127,15 @@ async function migrateOnce(
   const at = await settledAt(journey);
   const isThere = at === (from === "home" ? "away" : "home");
   if (!isThere) return { observed, job: undefined };
-  const { stdout: account } = await reached.transport.run({
-    argv: finishedJob(domain),
-    signal: operation.signal,
-  });
   const guest = await guestOn(reached, domain, uuid);
   operation.status(`${domain} is on ${reached.name}, ${guest?.state}`);
-  return { observed, job: parseMigrationJob(account) };
+  return { observed, job: (await accountOf(reached, domain)) ?? (await accountOf(left, domain)) };
+}
+
+/** libvirt keeps its account on both machines; of a post-copy only on the one that the guest left, and there only as long as the guest is defined. */
+async function accountOf(host: Host, domain: string): Promise<MigrationJob | undefined> {
+  const { code, stdout } = await host.transport.execute({ argv: finishedJob(domain) });
+  return code === 0 ? parseMigrationJob(stdout) : undefined;
 }
 
 /** Where the guest is, once nothing goes on any more and what a migration left behind is gone. Works without the operation's signal, which may have ended it. */
