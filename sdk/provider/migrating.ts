@@ -231,6 +231,8 @@ async function open(
   const seconds = (repetitions + 1) * each;
   const said = async (host: Host, step: Step) =>
     (await host.transport.run({ ...step, signal: operation.signal })).stdout;
+  // An engine that was lost may have left one.
+  await from.execute([closeLink(link)]);
   const key = linkKeyOf(await said(from, makeLinkKey(link)), from.name);
   const end = linkEndOf(await said(to, admitLink(link, key, fromAddress, seconds)), to.name);
   await from.execute([openLink(link, end, { address, port, seconds })]);
