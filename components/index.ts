@@ -14,6 +14,12 @@ export { type GuestRoute, GuestVnf, type GuestVnfArgs } from "./guest-vnf.ts";
 export { HostInspection, type HostInspectionArgs } from "./host-inspection.ts";
 export type { HostCpus, HostTuningArgs, RebootPermission } from "./host-tuning.ts";
 export { LabComponent, type Scope } from "./lab-component.ts";
+export {
+  LiveMigrationBenchmark,
+  type LiveMigrationBenchmarkArgs,
+  type MigrationTrafficArgs,
+} from "./live-migration-benchmark.ts";
+export { compareMigrations, type MigrationComparison, type MigrationSides } from "./migration-comparison.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
 export {
   type ChainEnd,

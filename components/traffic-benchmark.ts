@@ -114,14 +114,7 @@ export class TrafficBenchmark extends LabComponent<Counted> {
           host: on.reference,
           ...declaredOf(on),
           name,
-          generator: {
-            kind: "nfvlab" as const,
-            program: tool.path,
-            cpus,
-            ...(memory !== undefined && { memory }),
-            ...(hugepages !== undefined && { hugepages }),
-            ...(idle !== undefined && { idle }),
-          },
+          generator: generatorOf({ tool, cpus, memory, hugepages, idle }),
           from,
           ...(to !== undefined && { to }),
           triggers: [on.bootId, ...rerunOn],
@@ -140,11 +133,22 @@ function checkedPorts(
 ): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
   const check = new InputCheck("TrafficBenchmark", name);
   check.someCpus("cpus", cpus);
-  const port = (property: string, end: NonNullable<TrafficPath["to"]>) => {
+  const ports = pathPorts(check, "over", over);
+  check.done();
+  return ports;
+}
+
+/** The ports that a generator opens at the ends of a path; notes an end that has none. */
+export function pathPorts(
+  check: InputCheck,
+  property: string,
+  { from, to }: TrafficPath,
+): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
+  const port = (name: string, end: NonNullable<TrafficPath["to"]>) => {
     if ("trafficPort" in end && end.trafficPort !== undefined) return end.trafficPort;
     check.wrong({
       code: "traffic-end",
-      property,
+      property: `${property}.${name}`,
       problem: "a generator on the host has no port to open there",
       observed:
         "vnf" in end ? `${end.vnf.name}, a network function` : ("name" in end && end.name) || "an end",
@@ -152,7 +156,21 @@ function checkedPorts(
     });
     return { kind: "null" as const };
   };
-  const ports = [port("over.from", over.from), over.to && port("over.to", over.to)] as const;
-  check.done();
-  return ports;
+  return [port("from", from), to && port("to", to)];
+}
+
+/** The traffic program as a generator: what is not given is left to the provider. */
+export function generatorOf({
+  tool,
+  ...placed
+}: {
+  readonly tool: Tool;
+  readonly cpus: CpuList;
+  readonly memory: Size | undefined;
+  readonly hugepages: boolean | undefined;
+  readonly idle: Duration | undefined;
+}) {
+  const { cpus, ...rest } = placed;
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
+  return { kind: "nfvlab" as const, program: tool.path, cpus, ...Object.fromEntries(given) };
 }

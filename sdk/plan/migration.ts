@@ -1,6 +1,6 @@
 import type { Inputs } from "../schema/definition.ts";
 import type { liveMigration, MigrationSettings } from "../schema/migration.ts";
-import type { MigrationAbilities } from "../schema/migration-report.ts";
+import type { MigrationAbilities, MigrationStatus } from "../schema/migration-report.ts";
 import { exactDuration } from "../units/duration.ts";
 import { HostError, InputError } from "../units/errors.ts";
 import { exactly } from "../units/size.ts";
@@ -134,6 +134,22 @@ export function requireAbilities(
     problem: "the QEMU that runs the guest can't be asked for this",
     observed: `${version} without ${lacking.join(", ")}`,
     hint: "leave these settings out, or start the guest anew with a newer QEMU",
+  });
+}
+
+/**
+ * Refuses a guest that its QEMU would not let go, before anything is made ready for it.
+ *
+ * @throws HostError `migration-blocked` with all that holds it
+ */
+export function requireUnblocked(domain: string, { blocked }: MigrationStatus): void {
+  if (blocked.length === 0) return;
+  throw new HostError({
+    code: "migration-blocked",
+    property: "domain",
+    problem: `guest ${domain} can't be migrated as it is`,
+    observed: blocked.join("; "),
+    hint: "make it for migration: cpu.migratable true, and nothing of its host passed through",
   });
 }
 

@@ -60,7 +60,7 @@ export class Traffic extends resourceClass(traffic) {}
  * @property settings what QEMU is asked for: `downtimeLimit`, `connections` (multifd), `autoConverge`, `postCopy`, `compression`; refused where the guest's QEMU does not know it
  * @property traffic through the guest meanwhile; its longest run of lost frames is the outage
  * @property record metrics `guest.migration.total`, `.downtime`, `.outage`, `.setup`, `.iterations`, `.transferred`; not valid where a migration was cancelled, failed or did not converge
- * @throws InputError `migration-settings`; HostError `guest-not-running`, `migration-destination`, `migration-unsupported`, `migration-not-home`; VerificationError `guest-twice`, `guest-nowhere`
+ * @throws InputError `migration-settings`; HostError `guest-not-running`, `migration-destination`, `migration-unsupported`, `migration-blocked`, `migration-not-home`; VerificationError `guest-twice`, `guest-nowhere`
  * @see https://libvirt.org/migration.html and https://www.qemu.org/docs/master/devel/migration/
  * @example
  * const peer = { name: "dut2", connection: { kind: "ssh" as const, host: "10.0.0.8", hostKey: "ssh-ed25519 AAAA…" } };

@@ -72,13 +72,10 @@ export const MigrationSettings = z.strictObject({
     }),
   postCopy: z
     .strictObject({
-      after: z
-        .enum(["first-pass"])
-        .or(duration("A time, whole seconds."))
-        .meta({
-          description:
-            "When the guest goes over: behind the first pass over its memory, or after a time in whole seconds.",
-        }),
+      after: z.enum(["first-pass"]).or(duration("A time, whole seconds.")).meta({
+        description:
+          "When the guest goes over: behind the first pass over its memory, or after a time in whole seconds.",
+      }),
       maxBandwidth: size(
         "Bytes a second of pages that nobody waits for, whole MiB (max-postcopy-bandwidth). Default: no limit.",
       ).optional(),

@@ -8,6 +8,7 @@ import {
   migrationSeconds,
   planParameters,
   requireAbilities,
+  requireUnblocked,
 } from "../../sdk/plan/migration.ts";
 import { admitLink, linkEndOf, linkKeyOf, linkOf, openLink } from "../../sdk/plan/migration-link.ts";
 import {
@@ -121,6 +122,17 @@ describe("settings", () => {
     expect(() =>
       requireAbilities({}, { capabilities: new Set(), parameters: new Set() }, "QEMU 1"),
     ).not.toThrow();
+  });
+
+  it("are of no use to a guest that its QEMU holds", () => {
+    const status = { status: "none", problem: undefined, ram: undefined };
+    const times = { totalMs: undefined, downtimeMs: undefined, setupMs: undefined };
+    expect(() => requireUnblocked("vnf", { ...status, ...times, blocked: [] })).not.toThrow();
+    const blocked = ["State blocked by non-migratable CPU device (invtsc flag)", "0000:00:04.0: VFIO device"];
+    expect(() => requireUnblocked("vnf", { ...status, ...times, blocked })).toThrow(
+      "domain: guest vnf can't be migrated as it is: observed State blocked by non-migratable CPU device (invtsc flag); 0000:00:04.0: VFIO device; " +
+        "make it for migration: cpu.migratable true, and nothing of its host passed through",
+    );
   });
 
   it("are checked or become a command, whatever they are", () => {

@@ -4,7 +4,7 @@ import { domains, type ObservedDomain } from "../../observe/domains.ts";
 import { guestAttachments, guestPlatform } from "../../observe/guest-platform.ts";
 import { hostFactsOf, hostFactsProbes } from "../../observe/host-facts.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
-import { filesOfGuest, parseMigrationAbilities } from "../../observe/migration.ts";
+import { filesOfGuest, parseMigrationAbilities, parseMigrationStatus } from "../../observe/migration.ts";
 import { ovsDatabase } from "../../observe/ovs.ts";
 import { softwareVersions } from "../../observe/versions.ts";
 import {
@@ -14,6 +14,7 @@ import {
   migrationSeconds,
   monitor,
   requireAbilities,
+  requireUnblocked,
 } from "../../plan/migration.ts";
 import { linkOf } from "../../plan/migration-link.ts";
 import { checkDestination, socketFolders } from "../../plan/migration-whereabouts.ts";
@@ -107,6 +108,7 @@ async function readyToLeave(
     await ask("query-migrate-parameters"),
   );
   requireAbilities(settings, abilities, `QEMU ${qemu}`);
+  requireUnblocked(domain, parseMigrationStatus(await ask("query-migrate")));
   return { guest, versions: `QEMU ${qemu}, libvirt ${libvirt}` };
 }
 
