@@ -52,7 +52,7 @@ export interface LiveMigrationBenchmarkArgs
     /** Of the machine that it is migrated to. */
     readonly destination: string;
   };
-  /** Traffic through the guest meanwhile; the longest run of lost frames is the outage. Default none. */
+  /** Traffic through the guest meanwhile; how much longer than usual a receiver waited for a frame is the outage. Default none. */
   readonly traffic?: MigrationTrafficArgs;
   /** The guest's boot image at its destination, where it is there already: another benchmark's `image`. Default: made here. */
   readonly image?: BootImage;

@@ -1,6 +1,7 @@
 import type { MigrationEvent, MigrationJob, ObservedMigration } from "../schema/migration-report.ts";
 import type { Metric } from "../schema/record.ts";
 import type { TrafficReport } from "../schema/traffic-report.ts";
+import { formatNanoseconds } from "../units/duration.ts";
 import { type MetricFacts, metricOf } from "./metric.ts";
 import { trafficFaults } from "./traffic.ts";
 
@@ -120,9 +121,16 @@ function metric(facts: MetricFacts, values: readonly (number | undefined)[]): Me
   );
 }
 
-/** The time that the longest run of lost frames had to be sent in: what a receiver waited beyond the next frame. */
+/**
+ * How much longer than usual a receiver waited for a frame at most, in any direction: frames that are kept for the guest until it goes on are late, not lost. Where none came any more, the time
+ * that those which were lost had to be sent in.
+ */
 function outageNs({ report, rate }: NonNullable<MigrationRun["traffic"]>): number {
-  return (Math.max(0, ...report.streams.map(({ longestGap }) => longestGap)) * 1e9) / rate;
+  const usual = 1e9 / rate;
+  return Math.max(
+    0,
+    ...report.streams.flatMap(({ silenceMaxNs, longestGap }) => [silenceMaxNs - usual, longestGap * usual]),
+  );
 }
 
 /** The most that the guest was seen to write. */
@@ -156,8 +164,11 @@ function* faultsOf({ observed, traffic }: MigrationRun, limitSeconds: number): G
     default:
       yield `it ${outcome === "cancelled" ? "was cancelled" : "failed"}: ${said}`;
   }
-  if (traffic !== undefined)
-    for (const fault of trafficFaults(traffic.report, traffic.rate)) yield `traffic: ${fault}`;
+  if (traffic === undefined) return;
+  for (const fault of trafficFaults(traffic.report, traffic.rate)) yield `traffic: ${fault}`;
+  const late = Math.max(...traffic.report.streams.map(({ lagMaxNs }) => lagMaxNs));
+  if (late > 0 && late >= outageNs(traffic))
+    yield `traffic: the generator itself was ${formatNanoseconds(late)} late, no less than the outage`;
 }
 
 function* unseen({ events, code, said }: ObservedMigration): Generator<string> {

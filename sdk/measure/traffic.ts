@@ -4,7 +4,7 @@ import type { TrafficPortCounts, TrafficReport, TrafficStream } from "../schema/
 import { metricOf } from "./metric.ts";
 
 /** One direction of one repetition, as far as it is judged. */
-type CountedStream = Omit<TrafficStream, "latency" | "longestGap"> & {
+type CountedStream = Omit<TrafficStream, "latency" | "longestGap" | "silenceMaxNs"> & {
   readonly latency: Omit<TrafficStream["latency"], "samples">;
 };
 

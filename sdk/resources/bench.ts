@@ -58,7 +58,7 @@ export class Traffic extends resourceClass(traffic) {}
  *
  * @property addresses of the two machines on a private network; memory of the guest goes over it in clear, libvirt's control through an SSH tunnel
  * @property settings what QEMU is asked for: `downtimeLimit`, `connections` (multifd), `autoConverge`, `postCopy`, `compression`; refused where the guest's QEMU does not know it
- * @property traffic through the guest meanwhile; its longest run of lost frames is the outage
+ * @property traffic through the guest meanwhile; how much longer than usual a receiver waited for a frame at most is the outage
  * @property record metrics `guest.migration.total`, `.downtime`, `.outage`, `.setup`, `.iterations`, `.transferred`; not valid where a migration was cancelled, failed or did not converge
  * @throws InputError `migration-settings`; HostError `guest-not-running`, `migration-destination`, `migration-unsupported`, `migration-blocked`, `migration-not-home`; VerificationError `guest-twice`, `guest-nowhere`
  * @see https://libvirt.org/migration.html and https://www.qemu.org/docs/master/devel/migration/

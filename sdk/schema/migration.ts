@@ -137,7 +137,7 @@ export const liveMigration = defineResource({
     }),
     traffic: MigrationTraffic.optional().meta({
       description:
-        "Traffic through the guest meanwhile, whose longest run of lost frames is the outage; its rate is the resolution. Default none, and no outage is measured.",
+        "Traffic through the guest meanwhile: how much longer than usual a receiver waited for a frame at most is the outage, and its rate the resolution. Default none, and no outage is measured.",
       change: "recreate",
     }),
     repetitions: wholeNumber(

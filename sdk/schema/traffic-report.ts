@@ -14,6 +14,8 @@ export interface TrafficStream {
   readonly reordered: number;
   readonly misdelivered: number;
   readonly receivingNs: number;
+  /** The longest time between two frames that came. */
+  readonly silenceMaxNs: number;
   readonly latency: {
     readonly samples: number;
     /** Frames received whose time of sending lies after that of receiving. */

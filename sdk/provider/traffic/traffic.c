@@ -66,6 +66,7 @@ struct receiver {
 	uint64_t probes;
 	uint64_t next; /* sequence number behind the highest one seen */
 	uint64_t first, last;
+	uint64_t silence; /* most cycles between two that came */
 	uint8_t *seen;
 	uint64_t capacity;
 	struct histogram latency;
@@ -284,6 +285,8 @@ receive_mark(struct port *p, const struct frame_mark *mark, uint64_t now)
 	r->seen[sequence / 8] |= bit;
 	if (r->received == 0)
 		r->first = now;
+	else
+		r->silence = RTE_MAX(r->silence, now - r->last);
 	r->last = now;
 	__atomic_store_n(&r->received, r->received + 1, __ATOMIC_RELAXED);
 	if (sequence < r->next)
@@ -609,9 +612,9 @@ print_stream(FILE *out, unsigned int i)
 		gaps(r, known, &count, &longest);
 		fprintf(out,
 			",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
-			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",",
+			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64 ",",
 			r->received, known - r->received, count, longest, r->duplicated, r->reordered, r->misdelivered,
-			nanoseconds(r->last - r->first));
+			nanoseconds(r->last - r->first), nanoseconds(r->silence));
 		print_latency(out, r);
 	}
 	fputc('}', out);
