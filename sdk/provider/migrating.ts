@@ -31,7 +31,7 @@ import type { Inputs } from "../schema/definition.ts";
 import type { liveMigration, MigrationSettings } from "../schema/migration.ts";
 import type { MigrationJob } from "../schema/migration-report.ts";
 import { exactDuration, formatNanoseconds } from "../units/duration.ts";
-import { HostError } from "../units/errors.ts";
+import { HostError, VerificationError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 import { besideTraffic } from "./traffic-beside.ts";
 
@@ -57,9 +57,9 @@ const HOMEWARD: MigrationSettings = { downtimeLimit: "2000s" };
 export async function migrateInTurn(journey: Journey): Promise<MigrationRun[]> {
   const { operation, inputs, home, away } = journey;
   const { repetitions = 2, settle = "5s", domain } = inputs;
-  await home.execute([noteAway(domain, away.name)]);
   return linked(journey, async (ways) => {
     const runs: MigrationRun[] = [];
+    await home.execute([noteAway(domain, away.name)]);
     try {
       for (let repetition = 1; repetition <= repetitions; repetition += 1) {
         operation.status(`migration ${repetition}/${repetitions}${soFar(runs)}`);
@@ -164,7 +164,13 @@ async function bringHome(journey: Journey, ways: Ways): Promise<void> {
   const { domain, name } = inputs;
   const unit = unitOf(operation.tag, name);
   for (const host of [home, away]) await carryOut(host, [stopUnit(unit)]);
-  if ((await settledAt(journey)) === "away") {
+  const at = await settledAt(journey).catch(async (error: unknown) => {
+    // Of one that runs nowhere there is no second copy to fear.
+    if (error instanceof VerificationError && error.code === "guest-nowhere")
+      await carryOut(home, [forgetAway(domain)]);
+    throw error;
+  });
+  if (at === "away") {
     await carryOut(away, planParameters(domain, HOMEWARD));
     const seconds = limitOf(inputs) + MIGRATION_SLACK_S;
     const { code, stderr } = await away.transport.execute({
