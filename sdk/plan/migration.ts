@@ -251,6 +251,7 @@ function compressed(compression: NonNullable<MigrationSettings["compression"]>):
 export const MIGRATION_SLACK_S = 120;
 
 // QEMU's events are the only source of its own times: the QEMU that the guest leaves is gone when the migration is over, and while it goes on libvirt passes no question on to it.
+// Nothing says that the listener listens: two questions that were begun after it and are answered do.
 const RUN = `domain=$1 limit=$2
 shift 2
 ask() { virsh --quiet --connect qemu:///system "$@" 2>/dev/null; }
@@ -259,7 +260,9 @@ trap 'rm -rf "$folder"' EXIT
 trap 'ask domjobabort "$domain"; exit 143' TERM
 stdbuf -oL virsh --quiet --connect qemu:///system qemu-monitor-event --domain "$domain" --loop --timeout $((limit + ${MIGRATION_SLACK_S})) >"$folder/events" 2>/dev/null &
 events=$!
-sleep 2
+ask domstate "$domain" >"$folder/said"
+ask domstate "$domain" >"$folder/said"
+sleep 1
 { "$@" >"$folder/said" 2>&1; echo $? >"$folder/code"; } &
 late=intime begun=$(date +%s)
 while [ ! -s "$folder/code" ]; do

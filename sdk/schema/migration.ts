@@ -95,6 +95,7 @@ const { generator, from, to, directions, rate, frameSize, flows, addresses, sett
 export const MigrationTraffic = z.strictObject({
   host: HostReference.optional().meta({
     description: "The machine that sends and receives. Default: `host`.",
+    change: "live",
   }),
   ...{ generator, from, to, directions, rate, frameSize, flows, addresses, settle },
 });
@@ -114,7 +115,6 @@ export const liveMigration = defineResource({
     destination: HostReference.meta({
       description:
         "The machine that it is migrated to. It needs what the guest has on its own: files that it boots, pages, CPUs, bridges and sockets of the same names.",
-      change: "recreate",
     }),
     addresses: z
       .strictObject({
