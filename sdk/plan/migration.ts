@@ -200,6 +200,26 @@ export function planParameters(domain: string, settings: MigrationSettings): Ste
   ];
 }
 
+/** What QEMU has by default of the parameters that these settings set in it. */
+export function usualOf({
+  downtimeLimit,
+  switchoverBandwidth,
+  zeroPageDetection,
+  autoConverge,
+}: MigrationSettings): MigrationSettings {
+  return {
+    ...(downtimeLimit !== undefined && { downtimeLimit: "300ms" }),
+    ...(switchoverBandwidth !== undefined && { switchoverBandwidth: "0KiB" }),
+    ...(zeroPageDetection !== undefined && { zeroPageDetection: "multifd" }),
+    ...(autoConverge !== undefined && {
+      autoConverge: {
+        ...(autoConverge.max !== undefined && { max: 99 }),
+        ...(autoConverge.threshold !== undefined && { threshold: 50 }),
+      },
+    }),
+  };
+}
+
 /** One way of a guest: the libvirt that it goes to, by a socket on the machine that it leaves, and the address that its memory is sent to. */
 export interface Way {
   readonly socket: string;

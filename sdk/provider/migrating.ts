@@ -11,6 +11,7 @@ import {
   migrateCommand,
   migrationRun,
   planParameters,
+  usualOf,
   type Way,
 } from "../plan/migration.ts";
 import {
@@ -111,7 +112,7 @@ async function migrateOnce(
   ways: Ways,
   settings: MigrationSettings,
 ): Promise<Omit<MigrationRun, "traffic">> {
-  const { operation, inputs, uuid } = journey;
+  const { operation, inputs } = journey;
   const { domain, name } = inputs;
   const [left, reached] = from === "home" ? [journey.home, journey.away] : [journey.away, journey.home];
   const limit = limitOf(inputs);
@@ -126,9 +127,12 @@ async function migrateOnce(
   const observed = parseMigrationRun(stdout.trim() === "" ? stderr : stdout);
   const at = await settledAt(journey);
   const isThere = at === (from === "home" ? "away" : "home");
-  if (!isThere) return { observed, job: undefined };
-  const guest = await guestOn(reached, domain, uuid);
-  operation.status(`${domain} is on ${reached.name}, ${guest?.state}`);
+  if (!isThere) {
+    // It is the same QEMU that the next run asks.
+    await carryOut(left, planParameters(domain, usualOf(settings)));
+    return { observed, job: undefined };
+  }
+  operation.status(`${domain} is on ${reached.name}`);
   return { observed, job: (await accountOf(reached, domain)) ?? (await accountOf(left, domain)) };
 }
 

@@ -9,6 +9,7 @@ import {
   planParameters,
   requireAbilities,
   requireUnblocked,
+  usualOf,
 } from "../../sdk/plan/migration.ts";
 import { admitLink, linkEndOf, linkKeyOf, linkOf, openLink } from "../../sdk/plan/migration-link.ts";
 import {
@@ -88,8 +89,24 @@ describe("settings", () => {
     );
   });
 
-  it("leave nothing to set where nothing is asked", () => {
+  it("leave nothing to set where nothing is asked, nor to put back", () => {
     expect(planParameters("vnf", {})).toEqual([]);
+    expect(planParameters("vnf", usualOf({}))).toEqual([]);
+  });
+
+  it("are put back to what a new QEMU has, those that were set and no others", () => {
+    const parameters = JSON.parse(recorded("qemu/10.0.13/parameters.txt").stdout) as {
+      return: Record<string, unknown>;
+    };
+    const [limit, others] = planParameters("vnf", usualOf(every));
+    expect(Number(limit?.argv.at(-1))).toBe(parameters.return["downtime-limit"]);
+    const { arguments: set } = JSON.parse(others?.argv.at(-1) ?? "") as {
+      arguments: Record<string, unknown>;
+    };
+    for (const [name, value] of Object.entries(set))
+      expect([name, value]).toEqual([name, parameters.return[name]]);
+    expect(Object.keys(set)).toHaveLength(4);
+    expect(planParameters("vnf", usualOf({ connections: 4, downtimeLimit: "5ms" }))).toHaveLength(1);
   });
 
   it("that contradict each other are refused, all at once", () => {
