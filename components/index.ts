@@ -27,6 +27,13 @@ export {
   RtlaBenchmark,
   type RtlaBenchmarkArgs,
 } from "./latency-benchmarks.ts";
+export {
+  LiveMigrationBenchmark,
+  type LiveMigrationBenchmarkArgs,
+  type MigrationTrafficArgs,
+} from "./live-migration-benchmark.ts";
+
+export { compareMigrations, type MigrationComparison, type MigrationSides } from "./migration-comparison.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
 export {
   type ChainEnd,

@@ -69,7 +69,7 @@ export class TrafficBenchmark extends LabComponent<Counted> {
           host: on.reference,
           ...declaredOf(on),
           name,
-          generator: generatorOf({ on, tool, cpus, memory, hugepages, idle }),
+          generator: generatorOf({ tool, cpus, memory, hugepages, idle }),
           from,
           ...(to !== undefined && { to }),
           triggers: [on.bootId, ...rerunOn],

@@ -55,7 +55,13 @@ export interface GeneratorArgs {
 }
 
 /** The generator as a resource takes it. */
-export function generatorOf({ tool, cpus, memory, hugepages, idle }: GeneratorArgs): Wired<TrafficGenerator> {
+export function generatorOf({
+  tool,
+  cpus,
+  memory,
+  hugepages,
+  idle,
+}: Omit<GeneratorArgs, "on">): Wired<TrafficGenerator> {
   return {
     kind: "nfvlab" as const,
     program: tool.path,
@@ -82,11 +88,22 @@ export function checkedPorts(
 ): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
   const check = new InputCheck(type, name);
   check.someCpus(cpusAt, cpus);
-  const port = (property: string, end: NonNullable<TrafficPath["to"]>) => {
+  const ports = pathPorts(check, "over", over);
+  check.done();
+  return ports;
+}
+
+/** The ports that a generator opens at both ends of a path; notes an end that has none. */
+export function pathPorts(
+  check: InputCheck,
+  property: string,
+  { from, to }: TrafficPath,
+): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
+  const port = (name: string, end: NonNullable<TrafficPath["to"]>) => {
     if ("trafficPort" in end && end.trafficPort !== undefined) return end.trafficPort;
     check.wrong({
       code: "traffic-end",
-      property,
+      property: `${property}.${name}`,
       problem: "a generator on the host has no port to open there",
       observed:
         "vnf" in end ? `${end.vnf.name}, a network function` : ("name" in end && end.name) || "an end",
@@ -94,7 +111,5 @@ export function checkedPorts(
     });
     return { kind: "null" as const };
   };
-  const ports = [port("over.from", over.from), over.to && port("over.to", over.to)] as const;
-  check.done();
-  return ports;
+  return [port("from", from), to && port("to", to)];
 }

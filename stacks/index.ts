@@ -6,6 +6,7 @@ const experiments = {
   embedded: () => import("./embedded.ts"),
   inspect: () => import("./inspect.ts"),
   "interrupt-latency": () => import("./interrupt-latency.ts"),
+  "live-migration": () => import("./live-migration.ts"),
   "lxc-or-kvm": () => import("./lxc-or-kvm.ts"),
   pvp: () => import("./pvp.ts"),
   pvvp: () => import("./pvvp.ts"),

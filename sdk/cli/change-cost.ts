@@ -164,6 +164,13 @@ const RULES: Readonly<Record<string, Rule>> = {
   "nfvlab:bench:FrameLoss": measuredAgain,
   "nfvlab:bench:BackToBack": measuredAgain,
   "nfvlab:bench:Soak": measuredAgain,
+  "nfvlab:bench:LiveMigration": (change, host) => {
+    const { action, after } = change;
+    if (action !== "create" && action !== "replace") return [];
+    const there = text(objectIn(after["destination"])["name"]);
+    const what = `guest ${text(after["domain"])} is migrated from ${host} to ${there === "" ? "another machine" : there} and back, and stands still each time`;
+    return [...measuredAgain(change), { kind: "guest", property: "domain", what }];
+  },
 };
 
 /** What any resource costs: being made anew, and what its fields say. */

@@ -103,7 +103,7 @@ export function machineArguments(
     ...["-device", "virtio-blk-pci,drive=disk,bus=pcie.0"],
     ...["-netdev", `user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:${identity.sshPort}-:22`],
     ...["-device", `virtio-net-pci,netdev=management,bus=pcie.0,mac=${MANAGEMENT_MAC},romfile=`],
-    ...Array.from({ length: igbCards }, (_, card) => igb(card, card % nodes.length)).flat(),
+    ...Array.from({ length: igbCards }, (_, card) => igb(card, card % nodes.length, identity.wire)).flat(),
     ...(identity.wire === undefined ? [] : wired(identity.wire)),
     ...["-fw_cfg", "name=opt/io.systemd.credentials/ssh.authorized_keys.root,file=authorized-keys"],
     ...["-fw_cfg", "name=opt/io.systemd.credentials/tmpfiles.extra,file=files"],
@@ -122,8 +122,10 @@ function wired({ port, listens }: WireEnd): string[] {
   ];
 }
 
-function igb(card: number, numaNode: number): string[] {
-  const address = `52:54:00:10:${card.toString(16).padStart(2, "0")}:00`;
+/** Cards of two servers on a wire have addresses that differ: by the end of the wire that theirs is. */
+function igb(card: number, numaNode: number, wire: WireEnd | undefined): string[] {
+  const end = wire?.listens === false ? "01" : "00";
+  const address = `52:54:00:10:${card.toString(16).padStart(2, "0")}:${end}`;
   return [
     ...["-netdev", `hubport,id=lab${card},hubid=0`],
     ...[

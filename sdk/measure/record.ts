@@ -53,9 +53,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
   } = measurement;
   const disturbances = counts && during(counts.before, counts.after);
   const invalidReasons = [
-    ...(before.hash === after.hash && before.bootId === after.bootId
-      ? []
-      : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`]),
+    ...changesBetween(before, after),
     ...(disturbances === undefined ? [] : harmOf(disturbances)),
     ...faults,
     ...measurement.metrics.flatMap(faultsOf),
@@ -103,6 +101,13 @@ function harmOf({ machineChecks, throttles }: Disturbances): string[] {
       ? []
       : [`CPUs were throttled for heat while it ran: ${times(throttles)}`]),
   ];
+}
+
+/** A sentence where what was in force is not the same after a measurement as before. */
+export function changesBetween(before: Fingerprint, after: Fingerprint): string[] {
+  return before.hash === after.hash && before.bootId === after.bootId
+    ? []
+    : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`];
 }
 
 /** A reader wants to know what it was, not all of what a careless hand changed. */

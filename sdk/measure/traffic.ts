@@ -6,7 +6,7 @@ import { instabilityOf } from "./repetitions.ts";
 import { steadinessOf } from "./steady-state.ts";
 
 /** One direction of one repetition, as far as it is judged. */
-type CountedStream = Omit<TrafficStream, "latency"> & {
+type CountedStream = Omit<TrafficStream, "latency" | "longestGap" | "silenceMaxNs"> & {
   readonly latency: Omit<TrafficStream["latency"], "samples">;
 };
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { recordOf } from "../measure/record.ts";
+import { changesBetween, recordOf } from "../measure/record.ts";
 import { iommus } from "../observe/boot-evidence.ts";
 import { disturbanceCounts } from "../observe/disturbances.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
@@ -63,11 +63,49 @@ export async function measuring(
 ): Promise<ResultRecord> {
   const facts = hostFactsOf(await host.observeNow(hostFactsProbes));
   const measure = prepare(facts);
+  return inTurn(operation, host, { ...facts.identity, seconds }, () => record(host, subject, measure));
+}
+
+/** What another machine had in force while it took part in a measurement. */
+export interface TakenPart<T> {
+  readonly result: T;
+  /** Hash of its fingerprint. */
+  readonly inForce: string;
+  /** What of it changed meanwhile. */
+  readonly faults: readonly string[];
+}
+
+/** Does what another machine takes part in, in its turn too, between two looks at what is in force there. */
+export async function takingPart<T>(
+  operation: Operation,
+  host: Host,
+  { machineId, seconds }: { readonly machineId: string; readonly seconds: number },
+  work: () => Promise<T>,
+): Promise<TakenPart<T>> {
+  return inTurn(operation, host, { machineId, seconds }, async () => {
+    const { fingerprint: before } = await look(host);
+    const result = await work();
+    const { fingerprint: after } = await look(host);
+    return {
+      result,
+      inForce: before.hash,
+      faults: changesBetween(before, after).map((change) => `${change} on ${host.name}`),
+    };
+  });
+}
+
+/** In the turn of a machine, which is ended however the work ends. */
+async function inTurn<T>(
+  operation: Operation,
+  host: Host,
+  { machineId, seconds }: { readonly machineId: string; readonly seconds: number },
+  work: () => Promise<T>,
+): Promise<T> {
   operation.status("waits for its turn");
-  return inThisEngine.run(facts.identity.machineId, async () => {
+  return inThisEngine.run(machineId, async () => {
     await waitForTurn(operation, host, seconds + SPARE_S);
     try {
-      return await record(host, subject, measure);
+      return await work();
     } finally {
       await host.transport.execute(endTurn()).catch(() => undefined);
     }

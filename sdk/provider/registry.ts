@@ -22,6 +22,7 @@ import { irqAffinityHandler } from "./handlers/irq-affinity.ts";
 import { irqBalanceHandler } from "./handlers/irq-balance.ts";
 import { kernelThreadsHandler } from "./handlers/kernel-threads.ts";
 import { getLeasesHandler, leaseHandler } from "./handlers/lease.ts";
+import { liveMigrationHandler } from "./handlers/live-migration.ts";
 import { lxcContainerHandler } from "./handlers/lxc-container.ts";
 import { machineChecksHandler } from "./handlers/machine-checks.ts";
 import { memoryManagementHandler } from "./handlers/memory-management.ts";
@@ -121,6 +122,7 @@ export const handlers = [
   frameLossHandler,
   backToBackHandler,
   soakHandler,
+  liveMigrationHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [

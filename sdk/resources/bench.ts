@@ -1,5 +1,6 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
 import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
+import { liveMigration } from "../schema/migration.ts";
 import { backToBack, frameLoss, soak, throughput } from "../schema/throughput.ts";
 import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
@@ -194,3 +195,23 @@ export class BackToBack extends resourceClass(backToBack) {}
  * });
  */
 export class Soak extends resourceClass(soak) {}
+
+/**
+ * Migrates a running guest to another machine and back, and measures each way: total time and downtime by QEMU, iterations and bytes by libvirt, and the outage that traffic through the guest
+ * saw. The guest runs where it was afterwards, whatever became of a migration. Runs at create, and again when an input or a trigger changes; never on an unchanged `up`.
+ *
+ * @property addresses of the two machines on a private network; memory of the guest goes over it in clear, libvirt's control through an SSH tunnel
+ * @property settings what QEMU is asked for: `downtimeLimit`, `connections` (multifd), `autoConverge`, `postCopy`, `compression`; refused where the guest's QEMU does not know it
+ * @property traffic through the guest meanwhile; how much longer than usual a receiver waited for a frame at most is the outage
+ * @property record metrics `guest.migration.total`, `.downtime`, `.outage`, `.setup`, `.iterations`, `.transferred`; not valid where a migration was cancelled, failed or did not converge
+ * @throws InputError `migration-settings`; HostError `guest-not-running`, `migration-destination`, `migration-unsupported`, `migration-blocked`, `migration-not-home`; VerificationError `guest-twice`, `guest-nowhere`
+ * @see https://libvirt.org/migration.html and https://www.qemu.org/docs/master/devel/migration/
+ * @example
+ * const peer = { name: "dut2", connection: { kind: "ssh" as const, host: "10.0.0.8", hostKey: "ssh-ed25519 AAAA…" } };
+ * const run = new LiveMigration("vnf-migration", {
+ *   host, name: "vnf-migration", domain: "vnf", destination: peer, addresses: { host: "198.18.100.1", destination: "198.18.100.2" },
+ *   settings: { downtimeLimit: "10ms", connections: 4 }, repetitions: 10,
+ * });
+ * export const worstNs = run.record.apply(({ metrics }) => metrics.find(({ name }) => name === "guest.migration.downtime")?.max);
+ */
+export class LiveMigration extends resourceClass(liveMigration) {}

@@ -18,6 +18,7 @@ import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { container } from "./lxc.ts";
 import { machineChecks } from "./machine-checks.ts";
 import { memoryManagement } from "./memory-management.ts";
+import { liveMigration } from "./migration.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { linuxBridge, macvtap, networkNamespace, tap, veth } from "./net.ts";
 import { ovsBond, ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
@@ -96,6 +97,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   frameLoss,
   backToBack,
   soak,
+  liveMigration,
 ];
 
 export const functionDefinitions: readonly FunctionDefinition[] = [

@@ -12,10 +12,14 @@ export interface TrafficStream {
   readonly lagMaxNs: number;
   readonly received: number;
   readonly lost: number;
+  /** Frames of the longest run of lost ones. */
+  readonly longestGap: number;
   readonly duplicated: number;
   readonly reordered: number;
   readonly misdelivered: number;
   readonly receivingNs: number;
+  /** The longest time between two frames that came. */
+  readonly silenceMaxNs: number;
   readonly latency: {
     readonly samples: number;
     /** Frames received whose time of sending lies after that of receiving. */

@@ -163,6 +163,21 @@ describe("a guest", () => {
   });
 });
 
+describe("a migration", () => {
+  const type = "nfvlab:bench:LiveMigration";
+  const run = { domain: "vnf", destination: { name: "dut2" }, triggers: ["a"] };
+  const what = "guest vnf is migrated from dut to dut2 and back, and stands still each time";
+
+  it("takes the guest along, the first time and each time that it is measured again", () => {
+    expect(told({ type, after: run })).toEqual([["guest", "domain", what]]);
+    expect(told({ type, before: run, after: { ...run, triggers: ["b"] } })).toEqual([
+      ["measurement", "triggers[0]", "it is measured again"],
+      ["guest", "domain", what],
+    ]);
+    expect(told({ type, before: run })).toEqual([]);
+  });
+});
+
 describe("anything else", () => {
   it("is measured again, restarts or is made anew by what its fields say", () => {
     const run = { name: "run", triggers: ["a"] };

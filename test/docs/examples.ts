@@ -123,6 +123,8 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "components/container-vnf.ts": IN_A_TESTBED,
   "components/latency-benchmarks.ts": IN_A_TESTBED,
+  "components/live-migration-benchmark.ts": IN_A_TESTBED,
+  "components/migration-comparison.ts": IN_A_TESTBED,
   "components/ovs-dpdk-bridge.ts": IN_A_TESTBED,
   "components/forwarder-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/service-chain.ts": IN_A_TESTBED,

@@ -39,6 +39,9 @@ describe("a machine", () => {
     const port = "-netdev hubport,id=wire-end,hubid=0,netdev=wire";
     expect(end(true)).toContain(`${stream},server=on ${port}`);
     expect(end(false)).toContain(`${stream},server=off,reconnect-ms=500 ${port}`);
+    const macs = (listens: boolean): string[] => end(listens).match(/igb,[^ ]*mac=[0-9a-f:]+/g) ?? [];
+    expect(macs(true)).toHaveLength(2);
+    expect(macs(true).filter((mac) => macs(false).includes(mac))).toEqual([]);
   });
 
   it("hands boot arguments over before the disk's own menu", () => {

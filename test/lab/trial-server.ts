@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { buildImage } from "../../sdk/emulate/image.ts";
 import type { MachineSpecification } from "../../sdk/emulate/machine.ts";
 import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
@@ -15,12 +15,13 @@ import { Shell } from "./shell.ts";
 export class TrialServer {
   readonly connection: SshConnection;
   readonly shell: Shell;
-  readonly #root: string | undefined;
+  /** Folder of the server, with its console; undefined for one that stood already. */
+  readonly folder: string | undefined;
 
-  private constructor(connection: SshConnection, root: string | undefined) {
+  private constructor(connection: SshConnection, folder: string | undefined) {
     this.connection = connection;
     this.shell = new Shell(connection);
-    this.#root = root;
+    this.folder = folder;
   }
 
   /** One that stands already, by the file with its connection (JSON), and that is left standing. */
@@ -31,21 +32,45 @@ export class TrialServer {
   static async start(machine: Partial<Omit<MachineSpecification, "name">> = {}): Promise<TrialServer> {
     const standing = process.env["NFVLAB_TRIAL_SERVER"];
     if (standing !== undefined) return TrialServer.standing(standing);
+    return TrialServer.#boot("dut", mkdtempSync(join(tmpdir(), "nfvlab-server-")), machine);
+  }
+
+  /** Two, whose cards are joined by a wire; `NFVLAB_TRIAL_SERVERS` may name a file with the connections of two that stand (a JSON list). */
+  static async startPair(
+    machine: Partial<Omit<MachineSpecification, "name" | "wire">>,
+  ): Promise<readonly [TrialServer, TrialServer]> {
+    const standing = process.env["NFVLAB_TRIAL_SERVERS"];
+    if (standing !== undefined) {
+      const [first, second] = JSON.parse(readFileSync(standing, "utf8")) as SshConnection[];
+      if (first === undefined || second === undefined) throw new Error(`${standing} names no two servers`);
+      return [new TrialServer(first, undefined), new TrialServer(second, undefined)];
+    }
     const root = mkdtempSync(join(tmpdir(), "nfvlab-server-"));
+    const boot = (name: string) => TrialServer.#boot(name, root, { ...machine, wire: "lan" });
+    const first = await boot("here");
+    return [first, await boot("there")];
+  }
+
+  static async #boot(
+    name: string,
+    root: string,
+    machine: Partial<Omit<MachineSpecification, "name">>,
+  ): Promise<TrialServer> {
     const { folder: image } = await buildImage({
       suite: "trixie",
       packages: TESTBED_PACKAGES,
       diskMib: 6144,
     });
-    const { connection } = await startServer(folderIn(root), {
-      ...{ name: "dut", image, igbCards: 0, bootArguments: [] },
+    const folder = join(root, "stack", name);
+    const { connection } = await startServer(folder, {
+      ...{ name, image, igbCards: 0, bootArguments: [] },
       numaNodes: [
         { cpus: "0-1", memory: "1GiB" },
         { cpus: "2-3", memory: "1GiB" },
       ],
       ...machine,
     });
-    const server = new TrialServer(connection, root);
+    const server = new TrialServer(connection, folder);
     // SSH is served before the last service has started, and trials compare what runs.
     server.shell.run("systemctl is-system-running --wait || true");
     return server;
@@ -56,19 +81,12 @@ export class TrialServer {
     return { CONNECTION: JSON.stringify(this.connection) };
   }
 
-  /** Folder of the server, with its console; undefined for one that stood already. */
-  get folder(): string | undefined {
-    return this.#root === undefined ? undefined : folderIn(this.#root);
-  }
-
   async remove(): Promise<void> {
     this.shell.remove();
-    if (this.#root === undefined) return;
-    await removeServer(folderIn(this.#root));
-    rmSync(this.#root, { recursive: true, force: true });
+    if (this.folder === undefined) return;
+    await removeServer(this.folder);
+    // With the last one of a pair its root is empty.
+    const root = dirname(dirname(this.folder));
+    if (!existsSync(join(root, "stack"))) rmSync(root, { recursive: true, force: true });
   }
-}
-
-function folderIn(root: string): string {
-  return join(root, "stack", "dut");
 }

@@ -8,6 +8,7 @@ import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
 import { parseHwlatdetect } from "../../sdk/observe/hwlatdetect.ts";
 import { interruptsIn } from "../../sdk/observe/kernel-files.ts";
 import { parseLscpu } from "../../sdk/observe/lscpu.ts";
+import { parseMigrationJob, parseMigrationRun, parseMigrationStatus } from "../../sdk/observe/migration.ts";
 import { nicsOf, pciFiles, pciLinks } from "../../sdk/observe/nics.ts";
 import { parseOslat } from "../../sdk/observe/oslat.ts";
 import { parsePmdRxqShow } from "../../sdk/observe/ovs.ts";
@@ -47,6 +48,11 @@ const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["traffic/ring.txt", parseTrafficReport],
   ["traffic/forwarder.txt", parseTrafficReport],
   ["stress-ng/0.19.02/cpu.txt", parseOperations],
+  ["qemu/10.0.13/active.txt", parseMigrationStatus],
+  ["qemu/7.2.22/completed.txt", parseMigrationStatus],
+  ["libvirt/11.3.0/job-completed.txt", parseMigrationJob],
+  ["libvirt/11.3.0/migration-completed.txt", parseMigrationRun],
+  ["libvirt/11.3.0/migration-cancelled.txt", parseMigrationRun],
   ["ovs/3.5.0/pmd-perf-show.txt", parsePmdPerfShow],
   ["ovs/3.5.0/pmd-rxq-show.txt", parsePmdRxqShow],
   ["lscpu/2.38.1/two-sockets.txt", (text) => parseLscpu(said(text))],

@@ -38,6 +38,7 @@ const answers = {
   "nfvlab:bench:Cyclictest": { record: recordOf("host.timer.latency") },
   "nfvlab:bench:RoundTrip": { record: recordOf("guest.round-trip") },
   "nfvlab:bench:Traffic": { record: recordOf("traffic.forward.latency") },
+  "nfvlab:bench:LiveMigration": { record: recordOf("guest.migration.downtime") },
 };
 const tuning = {
   ...{

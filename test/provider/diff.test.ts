@@ -5,6 +5,7 @@ import { decode, encode, formatPath } from "../../sdk/provider/wire.ts";
 import { emulatedServer } from "../../sdk/schema/emulate.ts";
 import { hugepages } from "../../sdk/schema/hugepages.ts";
 import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
+import { liveMigration } from "../../sdk/schema/migration.ts";
 import { ovsDaemon } from "../../sdk/schema/ovs.ts";
 
 const host = { name: "dut", connection: { kind: "local" } };
@@ -24,6 +25,23 @@ describe("compare", () => {
         expect(compare(hugepages, wire(inputs), wire(inputs), {})).toEqual([]);
       }),
     );
+  });
+
+  it("does not measure again what another machine is reached by, but what that is", () => {
+    const there = (port: number, name = "b") => ({ name, connection: { kind: "ssh", host: "b", port } });
+    const run = (port: number, rate: number, name?: string) => ({
+      ...{ destination: there(port, name), traffic: { host: there(port, name), rate } },
+    });
+    expect(costs(liveMigration, run(1, 10), run(2, 10))).toEqual([
+      "update destination.connection.port (live)",
+      "update traffic.host.connection.port (live)",
+    ]);
+    expect(costs(liveMigration, run(1, 10), run(1, 20, "c"))).toEqual([
+      "update destination.name (recreate)",
+      "update traffic.host.name (recreate)",
+      "update traffic.rate (recreate)",
+    ]);
+    expect(costs(liveMigration, {}, { traffic: { rate: 1 } })).toEqual(["add traffic (recreate)"]);
   });
 
   it("says what each change costs", () => {

@@ -2,6 +2,7 @@ import { cpuTopology } from "../../observe/cpus.ts";
 import { domains } from "../../observe/domains.ts";
 import { guestAttachments, guestPlatform } from "../../observe/guest-platform.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
+import { guestsAway } from "../../observe/migration.ts";
 import { pciLinks } from "../../observe/nics.ts";
 import { ovsDatabase, polling, type Switch } from "../../observe/ovs.ts";
 import type { Observed } from "../../observe/probe.ts";
@@ -20,6 +21,7 @@ import {
 } from "../../plan/domain.ts";
 import { checkDomain } from "../../plan/domain-check.ts";
 import { renderDomain, serialLogOf } from "../../plan/domain-xml.ts";
+import { requireHome } from "../../plan/migration-whereabouts.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { libvirtDomain } from "../../schema/libvirt.ts";
@@ -92,12 +94,14 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
     platform: guestPlatform,
     attachments: guestAttachments,
     pciLinks,
+    guestsAway,
   });
   const existing = before.domains.find((domain) => domain.name === name);
   checkDomainOwner(inputs, existing, operation.tag);
   requireOnline(guestCpus(inputs), before.cpus.online, inputs.host.name);
   const running = existing?.state === "running";
   if (!running) {
+    requireHome(name, before.guestsAway);
     checkGuestHost(inputs, {
       ...before,
       switch: switchOf(before.database),

@@ -8,7 +8,8 @@
  * send     sends only; sink receives only, until --limit-ms: frames and run are those of the sender
  * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
  *
- * One JSON document on standard output at the end, and of each trial; a line a second on standard error. SIGTERM and SIGINT end it with what it has.
+ * One JSON document on standard output at the end, and of each trial; a line a second on standard error. SIGTERM and SIGINT end it with what it has. After SIGUSR1
+ * it sends no more, waits for what is on its way, and ends as if that had been all.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -67,6 +68,7 @@ struct receiver {
 	uint64_t probes;
 	uint64_t next; /* sequence number behind the highest one seen */
 	uint64_t first, last;
+	uint64_t silence; /* most cycles between two that came */
 	uint8_t *seen;
 	uint64_t capacity;
 	struct histogram latency;
@@ -79,13 +81,19 @@ static struct receiver receivers[MAX_PORTS];
 static unsigned int streams;
 static struct rte_mempool *pool;
 static uint64_t hz;
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, enough;
 static bool sent_all;
 
 static void
 stop(int number __rte_unused)
 {
 	stopped = 1;
+}
+
+static void
+send_no_more(int number __rte_unused)
+{
+	enough = 1;
 }
 
 static uint64_t
@@ -282,6 +290,8 @@ receive_mark(struct port *p, const struct frame_mark *mark, uint64_t now)
 	r->seen[sequence / 8] |= bit;
 	if (r->received == 0)
 		r->first = now;
+	else
+		r->silence = RTE_MAX(r->silence, now - r->last);
 	r->last = now;
 	__atomic_store_n(&r->received, r->received + 1, __ATOMIC_RELAXED);
 	if (sequence < r->next)
@@ -416,7 +426,7 @@ send_round(uint64_t deadline)
 {
 	uint64_t wait = UINT64_MAX;
 
-	if (stopped || rte_rdtsc() > deadline)
+	if (stopped || enough || rte_rdtsc() > deadline)
 		return UINT64_MAX;
 	for (unsigned int i = 0; i < streams; i++)
 		wait = RTE_MIN(wait, send_due(&senders[i]));
@@ -610,9 +620,9 @@ print_stream(FILE *out, unsigned int i)
 		gaps(r, known, &count, &longest);
 		fprintf(out,
 			",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
-			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",",
+			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64 ",",
 			r->received, known - r->received, count, longest, r->duplicated, r->reordered, r->misdelivered,
-			nanoseconds(r->last - r->first));
+			nanoseconds(r->last - r->first), nanoseconds(r->silence));
 		print_latency(out, r);
 	}
 	fputc('}', out);
@@ -632,6 +642,9 @@ report(const char *ended)
 	print_head(stdout);
 	printf("\"ended\":\"%s\",\"tscHz\":%" PRIu64 ",\"streams\":[", ended, hz);
 	for (unsigned int i = 0; i < streams; i++) {
+		/* What was to come after it was told that it is enough was not asked for. */
+		if (enough)
+			senders[i].planned = senders[i].sent;
 		fputs(i == 0 ? "" : ",", stdout);
 		print_stream(stdout, i);
 	}
@@ -792,7 +805,7 @@ close_ports(void)
 int
 main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = stop };
+	struct sigaction action = { .sa_handler = stop }, last = { .sa_handler = send_no_more };
 	unsigned int queues = 0;
 	uint64_t end;
 	int used;
@@ -807,6 +820,7 @@ main(int argc, char **argv)
 	/* Not before: a virtio-user port that waits for its switch would never hear of it. */
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGUSR1, &last, NULL);
 	hz = rte_get_tsc_hz();
 	for (unsigned int i = 0; i < options.ports; i++)
 		queues += options.queues[i];

@@ -1,0 +1,187 @@
+import type { MigrationEvent, MigrationJob, ObservedMigration } from "../schema/migration-report.ts";
+import type { Metric } from "../schema/record.ts";
+import type { TrafficReport } from "../schema/traffic-report.ts";
+import { formatNanoseconds } from "../units/duration.ts";
+import { type MetricFacts, metricOf } from "./metric.ts";
+import { trafficFaults } from "./traffic.ts";
+
+/** One migration, with the traffic that went through the guest meanwhile. */
+export interface MigrationRun {
+  readonly observed: ObservedMigration;
+  /** libvirt's account of one that came to its end. */
+  readonly job: MigrationJob | undefined;
+  readonly traffic: { readonly report: TrafficReport; readonly rate: number } | undefined;
+}
+
+export type Outcome = "completed" | "not converged" | "cancelled" | "failed";
+
+/** What became of a migration, by what QEMU itself said last. */
+export function outcomeOf({ late, events, status }: ObservedMigration): Outcome {
+  const last = events.findLast((event) => event.status !== undefined)?.status;
+  if (last === "completed") return "completed";
+  if (late) return "not converged";
+  const cancelled = last === "cancelled" || last === "cancelling";
+  return cancelled || (last === undefined && status?.status === "cancelling") ? "cancelled" : "failed";
+}
+
+/** QEMU's own times of a migration, by the clock of the machine that the guest left; undefined where an event is missing. */
+export interface MigrationTimes {
+  /** From `setup` to `completed`, ns. */
+  readonly totalNs: number | undefined;
+  /** From when the guest was to stop until all was sent, ns; of a post-copy from when it had stopped until it went over. */
+  readonly downtimeNs: number | undefined;
+}
+
+/**
+ * Times by events: QEMU tells them no other way once the guest is gone. A guest is told to stop right behind the pass that found few enough pages left, and QEMU counts from there: the event
+ * STOP comes when it has, which was seen to take 50 ms.
+ */
+export function timesOf(events: readonly MigrationEvent[]): MigrationTimes {
+  const at = (...states: string[]) =>
+    events.find(({ status }) => status !== undefined && states.includes(status))?.atUs;
+  const begun = at("setup");
+  const stopped = events.find(({ event, atUs }) => event === "STOP" && atUs >= (begun ?? atUs))?.atUs;
+  const lastPass = events.findLast(
+    ({ event, atUs }) => event === "MIGRATION_PASS" && atUs <= (stopped ?? 0),
+  )?.atUs;
+  const over = at("postcopy-active");
+  return {
+    totalNs: span(begun, at("completed")),
+    downtimeNs:
+      over === undefined
+        ? span(stopped === undefined ? undefined : (lastPass ?? stopped), at("completed"))
+        : span(stopped, over),
+  };
+}
+
+function span(fromUs: number | undefined, toUs: number | undefined): number | undefined {
+  return fromUs === undefined || toUs === undefined || toUs < fromUs ? undefined : (toUs - fromUs) * 1000;
+}
+
+/**
+ * Metrics of a series: total and downtime by QEMU; by libvirt setup, iterations, bytes, and the standstill until the guest
+ * ran at its destination; outage by the traffic. Of migrations that did not come to their end there is the time that was spent.
+ */
+export function migrationMetrics(runs: readonly MigrationRun[]): Metric[] {
+  const completed = runs.filter(({ observed }) => outcomeOf(observed) === "completed");
+  const ns = (name: string): MetricFacts => ({
+    name: `guest.migration.${name}`,
+    unit: "ns",
+    direction: "lower",
+  });
+  const counted = (name: string, unit: "count" | "bytes" | "bps"): MetricFacts => ({ ...ns(name), unit });
+  const times = completed.map(({ observed }) => timesOf(observed.events));
+  const jobs = completed.flatMap(({ job }) => job ?? []);
+  const traffic = completed.flatMap((run) => run.traffic ?? []);
+  return [
+    metric(
+      ns("total"),
+      times.map(({ totalNs }) => totalNs),
+    ),
+    metric(
+      ns("downtime"),
+      times.map(({ downtimeNs }) => downtimeNs),
+    ),
+    metric(ns("outage"), traffic.map(outageNs)),
+    metric(
+      counted("lost", "count"),
+      traffic.map(({ report }) => report.streams.reduce((sum, { lost }) => sum + lost, 0)),
+    ),
+    metric(
+      ns("standstill"),
+      jobs.map(({ downtimeMs }) => downtimeMs && downtimeMs * 1e6),
+    ),
+    metric(
+      ns("setup"),
+      jobs.map(({ setupMs }) => setupMs * 1e6),
+    ),
+    metric(
+      counted("iterations", "count"),
+      jobs.map(({ iterations }) => iterations),
+    ),
+    metric(
+      counted("transferred", "bytes"),
+      jobs.map(({ transferredBytes }) => transferredBytes),
+    ),
+    metric(
+      counted("dirtyRate", "bps"),
+      runs.map(({ observed }) => dirtyBits(observed.seen)),
+    ),
+    metric(ns("elapsed"), runs.map(elapsedNs)),
+  ].flatMap((each) => each ?? []);
+}
+
+/** One value a repetition; undefined where no repetition has one. */
+function metric(facts: MetricFacts, values: readonly (number | undefined)[]): Metric | undefined {
+  const known = values.flatMap((value) => (value === undefined ? [] : Math.round(value)));
+  if (known.length === 0) return undefined;
+  return metricOf(
+    facts,
+    known.map((value) => ({ buckets: [[value, 1]] as const, overflow: 0, max: value, expected: 1 })),
+  );
+}
+
+/**
+ * How much longer than usual a receiver waited for a frame at most, in any direction: frames that are kept for the guest until it goes on are late, not lost. Where none came any more, the time
+ * that those which were lost had to be sent in.
+ */
+function outageNs({ report, rate }: NonNullable<MigrationRun["traffic"]>): number {
+  const usual = 1e9 / rate;
+  return Math.max(
+    0,
+    ...report.streams.flatMap(({ silenceMaxNs, longestGap }) => [silenceMaxNs - usual, longestGap * usual]),
+  );
+}
+
+/** The most that the guest was seen to write. */
+function dirtyBits(seen: readonly MigrationJob[]): number | undefined {
+  if (seen.length === 0) return undefined;
+  return Math.max(...seen.map(({ dirtyPagesPerSecond, pageSize }) => dirtyPagesPerSecond * pageSize * 8));
+}
+
+function elapsedNs({ job, observed }: MigrationRun): number {
+  return ((job ?? observed.seen.at(-1))?.elapsedMs ?? 0) * 1e6;
+}
+
+/** A sentence for each thing that makes a series worth nothing, whatever its numbers are. */
+export function migrationFaults(runs: readonly MigrationRun[], limitSeconds: number): string[] {
+  return runs.flatMap((run, index) => {
+    const faults = [...faultsOf(run, limitSeconds)];
+    return faults.map((fault) => `migration ${index + 1}, ${index % 2 === 0 ? "there" : "back"}: ${fault}`);
+  });
+}
+
+function* faultsOf({ observed, traffic }: MigrationRun, limitSeconds: number): Generator<string> {
+  const outcome = outcomeOf(observed);
+  const said = observed.said === "" ? (observed.status?.problem ?? "no word of why") : observed.said;
+  switch (outcome) {
+    case "completed":
+      yield* unseen(observed);
+      break;
+    case "not converged":
+      yield `it did not converge within ${limitSeconds} s and was cancelled${stillToGo(observed.seen)}`;
+      break;
+    default:
+      yield `it ${outcome === "cancelled" ? "was cancelled" : "failed"}: ${said}`;
+  }
+  if (traffic === undefined) return;
+  for (const fault of trafficFaults(traffic.report, traffic.rate)) yield `traffic: ${fault}`;
+  const late = Math.max(...traffic.report.streams.map(({ lagMaxNs }) => lagMaxNs));
+  if (late > 0 && late >= outageNs(traffic))
+    yield `traffic: the generator itself was ${formatNanoseconds(late)} late, no less than the outage`;
+}
+
+function* unseen({ events, code, said }: ObservedMigration): Generator<string> {
+  const { totalNs, downtimeNs } = timesOf(events);
+  if (totalNs === undefined || downtimeNs === undefined)
+    yield `not all of QEMU's events were seen, and its times follow from them: ${events.map(({ event, status }) => status ?? event).join(", ")}`;
+  if (code !== 0) yield `QEMU completed it, but libvirt did not: ${said}`;
+}
+
+function stillToGo(seen: readonly MigrationJob[]): string {
+  const last = seen.at(-1);
+  if (last === undefined) return "";
+  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+  const dirtied = last.dirtyPagesPerSecond * last.pageSize;
+  return `: iteration ${last.iterations}, ${mib(last.transferredBytes)} sent of ${mib(last.totalBytes)}, ${mib(dirtied)} written a second`;
+}

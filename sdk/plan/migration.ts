@@ -1,0 +1,337 @@
+import type { Inputs } from "../schema/definition.ts";
+import type { liveMigration, MigrationSettings } from "../schema/migration.ts";
+import type { MigrationAbilities, MigrationStatus } from "../schema/migration-report.ts";
+import { exactDuration } from "../units/duration.ts";
+import { HostError, InputError } from "../units/errors.ts";
+import { exactly } from "../units/size.ts";
+import { VIRSH } from "./domain.ts";
+import type { Step } from "./step.ts";
+
+type MigrationInputs = Inputs<typeof liveMigration>;
+type Argv = readonly [string, ...string[]];
+
+/** Longest downtime that QEMU takes as a limit, ms. */
+const MAX_DOWNTIME_MS = 2_000_000;
+
+/** @throws InputError `migration-settings` with all that is wrong */
+export function checkMigration(inputs: MigrationInputs): void {
+  const wrong = [...contradictions(inputs)];
+  if (wrong.length === 0) return;
+  throw new InputError({
+    code: "migration-settings",
+    property: "settings",
+    problem: "the migration contradicts itself",
+    observed: wrong.join("; "),
+  });
+}
+
+function* contradictions({
+  settings = {},
+  limit,
+  settle,
+  addresses,
+  host,
+  destination,
+}: MigrationInputs): Generator<string> {
+  const { connections, zeroCopy, compression, postCopy, downtimeLimit } = settings;
+  const multi = connections !== undefined;
+  if (zeroCopy === true && !multi) yield "zeroCopy without connections, which it needs";
+  if (compression?.kind === "xbzrle" && multi)
+    yield "compression xbzrle with connections, which send pages whole: leave one of them out";
+  if ((compression?.kind === "zlib" || compression?.kind === "zstd") && !multi)
+    yield `compression ${compression.kind} without connections, which do it`;
+  if (compression !== undefined && zeroCopy === true)
+    yield "zeroCopy with compression, which copies every page";
+  if (postCopy !== undefined && compression?.kind === "xbzrle")
+    yield "postCopy with compression xbzrle: libvirt refuses both together";
+  for (const [property, value] of Object.entries({
+    maxBandwidth: settings.maxBandwidth,
+    "postCopy.maxBandwidth": postCopy?.maxBandwidth,
+  }))
+    if (value !== undefined && !isWhole(() => exactly(value, "MiB")))
+      yield `${property} ${value}, not whole MiB`;
+  if (downtimeLimit !== undefined && !isDowntime(downtimeLimit))
+    yield `downtimeLimit ${downtimeLimit}, not whole ms from 1ms to 2000s`;
+  if (
+    postCopy !== undefined &&
+    postCopy.after !== "first-pass" &&
+    !isWhole(() => exactDuration(postCopy.after, "s"))
+  )
+    yield `postCopy.after ${postCopy.after}, not whole seconds`;
+  if (limit !== undefined && !isWhole(() => exactDuration(limit, "s")))
+    yield `limit ${limit}, not whole seconds`;
+  if (settle !== undefined && !isWhole(() => exactDuration(settle, "ms")))
+    yield `settle ${settle}, not whole ms`;
+  if (addresses.host === addresses.destination)
+    yield `both machines have address ${addresses.host} on the private network`;
+  if (host.name === destination.name) yield `host and destination are both ${host.name}`;
+}
+
+function isWhole(read: () => number): boolean {
+  try {
+    return read() > 0;
+  } catch {
+    return false;
+  }
+}
+
+function isDowntime(text: string): boolean {
+  return isWhole(() => exactDuration(text, "ms")) && exactDuration(text, "ms") <= MAX_DOWNTIME_MS;
+}
+
+/** Names that QEMU has for what is asked of it, by the property that asks. */
+function needs(settings: MigrationSettings): {
+  readonly capabilities: Readonly<Record<string, string>>;
+  readonly parameters: Readonly<Record<string, string>>;
+} {
+  const { connections, zeroCopy, compression, autoConverge, postCopy } = settings;
+  const given = (wanted: unknown, property: string, name: string) =>
+    wanted === undefined || wanted === false ? {} : { [property]: name };
+  return {
+    capabilities: {
+      ...given(connections, "connections", "multifd"),
+      ...given(zeroCopy, "zeroCopy", "zero-copy-send"),
+      ...given(autoConverge, "autoConverge", "auto-converge"),
+      ...given(postCopy, "postCopy", "postcopy-ram"),
+      ...(compression?.kind === "xbzrle" && { compression: "xbzrle" }),
+    },
+    parameters: {
+      ...given(settings.downtimeLimit, "downtimeLimit", "downtime-limit"),
+      ...given(settings.switchoverBandwidth, "switchoverBandwidth", "avail-switchover-bandwidth"),
+      ...given(settings.zeroPageDetection, "zeroPageDetection", "zero-page-detection"),
+      ...given(autoConverge?.max, "autoConverge.max", "max-cpu-throttle"),
+      ...given(autoConverge?.threshold, "autoConverge.threshold", "throttle-trigger-threshold"),
+      ...given(postCopy?.maxBandwidth, "postCopy.maxBandwidth", "max-postcopy-bandwidth"),
+      ...(compression !== undefined &&
+        compression.kind !== "xbzrle" && { compression: "multifd-compression" }),
+    },
+  };
+}
+
+/**
+ * Refuses what the QEMU that runs the guest does not know.
+ *
+ * @throws HostError `migration-unsupported` with all of it
+ */
+export function requireAbilities(
+  settings: MigrationSettings,
+  { capabilities, parameters }: MigrationAbilities,
+  version: string,
+): void {
+  const needed = needs(settings);
+  const lacking = [
+    ...Object.entries(needed.capabilities).flatMap(([property, name]) =>
+      capabilities.has(name) ? [] : [`${property} (capability ${name})`],
+    ),
+    ...Object.entries(needed.parameters).flatMap(([property, name]) =>
+      parameters.has(name) ? [] : [`${property} (parameter ${name})`],
+    ),
+  ];
+  if (lacking.length === 0) return;
+  throw new HostError({
+    code: "migration-unsupported",
+    property: "settings",
+    problem: "the QEMU that runs the guest can't be asked for this",
+    observed: `${version} without ${lacking.join(", ")}`,
+    hint: "leave these settings out, or start the guest anew with a newer QEMU",
+  });
+}
+
+/**
+ * Refuses a guest that its QEMU would not let go, before anything is made ready for it.
+ *
+ * @throws HostError `migration-blocked` with all that holds it
+ */
+export function requireUnblocked(domain: string, { blocked }: MigrationStatus): void {
+  if (blocked.length === 0) return;
+  throw new HostError({
+    code: "migration-blocked",
+    property: "domain",
+    problem: `guest ${domain} can't be migrated as it is`,
+    observed: blocked.join("; "),
+    hint: "make it for migration: cpu.migratable true, and nothing of its host passed through",
+  });
+}
+
+/** Asks of a running guest's QEMU what it is able to do. */
+export const monitor = (domain: string, execute: string, args?: object): Argv => [
+  ...VIRSH,
+  "qemu-monitor-command",
+  domain,
+  JSON.stringify({ execute, ...(args !== undefined && { arguments: args }) }),
+];
+
+// virsh ends well where QEMU refuses: the refusal is in its answer.
+const ASK = 'said=$("$@") || exit; case $said in *\'"error":\'*) echo "$said" >&2; exit 1;; esac';
+
+/** What is set in QEMU before a migration: what libvirt has no option for. It holds for this run of the guest, and is set again before each migration. */
+export function planParameters(domain: string, settings: MigrationSettings): Step[] {
+  const { downtimeLimit, switchoverBandwidth, zeroPageDetection, autoConverge } = settings;
+  const parameters = {
+    ...(switchoverBandwidth !== undefined && {
+      "avail-switchover-bandwidth": exactly(switchoverBandwidth, "KiB") * 1024,
+    }),
+    ...(zeroPageDetection !== undefined && { "zero-page-detection": zeroPageDetection }),
+    ...(autoConverge?.max !== undefined && { "max-cpu-throttle": autoConverge.max }),
+    ...(autoConverge?.threshold !== undefined && { "throttle-trigger-threshold": autoConverge.threshold }),
+  };
+  return [
+    ...(downtimeLimit === undefined
+      ? []
+      : [
+          {
+            purpose: `limit the downtime of ${domain} to ${downtimeLimit}`,
+            argv: [
+              ...VIRSH,
+              "migrate-setmaxdowntime",
+              domain,
+              `${exactDuration(downtimeLimit, "ms")}`,
+            ] as const,
+          },
+        ]),
+    ...(Object.keys(parameters).length === 0
+      ? []
+      : [
+          {
+            purpose: `set ${Object.keys(parameters).join(", ")} of ${domain}`,
+            argv: ["sh", "-c", ASK, "sh", ...monitor(domain, "migrate-set-parameters", parameters)] as const,
+          },
+        ]),
+  ];
+}
+
+/** What QEMU has by default of the parameters that these settings set in it. */
+export function usualOf({
+  downtimeLimit,
+  switchoverBandwidth,
+  zeroPageDetection,
+  autoConverge,
+}: MigrationSettings): MigrationSettings {
+  return {
+    ...(downtimeLimit !== undefined && { downtimeLimit: "300ms" }),
+    ...(switchoverBandwidth !== undefined && { switchoverBandwidth: "0KiB" }),
+    ...(zeroPageDetection !== undefined && { zeroPageDetection: "multifd" }),
+    ...(autoConverge !== undefined && {
+      autoConverge: {
+        ...(autoConverge.max !== undefined && { max: 99 }),
+        ...(autoConverge.threshold !== undefined && { threshold: 50 }),
+      },
+    }),
+  };
+}
+
+/** One way of a guest: the libvirt that it goes to, by a socket on the machine that it leaves, and the address that its memory is sent to. */
+export interface Way {
+  readonly socket: string;
+  readonly address: string;
+}
+
+/**
+ * virsh's command that migrates. The guest's definition stays where it is: at its destination it is there for as long as it runs.
+ *
+ * @see https://libvirt.org/migration.html
+ */
+export function migrateCommand(domain: string, settings: MigrationSettings, { socket, address }: Way): Argv {
+  const { connections, zeroCopy, compression, autoConverge, postCopy, maxBandwidth } = settings;
+  const option = (name: string, value: string | number | undefined) =>
+    value === undefined ? [] : [`--${name}`, `${value}`];
+  return [
+    ...VIRSH,
+    ...["migrate", "--live", "--p2p", "--domain", domain],
+    ...["--desturi", `qemu+unix:///system?socket=${socket}`],
+    ...["--migrateuri", `tcp://${address}`, "--listen-address", address],
+    ...(connections === undefined ? [] : ["--parallel", ...option("parallel-connections", connections)]),
+    ...(zeroCopy === true ? ["--zerocopy"] : []),
+    ...option("bandwidth", maxBandwidth && exactly(maxBandwidth, "MiB")),
+    ...(autoConverge === undefined ? [] : ["--auto-converge"]),
+    ...option("auto-converge-initial", autoConverge?.initial),
+    ...option("auto-converge-increment", autoConverge?.increment),
+    ...(postCopy === undefined
+      ? []
+      : postCopy.after === "first-pass"
+        ? ["--postcopy", "--postcopy-after-precopy"]
+        : ["--postcopy", "--timeout", `${exactDuration(postCopy.after, "s")}`, "--timeout-postcopy"]),
+    ...option("postcopy-bandwidth", postCopy?.maxBandwidth && exactly(postCopy.maxBandwidth, "MiB")),
+    ...(compression === undefined ? [] : compressed(compression)),
+  ];
+}
+
+function compressed(compression: NonNullable<MigrationSettings["compression"]>): string[] {
+  const methods = ["--compressed", "--comp-methods", compression.kind];
+  if (compression.kind === "xbzrle")
+    return compression.cacheSize === undefined
+      ? methods
+      : [...methods, "--comp-xbzrle-cache", `${exactly(compression.cacheSize, "KiB") * 1024}`];
+  return compression.level === undefined
+    ? methods
+    : [...methods, `--comp-${compression.kind}-level`, `${compression.level}`];
+}
+
+/** Beyond its limit a migration may take this long to be cancelled, its unit to start and its report to be written, s. */
+export const MIGRATION_SLACK_S = 120;
+
+// QEMU's events are the only source of its own times: the QEMU that the guest leaves is gone when the migration is over, and while it goes on libvirt passes no question on to it.
+// Nothing says that the listener listens: two questions that were begun after it and are answered do.
+const RUN = `domain=$1 limit=$2
+shift 2
+ask() { virsh --quiet --connect qemu:///system "$@" 2>/dev/null; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'ask domjobabort "$domain"; exit 143' TERM
+stdbuf -oL virsh --quiet --connect qemu:///system qemu-monitor-event --domain "$domain" --loop --timeout $((limit + ${MIGRATION_SLACK_S})) >"$folder/events" 2>/dev/null &
+events=$!
+ask domstate "$domain" >"$folder/said"
+ask domstate "$domain" >"$folder/said"
+sleep 1
+{ "$@" >"$folder/said" 2>&1; echo $? >"$folder/code"; } &
+late=intime begun=$(date +%s)
+while [ ! -s "$folder/code" ]; do
+  sleep 0.5
+  job=$(ask domjobinfo --rawstats "$domain") && printf '@job\\n%s\\n' "$job"
+  [ $late = intime ] && [ $(($(date +%s) - begun)) -ge "$limit" ] && late=late && ask domjobabort "$domain"
+done
+sleep 1
+kill -INT $events
+wait $events
+printf '@events\\n'
+cat "$folder/events"
+printf '@status\\n'
+ask qemu-monitor-command "$domain" '{"execute":"query-migrate"}'
+printf '\\n@end %s %s\\n' "$(cat "$folder/code")" $late
+cat "$folder/said"`;
+
+/** The script of one migration: watches, migrates, cancels what takes longer than `limitSeconds`, and reports. Ended by SIGTERM it cancels too. */
+export function migrationRun(domain: string, limitSeconds: number, command: Argv): Argv {
+  return ["sh", "-c", RUN, "sh", domain, `${limitSeconds}`, ...command];
+}
+
+/** What libvirt keeps of the last job of a guest, on the machine that it came to. */
+export const finishedJob = (domain: string): Argv => [
+  ...VIRSH,
+  ...["domjobinfo", "--completed", "--keep-completed", "--rawstats", domain],
+];
+
+/** How long one migration may take, s. */
+export function limitOf({ limit = "60s" }: MigrationInputs): number {
+  return exactDuration(limit, "s");
+}
+
+/** What all migrations take at most, s, without the starts of their traffic. */
+export function migrationSeconds(inputs: MigrationInputs): number {
+  const { repetitions = 2, settle = "5s" } = inputs;
+  return repetitions * (limitOf(inputs) + MIGRATION_SLACK_S + Math.ceil(exactDuration(settle, "ms") / 1000));
+}
+
+const ENDED = `for try in $(seq 1 120); do
+  virsh --quiet --connect qemu:///system domjobinfo --rawstats "$1" 2>/dev/null | grep -q '^Job type: [12]' || exit 0
+  sleep 0.5
+done`;
+
+/** Waits until libvirt has no job of the guest any more: only then is it sure where the guest is. */
+export function awaitNoJob(domain: string): Step {
+  return {
+    purpose: `wait for the end of what ${domain} is going through`,
+    argv: ["sh", "-c", ENDED, "sh", domain],
+    timeoutMs: 90_000,
+  };
+}
