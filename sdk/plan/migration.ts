@@ -316,10 +316,14 @@ export function limitOf({ limit = "60s" }: MigrationInputs): number {
   return exactDuration(limit, "s");
 }
 
-/** What all migrations take at most, s, without the starts of their traffic. */
+/** What traffic takes to start, and to end, s. */
+const TRAFFIC_S = 60;
+
+/** What all migrations take at most, s. */
 export function migrationSeconds(inputs: MigrationInputs): number {
-  const { repetitions = 2, settle = "5s" } = inputs;
-  return repetitions * (limitOf(inputs) + MIGRATION_SLACK_S + Math.ceil(exactDuration(settle, "ms") / 1000));
+  const { repetitions = 2, settle = "5s", traffic } = inputs;
+  const between = Math.ceil(exactDuration(settle, "ms") / 1000) + (traffic === undefined ? 0 : TRAFFIC_S);
+  return repetitions * (limitOf(inputs) + MIGRATION_SLACK_S + between);
 }
 
 const ENDED = `for try in $(seq 1 120); do
