@@ -3,6 +3,7 @@ import { type MigrationRun, outcomeOf, timesOf } from "../measure/migration.ts";
 import { domains, type ObservedDomain } from "../observe/domains.ts";
 import { parseMigrationJob, parseMigrationRun } from "../observe/migration.ts";
 import { inUnit, stopUnit, unitOf } from "../plan/benchmarks.ts";
+import { VIRSH } from "../plan/domain.ts";
 import {
   awaitNoJob,
   finishedJob,
@@ -253,10 +254,13 @@ async function carryOut(host: Host, steps: readonly Step[]): Promise<void> {
   for (const step of steps) await host.transport.run(step);
 }
 
-/** The guest as a machine has it now. */
+/** The guest as a machine has it now. A libvirt that does not answer is no libvirt without the guest. */
 async function guestOn(host: Host, domain: string, uuid: string): Promise<ObservedDomain | undefined> {
   const { ask } = domains;
   if (ask.kind !== "command") return undefined;
+  await carryOut(host, [
+    { purpose: "ask libvirt of its guests", argv: [...VIRSH, "list", "--all", "--name"] },
+  ]);
   const found = domains.parse(await host.transport.execute({ argv: ask.argv }));
   return found.find((guest) => guest.name === domain && guest.uuid === uuid);
 }
