@@ -168,6 +168,8 @@ export const throughput = defineResource({
   expectations: { ended: "complete" },
 });
 
+const STEP = "a number from 0.01 to 0.1";
+
 export const frameLoss = defineResource({
   token: "nfvlab:bench:FrameLoss",
   description:
@@ -175,10 +177,15 @@ export const frameLoss = defineResource({
     "a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
   inputs: z.strictObject({
     ...searchPath,
-    step: share("Distance of two loads, as a share of the highest; at most a tenth. Default 0.1.", {
-      above: 0.01,
-      below: 0.101,
-    }).optional(),
+    step: z
+      .number(sentence(STEP))
+      .refine((value) => value >= 0.01 && value <= 0.1, sentence(STEP))
+      .optional()
+      .meta({
+        description:
+          "Distance of two loads, as a share of the highest; RFC 2544 allows a tenth. Default 0.1.",
+        ...recreate,
+      }),
     trial: trial("60s"),
   }),
   outputs: z.object(outcome),
