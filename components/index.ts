@@ -10,10 +10,12 @@ export { bridgedEnd, functionEnd, switchedEnd } from "./chain-ends.ts";
 export { type ContainerNicArgs, ContainerVnf, type ContainerVnfArgs } from "./container-vnf.ts";
 export { EmulatedServer, type EmulatedServerArgs } from "./emulated-server.ts";
 export { ForwarderVnf, type ForwarderVnfArgs } from "./forwarder-vnf.ts";
+export type { FileVolume, PoolVolume, VnfDiskArgs } from "./guest-disk.ts";
 export { type GuestRoute, GuestVnf, type GuestVnfArgs } from "./guest-vnf.ts";
 export { HostInspection, type HostInspectionArgs } from "./host-inspection.ts";
 export type { HostCpus, HostTuningArgs, RebootPermission } from "./host-tuning.ts";
 export { LabComponent, type Scope } from "./lab-component.ts";
+export { type LibvirtDomainArgs, type LibvirtGuestArgs, libvirtDomainArgs } from "./libvirt-domain.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
 export {
   type ChainEnd,
