@@ -30,6 +30,8 @@ export interface GuestVnfArgs<N extends VnfNicArgs = VnfNicArgs> {
   readonly boot?: pulumi.Input<GuestBoot>;
   /** Boot arguments of its kernel as they stand on a line, for instance the `bootLine` of a plan for `realtimeGuest`; beside those of `boot`. */
   readonly bootLine?: pulumi.Input<string>;
+  /** Programs of the host that the boot image made here brings, by name or path; an exchange program for instance. */
+  readonly programs?: readonly pulumi.Input<string>[];
   /** Whether the guest's kernel bridges its NICs, so that it forwards in a service chain. Default false. By the boot image made here. */
   readonly forwards?: boolean;
   /** Routes by which its kernel forwards instead, where its NICs take no frames but their own, as virtual functions do. By the boot image made here. */
@@ -107,7 +109,14 @@ export abstract class GuestVnf extends LabComponent<Built> implements ChainMembe
     const nics = Object.entries(args.nics ?? {});
     super(type, name, { ...args.host.lifetime(), ...options }, (scope) => {
       const host = args.host.reference;
-      const image = args.boot === undefined ? scope.child(BootImage, "image", { host, name }) : undefined;
+      const image =
+        args.boot === undefined
+          ? scope.child(BootImage, "image", {
+              host,
+              name,
+              ...(args.programs !== undefined && { programs: args.programs }),
+            })
+          : undefined;
       const boot =
         image === undefined
           ? (args.boot as pulumi.Input<GuestBoot>)

@@ -144,6 +144,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "nfvlab:bench:Cyclictest": measuredAgain,
   "nfvlab:bench:RoundTrip": measuredAgain,
   "nfvlab:bench:Traffic": measuredAgain,
+  "nfvlab:bench:Exchange": measuredAgain,
 };
 
 /** What any resource costs: being made anew, and what its fields say. */

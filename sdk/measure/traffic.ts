@@ -19,7 +19,7 @@ export interface TrafficRun extends Pick<TrafficReport, "ended"> {
 export const DIRECTIONS = ["forward", "reverse"] as const;
 
 /** Share of the rate that a generator has to keep. */
-const PACE_KEPT = 0.99;
+export const PACE_KEPT = 0.99;
 
 /** Latency, throughput and loss of each direction over all repetitions. */
 export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
@@ -82,7 +82,6 @@ export function trafficFaults({ ended, streams, ports }: TrafficRun, rate: numbe
 
 function streamFaults(stream: CountedStream, direction: string, rate: number): string[] {
   const { planned, sent, sendingNs, received, misdelivered, latency } = stream;
-  // The first frame opens the interval that the others fill.
   const pace = rateOf(sent, sendingNs);
   return [
     ...(sent < planned
@@ -115,6 +114,7 @@ function streamsOf(runs: readonly TrafficRun[], index: number): CountedStream[] 
   return runs.flatMap(({ streams }) => streams[index] ?? []);
 }
 
-function rateOf(frames: number, ns: number): number {
+/** Frames a second: the first frame opens the interval that the others fill. */
+export function rateOf(frames: number, ns: number): number {
   return ns === 0 ? 0 : ((frames - 1) * 1e9) / ns;
 }

@@ -138,8 +138,8 @@ modules=$root/lib/modules/$release
 mkdir -p "$modules" "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/etc"
 cp "$(command -v busybox)" "$root/bin/busybox"
 copy() {
-  cp -L "$(command -v "$1")" "$root/usr/bin/$1"
-  ldd "$(command -v "$1")" | sed -n -e 's/.*=> \\(\\/[^ ]*\\) .*/\\1/p' -e 's/^[[:space:]]*\\(\\/lib[^ ]*\\) .*/\\1/p' | while read -r library; do
+  cp -L "$(command -v "$1")" "$root/usr/bin/$(basename "$1")"
+  ldd "$(command -v "$1")" 2>/dev/null | sed -n -e 's/.*=> \\(\\/[^ ]*\\) .*/\\1/p' -e 's/^[[:space:]]*\\(\\/lib[^ ]*\\) .*/\\1/p' | while read -r library; do
     mkdir -p "$root$(dirname "$library")"
     cp -L "$library" "$root$library"
   done

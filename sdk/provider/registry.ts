@@ -10,6 +10,7 @@ import { driverBindingHandler } from "./handlers/driver-binding.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
+import { exchangeHandler } from "./handlers/exchange.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
 import { inspectHandler } from "./handlers/inspect.ts";
@@ -103,6 +104,7 @@ export const handlers = [
   cyclictestHandler,
   roundTripHandler,
   trafficHandler,
+  exchangeHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [

@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import { exchange } from "../schema/exchange.ts";
 import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
@@ -50,3 +51,22 @@ export class RoundTrip extends resourceClass(roundTrip) {}
  * export const lost = run.frames.apply(({ forward }) => forward.lost);
  */
 export class Traffic extends resourceClass(traffic) {}
+
+/**
+ * Frames from one guest to another and back, by their interfaces or by memory that they share. The guests' boot images hold the exchange program, and their agents run it. Runs at create, and
+ * again when an input or a trigger changes; never on an unchanged `up`.
+ *
+ * @property from guest that sends and times round trips; `to` answers
+ * @property count frames, or `duration` to send for
+ * @property frames sent, received and lost, there and back, each by the counts of both guests
+ * @throws InputError `exchange-ends`, `exchange-length`, `exchange-idle`; HostError `exchange-failed`, `guest-agent`, `measurement-running`
+ * @see https://www.qemu.org/docs/master/specs/ivshmem-spec.html
+ * @example
+ * const run = new Exchange("ring", {
+ *   host, name: "ring", rate: 1000, count: 10_000, idle: "100us",
+ *   from: { domain: "east", port: { kind: "memory", size: "4MiB" } },
+ *   to: { domain: "west", port: { kind: "memory", size: "4MiB" } },
+ * });
+ * export const lost = run.frames.apply(({ forward }) => forward.lost);
+ */
+export class Exchange extends resourceClass(exchange) {}

@@ -2,14 +2,18 @@ import { trafficForwarder, trafficTool } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
 /**
- * The traffic program of nfvlab on a machine, built there against the DPDK that the machine has: generator, sink and forwarder. Delete removes it where nobody else has built the same.
+ * A program of nfvlab's on a machine, built there: the traffic program, which is generator, sink and forwarder, against the DPDK that the machine has; or the end of an exchange between guests.
+ * Delete removes it where nobody else has built the same.
  *
- * @property path the program, for `nfvlab:bench:Traffic` and `nfvlab:traffic:Forwarder`
- * @throws HostError `dpdk-headers-missing`; VerificationError `not-built`
+ * @property program `"traffic"` (default) or `"exchange"`
+ * @property path the program, for `nfvlab:bench:Traffic` and `nfvlab:traffic:Forwarder`; an exchange program for `programs` of a boot image
+ * @throws HostError `dpdk-headers-missing`, `compiler-missing`; VerificationError `not-built`
  * @see https://doc.dpdk.org/guides/linux_gsg/sys_reqs.html
  * @example
  * const packages = new Packages("build", { host: dut, name: "build", packages: { gcc: "any", pkgconf: "any", "libdpdk-dev": "any" } });
  * const tool = new Tool("traffic", { host: dut, name: "traffic" }, { dependsOn: packages });
+ * @example
+ * const end = new Tool("exchange", { host: dut, name: "exchange", program: "exchange" });
  */
 export class Tool extends resourceClass(trafficTool) {}
 

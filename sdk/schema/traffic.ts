@@ -106,17 +106,26 @@ const addresses = z
 export const trafficTool = defineResource({
   token: "nfvlab:traffic:Tool",
   description:
-    "The traffic program of nfvlab on a machine: generator, sink and forwarder in one, built there from the source that comes with the SDK against the DPDK that the machine has. " +
-    "Needs gcc, pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
+    "A traffic program of nfvlab on a machine, built there from the source that comes with the SDK: generator, sink and forwarder in one against the DPDK that the machine has, or the end of an " +
+    "exchange between guests. Needs gcc, and for the first pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
     "delete removes it where no other resource has built the same.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the tool, for its id.", { change: "recreate" }),
+    program: z
+      .enum(["traffic", "exchange"])
+      .optional()
+      .meta({
+        description:
+          "Which program. traffic (default): generator, sink and forwarder on the machine, by DPDK. exchange: an end in a guest, for nfvlab:bench:Exchange; without libraries, so that a boot image " +
+          "can hold it, and without DPDK.",
+        change: "recreate",
+      }),
   }),
   outputs: z.object({
     path: z.string().meta({ description: "The program." }),
     hash: z.string().meta({ description: "16 digits of the SHA-256 of source and DPDK version." }),
-    dpdkVersion: z.string().meta({ description: "DPDK it was built against." }),
+    dpdkVersion: z.string().meta({ description: "DPDK it was built against; empty without one." }),
     built: z.boolean().meta({ description: "The program is there and is what was built." }),
   }),
   expectations: { built: true },

@@ -122,6 +122,7 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "components/container-vnf.ts": IN_A_TESTBED,
   "components/libvirt-domain.ts": IN_A_TESTBED,
+  "components/exchange-benchmark.ts": IN_A_TESTBED,
   "components/ovs-dpdk-bridge.ts": IN_A_TESTBED,
   "components/forwarder-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/service-chain.ts": IN_A_TESTBED,

@@ -65,6 +65,13 @@ export function describeLadder(server: () => TrialServer): void {
     expect(frames).toMatchObject({ forward: counted });
   });
 
+  it("carry every frame from one guest to another and back, by the switch and by shared memory", () => {
+    const { frames, drawings } = stand("vm-to-vm", { vnfCpus: '["3","3"]' });
+    expect(drawings).toEqual({ "vhost-user": "east ─ br0 ─ west", ivshmem: "east ─ ring ─ west" });
+    const ways = { forward: counted, reverse: counted };
+    expect(frames).toMatchObject({ "vhost-user": ways, ivshmem: ways });
+  });
+
   it("carry every frame from function to function of a card, through a guest that has two", () => {
     const { frames, deployment } = stand("sr-iov", {});
     expect(deployment).toBe("PVP");

@@ -179,19 +179,21 @@ describe("a forwarder", () => {
 describe("the tool", () => {
   const ground = { dpdk: "24.11.8", compiler: "14.2.0", architecture: "x86_64" };
   const source = { "b.h": "int b;\n", "a.c": "int a;\n" };
-  const { hash, path, build } = planTool(source, ground, "0a1b2c3d", "dut");
+  const { hash, path, build } = planTool("traffic", source, ground, "0a1b2c3d", "dut");
 
   test("is named by what it is made of, in whatever order", () => {
     expect(path).toBe(`/var/lib/nfvlab/traffic/${hash}/nfvlab-traffic`);
     const others = [
-      planTool({ ...source, "a.c": "int c;\n" }, ground, "0a1b2c3d", "dut"),
-      planTool(source, { ...ground, dpdk: "25.03" }, "0a1b2c3d", "dut"),
-      planTool(source, { ...ground, architecture: "aarch64" }, "0a1b2c3d", "dut"),
+      planTool("traffic", { ...source, "a.c": "int c;\n" }, ground, "0a1b2c3d", "dut"),
+      planTool("traffic", source, { ...ground, dpdk: "25.03" }, "0a1b2c3d", "dut"),
+      planTool("traffic", source, { ...ground, architecture: "aarch64" }, "0a1b2c3d", "dut"),
     ];
     expect(new Set([hash, ...others.map((plan) => plan.hash)]).size).toBe(4);
-    expect(planTool({ "a.c": "int a;\n", "b.h": "int b;\n" }, ground, "other", "dut").hash).toBe(hash);
+    expect(planTool("traffic", { "a.c": "int a;\n", "b.h": "int b;\n" }, ground, "other", "dut").hash).toBe(
+      hash,
+    );
     // A newer compiler makes no other program.
-    expect(planTool(source, { ...ground, compiler: "15.1.0" }, "0a1b2c3d", "dut").hash).toBe(hash);
+    expect(planTool("traffic", source, { ...ground, compiler: "15.1.0" }, "0a1b2c3d", "dut").hash).toBe(hash);
   });
 
   test("is written file by file, then built", () => {
@@ -206,13 +208,29 @@ describe("the tool", () => {
     ]);
   });
 
+  test("is without DPDK what runs in a guest, with its libraries in it", () => {
+    const without = { ...ground, dpdk: undefined };
+    const plan = planTool("exchange", source, without, "0a1b2c3d", "dut");
+    expect(plan.path).toBe(`/var/lib/nfvlab/traffic/${plan.hash}/nfvlab-exchange`);
+    expect(plan.dpdkVersion).toBe("");
+    const { argv } = plan.build.at(-1)!;
+    expect(argv).toContain("-static");
+    expect(argv.join(" ")).not.toContain("pkg-config");
+    expect(planTool("exchange", source, ground, "0a1b2c3d", "dut").hash).toBe(plan.hash);
+    expect(() => planTool("exchange", source, { ...ground, compiler: undefined }, "0a1b2c3d", "dut")).toThrow(
+      /^dut can't build a program: observed no gcc/,
+    );
+  });
+
   test("needs a compiler and DPDK's headers", () => {
     for (const lacking of [{ dpdk: undefined }, { compiler: undefined }])
-      expect(() => planTool(source, { ...ground, ...lacking }, "0a1b2c3d", "dut")).toThrow(HostError);
+      expect(() => planTool("traffic", source, { ...ground, ...lacking }, "0a1b2c3d", "dut")).toThrow(
+        HostError,
+      );
   });
 
   test("is what was built", () => {
-    const plan = planTool(source, ground, "0a1b2c3d", "dut");
+    const plan = planTool("traffic", source, ground, "0a1b2c3d", "dut");
     expect(() => verifyTool(plan, new Set([hash]))).not.toThrow();
     expect(() => verifyTool(plan, new Set(["other"]))).toThrow(VerificationError);
   });
