@@ -4,23 +4,31 @@ import { describeContainers } from "./container-trials.ts";
 import { describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
 import { longTrials } from "./long-trials.ts";
+import { describeSwitch } from "./ovs-trials.ts";
 import { describePaths } from "./paths-trials.ts";
 import { describeSriov } from "./sriov-trials.ts";
+import { describeTraffic } from "./traffic-trials.ts";
 import { TrialServer } from "./trial-server.ts";
 
-const LADDER = "ladder (skipped unless NFVLAB_LONG_TRIALS is set: three stacks with guests, many minutes)";
+const long = (what: string) => `(skipped unless NFVLAB_LONG_TRIALS is set: ${what})`;
 
 /** What carries packets, on one server after another's trials: each group leaves the server as it found it. */
-const groups: readonly (readonly [string, (server: () => TrialServer) => void])[] = [
+const everyday: readonly (readonly [string, (server: () => TrialServer) => void])[] = [
   ["guests", describeGuests],
   ["paths", describePaths],
   ["containers", describeContainers],
   ["sriov", describeSriov],
   ["chains", describeChains],
-  [LADDER, describeLadder],
 ];
 
-describe.skipIf(groups.length === 0)("a server with network cards", () => {
+/** What takes too many minutes for every day. */
+const rare: typeof everyday = [
+  [`ladder ${long("four stacks with guests, many minutes")}`, describeLadder],
+  [`switch ${long("every property of a switch changed by hand, many minutes")}`, describeSwitch],
+  [`traffic ${long("a program is compiled and DPDK started many times, many minutes")}`, describeTraffic],
+];
+
+describe("a server with network cards", () => {
   let server: TrialServer;
 
   beforeAll(async () => {
@@ -35,6 +43,7 @@ describe.skipIf(groups.length === 0)("a server with network cards", () => {
   });
   afterAll(() => server?.remove());
 
-  for (const [name, describeGroup] of groups)
-    describe.runIf(name !== LADDER || longTrials)(name, () => describeGroup(() => server));
+  for (const [name, describeGroup] of everyday) describe(name, () => describeGroup(() => server));
+  for (const [name, describeGroup] of rare)
+    describe.runIf(longTrials)(name, () => describeGroup(() => server));
 });
