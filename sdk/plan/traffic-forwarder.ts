@@ -2,9 +2,9 @@ import { dirname } from "node:path/posix";
 import type { ObservedForwarder } from "../observe/traffic.ts";
 import type { Inputs } from "../schema/definition.ts";
 import type { TrafficPort, trafficForwarder } from "../schema/traffic.ts";
+import { forwarderArguments, ownSockets } from "../units/dpdk-arguments.ts";
 import { InputError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
-import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
 
 type ForwarderInputs = Inputs<typeof trafficForwarder>;
 
@@ -29,8 +29,6 @@ export const forwarderUnit = (tag: string, name: string) => `nfvlab-forwarder-${
 
 /** Starts the forwarder in a unit of its own, which ends with the machine or with `stopUnit`. */
 export function startForwarder(inputs: ForwarderInputs, unit: string): Step[] {
-  const { program, mode = "io", peers = [] } = inputs;
-  const ports = inputs.ports.map(renderPort);
   const properties = [
     `RuntimeDirectory=${unit}`,
     "LimitMEMLOCK=infinity",
@@ -43,12 +41,8 @@ export function startForwarder(inputs: ForwarderInputs, unit: string): Step[] {
       argv: [
         ...(["systemd-run", `--unit=${unit}`, "--service-type=exec", "--collect", "--quiet"] as const),
         ...properties.map((property) => `--property=${property}`),
-        program,
-        ...ealArguments(inputs, ports),
-        "--",
-        ...["--role=forward", `--mode=${mode}`, `--status=/run/${unit}/status.json`],
-        ...portArguments(inputs, ports),
-        ...peers.map((peer) => `--peer=${peer}`),
+        inputs.program,
+        ...forwarderArguments(inputs, `/run/${unit}/status.json`),
       ],
     },
   ];
@@ -71,15 +65,6 @@ export function removeDeadSockets(ports: readonly TrafficPort[]): string[] {
   return [
     `ExecStopPost=-/bin/sh -c 'for path; do ${listening} | grep -qxF -- "$$path" || rm -f -- "$$path"; done' sh ${paths.join(" ")}`,
   ];
-}
-
-function ownSockets(ports: readonly TrafficPort[]): string[] {
-  return ports.flatMap((port) =>
-    (port.kind === "virtio-user" && port.server !== false) ||
-    (port.kind === "memif" && port.role === "server")
-      ? [port.socketPath]
-      : [],
-  );
 }
 
 /** What keeps it from being a forwarder; nothing where it is one. */

@@ -1,10 +1,10 @@
 import type { Inputs } from "../schema/definition.ts";
 import type { traffic } from "../schema/traffic.ts";
+import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
 import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
-import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 

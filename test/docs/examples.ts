@@ -120,7 +120,7 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ...{ ...IN_A_TESTBED, ...ON_A_HOST },
     lan: type("sdk/resources/net.ts", "LinuxBridge"),
   },
-  "components/container-vnf.ts": IN_A_TESTBED,
+  "components/container-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/libvirt-domain.ts": IN_A_TESTBED,
   "components/exchange-benchmark.ts": IN_A_TESTBED,
   "components/ovs-dpdk-bridge.ts": IN_A_TESTBED,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { describeChains } from "./chain-trials.ts";
+import { describeContainerChains } from "./container-chain-trials.ts";
 import { describeContainers } from "./container-trials.ts";
 import { describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
@@ -24,6 +25,7 @@ const everyday: readonly (readonly [string, (server: () => TrialServer) => void]
 /** What takes too many minutes for every day. */
 const rare: typeof everyday = [
   [`ladder ${long("four stacks with guests, many minutes")}`, describeLadder],
+  [`container chains ${long("containers with programs of DPDK's, many minutes")}`, describeContainerChains],
   [`switch ${long("every property of a switch changed by hand, many minutes")}`, describeSwitch],
   [`traffic ${long("a program is compiled and DPDK started many times, many minutes")}`, describeTraffic],
 ];
