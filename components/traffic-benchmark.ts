@@ -56,8 +56,8 @@ export interface TrafficBenchmarkArgs
   > {
   /** The machine that sends and receives. */
   readonly on: TunedHost;
-  /** Its traffic program. */
-  readonly tool: Tool;
+  /** Its traffic program; or the kernel's packet generator, between interfaces of the kernel, which is paced and stamps nothing. */
+  readonly tool: Tool | "pktgen";
   /** A chain, or two ends. */
   readonly over: TrafficPath;
   /** CPUs of the generator, which polls on them; with a second one it receives on the first and sends on the second. */
@@ -114,14 +114,17 @@ export class TrafficBenchmark extends LabComponent<Counted> {
           host: on.reference,
           ...declaredOf(on),
           name,
-          generator: {
-            kind: "nfvlab" as const,
-            program: tool.path,
-            cpus,
-            ...(memory !== undefined && { memory }),
-            ...(hugepages !== undefined && { hugepages }),
-            ...(idle !== undefined && { idle }),
-          },
+          generator:
+            tool === "pktgen"
+              ? { kind: "pktgen" as const, cpus }
+              : {
+                  kind: "nfvlab" as const,
+                  program: tool.path,
+                  cpus,
+                  ...(memory !== undefined && { memory }),
+                  ...(hugepages !== undefined && { hugepages }),
+                  ...(idle !== undefined && { idle }),
+                },
           from,
           ...(to !== undefined && { to }),
           triggers: [on.bootId, ...rerunOn],

@@ -29,16 +29,24 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
     const one = (value: number) => ({
       ...{ buckets: [[value, 1]] as const, overflow: 0, max: value, expected: 1 },
     });
+    // A generator that stamps nothing has none to tell.
+    const isStamped = streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0);
     return [
-      metricOf(
-        { name: `traffic.${direction}.latency`, unit: "ns", direction: "lower" },
-        streams.map(({ latency }) => ({
-          buckets: latency.buckets.map(([ns, count], at) => [at === 0 ? latency.minNs : ns, count] as const),
-          overflow: 0,
-          max: latency.maxNs,
-          expected: 0,
-        })),
-      ),
+      ...(isStamped
+        ? [
+            metricOf(
+              { name: `traffic.${direction}.latency`, unit: "ns", direction: "lower" },
+              streams.map(({ latency }) => ({
+                buckets: latency.buckets.map(
+                  ([ns, count], at) => [at === 0 ? latency.minNs : ns, count] as const,
+                ),
+                overflow: 0,
+                max: latency.maxNs,
+                expected: 0,
+              })),
+            ),
+          ]
+        : []),
       metricOf(
         { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
         streams.map(({ received, receivingNs }) => one(Math.round(rateOf(received, receivingNs)))),

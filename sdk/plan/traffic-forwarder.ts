@@ -5,14 +5,16 @@ import type { TrafficPort, trafficForwarder } from "../schema/traffic.ts";
 import { forwarderArguments, ownSockets } from "../units/dpdk-arguments.ts";
 import { InputError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
+import { checkTestpmd, testpmdCommand } from "./testpmd.ts";
 
 type ForwarderInputs = Inputs<typeof trafficForwarder>;
 
 /** It writes its counters each second; on a busy machine later. */
 const STALE_S = 15;
 
-/** @throws InputError `forwarder-peers` */
-export function checkForwarder({ mode = "io", peers, ports }: ForwarderInputs): void {
+/** @throws InputError `forwarder-peers`, and those of `checkTestpmd` */
+export function checkForwarder(inputs: ForwarderInputs): void {
+  const { mode = "io", peers, ports } = inputs;
   if (peers !== undefined && (mode !== "mac" || peers.length !== ports.length))
     throw new InputError({
       code: "forwarder-peers",
@@ -22,6 +24,7 @@ export function checkForwarder({ mode = "io", peers, ports }: ForwarderInputs): 
       expected: mode === "mac" ? `${ports.length} addresses` : "none, or mode mac",
       hint: "leave `peers` out, or set `mode`",
     });
+  checkTestpmd(inputs);
 }
 
 /** Name of the transient unit, and of the folder under /run that its counters are in. */
@@ -41,11 +44,15 @@ export function startForwarder(inputs: ForwarderInputs, unit: string): Step[] {
       argv: [
         ...(["systemd-run", `--unit=${unit}`, "--service-type=exec", "--collect", "--quiet"] as const),
         ...properties.map((property) => `--property=${property}`),
-        inputs.program,
-        ...forwarderArguments(inputs, `/run/${unit}/status.json`),
+        ...commandOf(inputs, `/run/${unit}/status.json`),
       ],
     },
   ];
+}
+
+function commandOf(inputs: ForwarderInputs, status: string): readonly string[] {
+  if (inputs.by === "testpmd") return testpmdCommand(inputs, status);
+  return [inputs.program ?? "", ...forwarderArguments(inputs, status)];
 }
 
 /** Folders of the sockets that these ports make. */

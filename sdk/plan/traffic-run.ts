@@ -3,6 +3,7 @@ import type { traffic } from "../schema/traffic.ts";
 import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
+import { checkPktgen, planPktgen } from "./pktgen.ts";
 import type { Step } from "./step.ts";
 import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
 
@@ -26,8 +27,9 @@ export interface TrafficPlan {
   readonly rate: number;
 }
 
-/** @throws InputError `traffic-length`, `traffic-both` */
-export function checkTraffic({ to, directions, count, duration, rate }: TrafficInputs): void {
+/** @throws InputError `traffic-length`, `traffic-both`, and those of `checkPktgen` */
+export function checkTraffic(inputs: TrafficInputs): void {
+  const { to, directions, count, duration, rate } = inputs;
   if (count !== undefined && duration !== undefined)
     throw new InputError({
       code: "traffic-length",
@@ -46,6 +48,7 @@ export function checkTraffic({ to, directions, count, duration, rate }: TrafficI
       expected: "two ports",
       hint: "give `to`",
     });
+  checkPktgen(inputs);
 }
 
 /** Frames of one direction and repetition. */
@@ -59,6 +62,7 @@ export function planTraffic(inputs: TrafficInputs): TrafficPlan {
   const ends = [from, ...(to === undefined ? [] : [to])];
   const ports = ends.map(renderPort);
   const frames = framesOf(inputs);
+  if (generator.kind === "pktgen") return planPktgen(inputs, frames);
   const settleMs = exactDuration(settle, "ms");
   const milliseconds = Math.ceil((frames / rate) * 1100) + 1000 + settleMs + LINK_MS + PROBE_MS + START_MS;
   const option = (name: string, value: string | number | undefined) =>

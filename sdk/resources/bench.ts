@@ -36,7 +36,7 @@ export class RoundTrip extends resourceClass(roundTrip) {}
 /**
  * Sends UDP frames at a fixed rate at one port and counts them at another. Runs at create, and again when an input or a trigger changes; never on an unchanged `up`.
  *
- * @property generator `{ kind: "nfvlab", program, cpus }`, of which `program` is the `path` of a `nfvlab:traffic:Tool`
+ * @property generator `{ kind: "nfvlab", program, cpus }`, of which `program` is the `path` of a `nfvlab:traffic:Tool`; or `{ kind: "pktgen", cpus }`, the kernel's own between interfaces of the kernel
  * @property from port that frames are sent at; `to` is where they are received, `from` itself where it is left out
  * @property count frames, or `duration` to send for
  * @property frames sent, received, lost, duplicated and reordered, by direction

@@ -21,9 +21,10 @@ export class Tool extends resourceClass(trafficTool) {}
  * A forwarder between two ports, in a transient unit: found gone by refresh, and started again by the next `up`. Delete stops it and removes its sockets.
  *
  * @property ports `{ kind: "virtio-user", socketPath }` and others, two of them, or one that sends back what it receives
+ * @property by `"nfvlab"` (default), the traffic program, or `"testpmd"`, DPDK's own, which never sleeps
  * @property mode `"io"` (default), `"mac"`, `"macswap"`, `"5tswap"`
  * @property idle time that it sleeps when there is nothing to forward; without it, it keeps its CPU busy always
- * @throws InputError `forwarder-peers`, `cpu-unknown`; VerificationError `forwarder-down`
+ * @throws InputError `forwarder-peers`, `forwarder-program`, `testpmd-idle`, `testpmd-queues`, `cpu-unknown`; VerificationError `forwarder-down`
  * @see https://doc.dpdk.org/guides/testpmd_app_ug/ for the modes
  * @example
  * new Forwarder("vnf", {

@@ -88,6 +88,12 @@ export const TrafficGenerator = z.discriminatedUnion("kind", [
     program: path("The program that nfvlab:traffic:Tool built, its `path`."),
     ...placement,
   }),
+  z.strictObject({
+    kind: z.literal("pktgen"),
+    cpus: cpuList(
+      "The CPU whose thread of the kernel's packet generator sends. Paced (ratep), between interfaces of the kernel, one way; it stamps nothing, so there is no latency, and tells neither duplicates nor order.",
+    ),
+  }),
 ]);
 export type TrafficGenerator = z.infer<typeof TrafficGenerator>;
 
@@ -139,7 +145,16 @@ export const trafficForwarder = defineResource({
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the forwarder, part of its unit's name.", { change: "recreate" }),
-    program: path("The program that nfvlab:traffic:Tool built, its `path`.", { change: "restart" }),
+    by: z.enum(["nfvlab", "testpmd"]).optional().meta({
+      description:
+        "What forwards. nfvlab (default): the traffic program. testpmd: DPDK's own, which the machine has installed; it never sleeps, so it keeps its CPUs busy always.",
+      change: "restart",
+    }),
+    program: path("The program.", { change: "restart" }).optional().meta({
+      description:
+        "The program: what nfvlab:traffic:Tool built, its `path`; of testpmd where it is. Default: dpdk-testpmd in the machine's PATH.",
+      change: "restart",
+    }),
     ports: z
       .array(TrafficPort)
       .min(1)

@@ -5,7 +5,7 @@ import type { TrialServer } from "./trial-server.ts";
 /** Containers that forward in user space: one between two ports of a switch, two with shared memory between them, one between bridges of the kernel. */
 const program = `
 import * as pulumi from "@pulumi/pulumi";
-import { bridgedEnd, ContainerVnf, OvsDpdkBridge, ServiceChain, switchedEnd, TrafficBenchmark, TunedHost } from ${modulePath("components/index.ts")};
+import { bridgedEnd, ContainerVnf, ForwarderVnf, OvsDpdkBridge, ServiceChain, switchedEnd, TrafficBenchmark, TunedHost } from ${modulePath("components/index.ts")};
 import { net, traffic } from ${modulePath("sdk/index.ts")};
 
 const dut = new TunedHost("dut", {
@@ -15,7 +15,7 @@ const dut = new TunedHost("dut", {
 });
 const host = dut.reference;
 const bridge = new OvsDpdkBridge("trialcont", {
-  host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ["gen0", "gen1", "a0", "a1", "b0", "c1"],
+  host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ["gen0", "gen1", "a0", "a1", "b0", "c1", "t0", "t1"],
   daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: { 1: "256MiB" } },
 });
 const tool = new traffic.Tool("tool", { host, name: "tool" });
@@ -32,6 +32,7 @@ const a = new ContainerVnf("a", { ...common, nics: { in: port("a0"), out: port("
 const b = new ContainerVnf("b", { ...common, nics: { in: port("b0"), out: memif("server") } });
 const c = new ContainerVnf("c", { ...common, nics: { in: memif("client"), out: port("c1") } });
 const d = new ContainerVnf("d", { ...common, nics: { in: { kind: "af_packet", bridge: east.lan }, out: { kind: "af_packet", bridge: west.lan } } });
+const t = () => new ForwarderVnf("t", { bridge, in: "t0", out: "t1", tool: "testpmd", cpus: "1", mode: "macswap", numaNode: 1 });
 const ends = { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1") };
 const chains = {
   one: { ...ends, through: [a] },
@@ -39,7 +40,8 @@ const chains = {
   kernel: { from: east.end, through: [d], to: west.end },
 };
 const name = process.env.CHAIN;
-const chain = new ServiceChain(name, chains[name]);
+// It never sleeps, so it is there for its own chain only.
+const chain = new ServiceChain(name, name === "testpmd" ? { ...ends, through: [t()] } : chains[name]);
 const run = new TrafficBenchmark(name + "-frames", {
   on: dut, tool, over: chain, cpus: "3", idle: "100us", hugepages: name !== "kernel", directions: "both", rate: 400, count: 2000, settle: "1s",
 });
@@ -54,7 +56,7 @@ ls -A /var/lib/nfvlab/traffic /var/lib/nfvlab/lxc 2>/dev/null; systemctl list-un
 
 const counted = { sent: 2000, received: 2000, lost: 0, duplicated: 0 };
 
-/** Frames through containers in which a program of DPDK's forwards. */
+/** Frames through containers in which a program of DPDK's forwards, and through testpmd. */
 export function describeContainerChains(server: () => TrialServer): void {
   let project: TrialProject;
   let before = "";
@@ -71,6 +73,7 @@ export function describeContainerChains(server: () => TrialServer): void {
   it.each([
     ["one", "PVP", "generator ─ trialcont ─ a ─ trialcont ─ sink"],
     ["two", "PVVP", "generator ─ trialcont ─ b ─ /run/trial-memif/b.sock 0 ─ c ─ trialcont ─ sink"],
+    ["testpmd", "PVP", "generator ─ trialcont ─ t ─ trialcont ─ sink"],
     ["kernel", "PVP", "trialea ─ trialea ─ d ─ trialwe ─ trialwe"],
   ])("%s carries every frame both ways", (name, deployment, drawing) => {
     const { code, said } = run(name, "up", "--yes", "--skip-preview");
