@@ -1,6 +1,6 @@
 /**
- * Frames from one guest to another on the same host and back: by vhost-user and the switch in user space, and by memory that both see (ivshmem), where nobody forwards. One program sends
- * and answers on both ways, so what differs is the way. Each round trip is timed by the sending guest; both count.
+ * Frames from one guest to another on the same host and back: by vhost-user and the switch in user space, by vhost-net and a bridge of the host's kernel, and by memory that both see
+ * (ivshmem), where nobody forwards. One program sends and answers on all ways, so what differs is the way. Each round trip is timed by the sending guest; both count.
  *
  * Stands up an emulated server. For a real host set `connection` as a secret JSON, `housekeepingCpus`, `isolatedCpus` and their `numaNode`, of these `pmdCpus`, and `vnfCpus` as a JSON list
  * with those of each guest. `rate` and `count` are of the frames; `idle` is how long an end sleeps that finds nothing to do, `0us` on a host whose figures are to mean something.
@@ -14,7 +14,7 @@ import {
   TunedHost,
   VhostUserVnf,
 } from "../components/index.ts";
-import { traffic } from "../sdk/index.ts";
+import { net, traffic } from "../sdk/index.ts";
 import { cpusOf, machineOf } from "./machine.ts";
 
 const config = new pulumi.Config();
@@ -39,20 +39,24 @@ const bridge = new OvsDpdkBridge("br0", {
   vhostUserPorts: [...names],
   daemon: { restart: "allow", pmdSleepMax: "500us" },
 });
+const lan = new net.LinuxBridge("lan", { host: dut.reference, name: "lan0" });
 const program = new traffic.Tool("exchange", { host: dut.reference, name: "exchange", program: "exchange" });
 const [east, west] = names.map(
   (name, index) =>
     new VhostUserVnf(name, {
       ...{ host: dut, vcpus: vnfCpus[index] ?? "", emulatorCpus: "0", numaNode },
       ...{ memory: "256MiB", pageSize: "2MiB", programs: [program.path] },
-      nics: { switched: { kind: "vhost-user", bridge, port: name } },
+      nics: {
+        switched: { kind: "vhost-user", bridge, port: name },
+        bridged: { kind: "bridge", bridge: lan },
+      },
       sharedMemory: { ring: { kind: "ivshmem-plain", size: "4MiB" } },
     }),
 ) as [VhostUserVnf, VhostUserVnf];
 
 // Nothing is measured while a guest boots beside it.
 const after = [east.domain, west.domain];
-const ways = { "vhost-user": "switched", ivshmem: "ring" } as const;
+const ways = { "vhost-user": "switched", "vhost-net": "bridged", ivshmem: "ring" } as const;
 const paths = Object.entries(ways).map(([name, nic]) => {
   const chain = new ServiceChain(name, { from: { vnf: east, nic }, to: { vnf: west, nic } });
   const run = new ExchangeBenchmark(`${name}-frames`, {
@@ -72,5 +76,5 @@ export const drawings = each("drawing");
 export const frames = each("frames");
 /** Round trips of each, with their record. */
 export const results = each("results");
-/** VM2VM, both of them. */
+/** VM2VM, all of them. */
 export const deployments = each("deployment");

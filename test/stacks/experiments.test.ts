@@ -243,15 +243,20 @@ describe.each([
 });
 
 describe("vm-to-vm", () => {
-  it("sends the same frames from one guest to the other by the switch and by shared memory", async () => {
+  it("sends the same frames from one guest to the other by a switch, a bridge and shared memory", async () => {
     configure({ rate: "100", count: "1000" });
     const program = { path: "/var/lib/nfvlab/traffic/1/nfvlab-exchange" };
     const { registered, exportOf } = await run("vm-to-vm", {}, { "nfvlab:traffic:Tool": program });
     expect(await exportOf("drawings")).toEqual({
       "vhost-user": "east ─ br0 ─ west",
+      "vhost-net": "east ─ lan ─ west",
       ivshmem: "east ─ ring ─ west",
     });
-    expect(await exportOf("deployments")).toEqual({ "vhost-user": "VM2VM", ivshmem: "VM2VM" });
+    expect(await exportOf("deployments")).toEqual({
+      "vhost-user": "VM2VM",
+      "vhost-net": "VM2VM",
+      ivshmem: "VM2VM",
+    });
     expect(named(registered, "exchange").inputs).toMatchObject({ program: "exchange" });
     const guests = ["east", "west"].map((name) => named(registered, `${name}-domain`));
     expect(guests.map(({ inputs }) => inputs["vcpuPins"])).toEqual([["3"], ["4"]]);
@@ -261,6 +266,7 @@ describe("vm-to-vm", () => {
       expect(named(registered, image).inputs["programs"]).toEqual([program.path]);
     for (const [way, kind] of [
       ["vhost-user", "interface"],
+      ["vhost-net", "interface"],
       ["ivshmem", "memory"],
     ]) {
       const frames = named(registered, `${way}-frames-run`);
