@@ -20,8 +20,8 @@ export interface ForwarderVnfArgs
   readonly in: string;
   /** Port that they go out by. */
   readonly out: string;
-  /** The host's traffic program, which forwards. */
-  readonly tool: Tool;
+  /** What forwards: the host's traffic program; or DPDK's own testpmd, which never sleeps. */
+  readonly tool: Tool | "testpmd";
   /** CPU that it polls on. */
   readonly cpus: CpuList;
   /** NUMA node of that CPU, where chains are to be checked against it. */
@@ -36,6 +36,7 @@ interface Built {
  * The smallest network function: a DPDK process on the host that forwards between two vhost-user ports of a switch, by virtio-user. What a guest costs beside it is what the guest
  * adds. It starts in a moment, so chains of any length are tried with it first.
  *
+ * @property tool the traffic program, or `"testpmd"`, to have DPDK's own beside it
  * @property mode what becomes of a frame: `"io"` (default), `"mac"`, `"macswap"`, `"5tswap"`
  * @property idle how long it sleeps with nothing to forward; without it, it keeps its CPU busy always
  * @throws InputError `component-inputs` where the switch has no such port, or both are the same
@@ -61,7 +62,13 @@ export class ForwarderVnf extends LabComponent<Built> implements ChainMember {
       const forwarder = scope.child(
         Forwarder,
         "forwarder",
-        { ...rest, host: host.reference, name, program: tool.path, ports: [port(into), port(out)] },
+        {
+          ...rest,
+          host: host.reference,
+          name,
+          ...(tool === "testpmd" ? { by: tool } : { program: tool.path }),
+          ports: [port(into), port(out)],
+        },
         {
           dependsOn: [...host.preparation, ...[into, out].flatMap((each) => bridge.ports[each] ?? [])],
         },

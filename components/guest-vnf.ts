@@ -6,6 +6,7 @@ import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Place } from "../sdk/units/packet-path.ts";
 import type { Size } from "../sdk/units/size.ts";
 import type { Attachment, ChainMember } from "./attachment.ts";
+import { domainDisk, type VnfDiskArgs } from "./guest-disk.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
 import { checkMeasuringCpus } from "./measuring-cpus.ts";
@@ -29,6 +30,8 @@ export interface GuestVnfArgs<N extends VnfNicArgs = VnfNicArgs> {
   readonly boot?: pulumi.Input<GuestBoot>;
   /** Boot arguments of its kernel as they stand on a line, for instance the `bootLine` of a plan for `realtimeGuest`; beside those of `boot`. */
   readonly bootLine?: pulumi.Input<string>;
+  /** Programs of the host that the boot image made here brings, by name or path; an exchange program for instance. */
+  readonly programs?: readonly pulumi.Input<string>[];
   /** Whether the guest's kernel bridges its NICs, so that it forwards in a service chain. Default false. By the boot image made here. */
   readonly forwards?: boolean;
   /** Routes by which its kernel forwards instead, where its NICs take no frames but their own, as virtual functions do. By the boot image made here. */
@@ -45,11 +48,13 @@ export interface GuestVnfArgs<N extends VnfNicArgs = VnfNicArgs> {
   readonly numaNode: number;
   /** Network interfaces by name, of any kinds beside each other. Default none, for a guest that is only measured. */
   readonly nics?: Readonly<Record<string, N>>;
+  /** Disks by target, `vda` to `vdz`: files, volumes of this SDK's, or volumes made with `@pulumi/libvirt`. */
+  readonly disks?: Readonly<Record<string, VnfDiskArgs>>;
   /** For what is measured before something is changed on its host: not started again where it is found stopped. Default false. */
   readonly once?: boolean;
   /** Memory shared with other guests, by name: `{ ring: { kind: "ivshmem-plain", size: "4MiB" } }`. */
   readonly sharedMemory?: NonNullable<DomainArgs["sharedMemory"]>;
-  /** Further fields of the guest's definition: clocks, a vIOMMU, disks, real-time vCPUs. */
+  /** Further fields of the guest's definition: clocks, a vIOMMU, real-time vCPUs. */
   readonly domain?: Partial<Omit<DomainArgs, OwnField>>;
 }
 
@@ -58,7 +63,7 @@ export type GuestRoute = NonNullable<Extract<GuestBoot, { kind: "kernel" }>["rou
 
 type OwnField =
   | ("host" | "name" | "memory" | "pageSize" | "numaNode" | "vcpuPins" | "emulatorCpus")
-  | ("boot" | "nics" | "sharedMemory");
+  | ("boot" | "nics" | "disks" | "sharedMemory");
 
 interface Built {
   readonly image: BootImage | undefined;
@@ -104,7 +109,14 @@ export abstract class GuestVnf extends LabComponent<Built> implements ChainMembe
     const nics = Object.entries(args.nics ?? {});
     super(type, name, { ...args.host.lifetime(), ...options }, (scope) => {
       const host = args.host.reference;
-      const image = args.boot === undefined ? scope.child(BootImage, "image", { host, name }) : undefined;
+      const image =
+        args.boot === undefined
+          ? scope.child(BootImage, "image", {
+              host,
+              name,
+              ...(args.programs !== undefined && { programs: args.programs }),
+            })
+          : undefined;
       const boot =
         image === undefined
           ? (args.boot as pulumi.Input<GuestBoot>)
@@ -130,6 +142,11 @@ export abstract class GuestVnf extends LabComponent<Built> implements ChainMembe
           boot: args.bootLine === undefined ? boot : withArguments(boot, args.bootLine),
           ...(nics.length > 0 && {
             nics: Object.fromEntries(nics.map(([nic, nicArgs]) => [nic, domainNic(name, nic, nicArgs)])),
+          }),
+          ...(args.disks !== undefined && {
+            disks: Object.fromEntries(
+              Object.entries(args.disks).map(([target, disk]) => [target, domainDisk(disk)]),
+            ),
           }),
           ...(args.sharedMemory !== undefined && { sharedMemory: args.sharedMemory }),
         },

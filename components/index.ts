@@ -10,7 +10,9 @@ export {
 export { bridgedEnd, functionEnd, switchedEnd } from "./chain-ends.ts";
 export { type ContainerNicArgs, ContainerVnf, type ContainerVnfArgs } from "./container-vnf.ts";
 export { EmulatedServer, type EmulatedServerArgs } from "./emulated-server.ts";
+export { ExchangeBenchmark, type ExchangeBenchmarkArgs, type ExchangePath } from "./exchange-benchmark.ts";
 export { ForwarderVnf, type ForwarderVnfArgs } from "./forwarder-vnf.ts";
+export type { FileVolume, PoolVolume, VnfDiskArgs } from "./guest-disk.ts";
 export { type GuestRoute, GuestVnf, type GuestVnfArgs } from "./guest-vnf.ts";
 export { HostInspection, type HostInspectionArgs } from "./host-inspection.ts";
 export type { HostCpus, HostTuningArgs, RebootPermission } from "./host-tuning.ts";
@@ -27,12 +29,12 @@ export {
   RtlaBenchmark,
   type RtlaBenchmarkArgs,
 } from "./latency-benchmarks.ts";
+export { type LibvirtDomainArgs, type LibvirtGuestArgs, libvirtDomainArgs } from "./libvirt-domain.ts";
 export {
   LiveMigrationBenchmark,
   type LiveMigrationBenchmarkArgs,
   type MigrationTrafficArgs,
 } from "./live-migration-benchmark.ts";
-
 export { compareMigrations, type MigrationComparison, type MigrationSides } from "./migration-comparison.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
 export {

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Traffic } from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { Tool } from "../sdk/resources/traffic.ts";
 import type { TrafficFrames, traffic } from "../sdk/schema/traffic.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
 import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
@@ -20,7 +21,9 @@ export interface TrafficBenchmarkArgs
       | "settle"
       | "repetitions"
     >,
-    GeneratorArgs {
+    Omit<GeneratorArgs, "tool"> {
+  /** Its traffic program; or the kernel's packet generator, between interfaces of the kernel, which is paced and stamps nothing. */
+  readonly tool: Tool | "pktgen";
   /** A chain, or two ends. */
   readonly over: TrafficPath;
   /** Waits for these before it measures. */
@@ -69,7 +72,10 @@ export class TrafficBenchmark extends LabComponent<Counted> {
           host: on.reference,
           ...declaredOf(on),
           name,
-          generator: generatorOf({ tool, cpus, memory, hugepages, idle }),
+          generator:
+            tool === "pktgen"
+              ? { kind: "pktgen" as const, cpus }
+              : generatorOf({ tool, cpus, memory, hugepages, idle }),
           from,
           ...(to !== undefined && { to }),
           triggers: [on.bootId, ...rerunOn],

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Tool } from "../sdk/resources/traffic.ts";
-import type { TrafficGenerator, TrafficPort } from "../sdk/schema/traffic.ts";
+import type { TrafficPort, TrafficProgram } from "../sdk/schema/traffic.ts";
 import type { CpuList } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
@@ -61,7 +61,7 @@ export function generatorOf({
   memory,
   hugepages,
   idle,
-}: Omit<GeneratorArgs, "on">): Wired<TrafficGenerator> {
+}: Omit<GeneratorArgs, "on">): Wired<TrafficProgram> {
   return {
     kind: "nfvlab" as const,
     program: tool.path,

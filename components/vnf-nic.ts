@@ -50,6 +50,14 @@ export interface OpenvswitchNicArgs extends Addressed, Further<"openvswitch", "b
   readonly bridge: NamedDevice;
 }
 
+/** A tap device on the bridge of a virtual network of libvirt's. */
+export interface NetworkNicArgs extends Addressed, Further<"network", "network"> {
+  /** A network that libvirt manages. */
+  readonly kind: "network";
+  /** The network, for instance one made with `@pulumi/libvirt`. */
+  readonly network: NamedDevice;
+}
+
 /** A tap device that is there already. */
 export interface TapNicArgs extends Addressed, Further<"tap", "device"> {
   /** A tap of somebody else's making. */
@@ -97,15 +105,21 @@ export type VnfNicArgs =
   | VhostUserNicArgs
   | BridgeNicArgs
   | OpenvswitchNicArgs
+  | NetworkNicArgs
   | TapNicArgs
   | MacvtapNicArgs
   | SriovNicArgs
   | PciNicArgs
   | VdpaNicArgs;
 
+/** MAC address of an interface: the one given, else one made from the names. A card that is passed through has its own. */
+export function macOf(vnf: string, name: string, nic: VnfNicArgs): string {
+  return "mac" in nic && nic.mac !== undefined ? nic.mac : stableMac(`${vnf}/${name}`);
+}
+
 /** The interface as the guest's definition takes it. */
 export function domainNic(vnf: string, name: string, nic: VnfNicArgs): Wired<GuestNic> {
-  const mac = "mac" in nic && nic.mac !== undefined ? nic.mac : stableMac(`${vnf}/${name}`);
+  const mac = macOf(vnf, name, nic);
   switch (nic.kind) {
     case "vhost-user": {
       const { bridge: _, port, ...rest } = nic;
@@ -114,6 +128,8 @@ export function domainNic(vnf: string, name: string, nic: VnfNicArgs): Wired<Gue
     case "bridge":
     case "openvswitch":
       return { ...nic, mac, bridge: nameIn(nic.bridge) } as Wired<GuestNic>;
+    case "network":
+      return { ...nic, mac, network: nameIn(nic.network) } as Wired<GuestNic>;
     case "tap":
     case "macvtap":
       return { ...nic, mac, device: nameIn(nic.device) } as Wired<GuestNic>;
@@ -142,6 +158,8 @@ export function attachmentOf(nic: VnfNicArgs): Attachment | undefined {
       return { kind: "vhost-user", bridge: nic.bridge, port: nic.port };
     case "bridge":
       return { kind: cardOf(nic), carrier: "linux-bridge", over: labelOf(nic.bridge) };
+    case "network":
+      return { kind: cardOf(nic), carrier: "linux-bridge", over: labelOf(nic.network) };
     case "tap":
       return { kind: cardOf(nic), carrier: "linux-bridge", over: labelOf(nic.device) };
     case "macvtap": {
@@ -157,7 +175,10 @@ export function attachmentOf(nic: VnfNicArgs): Attachment | undefined {
   }
 }
 
-function cardOf({ model = "virtio", vhost = "kernel" }: BridgeNicArgs | TapNicArgs): Attachment["kind"] {
+function cardOf({
+  model = "virtio",
+  vhost = "kernel",
+}: BridgeNicArgs | NetworkNicArgs | TapNicArgs): Attachment["kind"] {
   if (model === "virtio") return vhost === "kernel" ? "vhost-net" : "virtio";
   return model === "rtl8139" ? "rtl8139" : "e1000";
 }
@@ -226,11 +247,11 @@ export function checkForwardingNics(check: InputCheck, nics: Readonly<Record<str
   });
 }
 
-function nameIn(device: NamedDevice): pulumi.Input<string> {
+export function nameIn(device: NamedDevice): pulumi.Input<string> {
   return typeof device === "string" ? device : device.name;
 }
 
-function addressIn(device: PciDevice): pulumi.Input<string> {
+export function addressIn(device: PciDevice): pulumi.Input<string> {
   return typeof device === "string" ? device : device.address;
 }
 

@@ -11,6 +11,7 @@ const experiments = {
   pvp: () => import("./pvp.ts"),
   pvvp: () => import("./pvvp.ts"),
   "sr-iov": () => import("./sr-iov.ts"),
+  "vm-to-vm": () => import("./vm-to-vm.ts"),
 } as const satisfies Record<string, () => Promise<object>>;
 
 const wanted = new pulumi.Config().get("experiment") ?? "embedded";

@@ -171,6 +171,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     const what = `guest ${text(after["domain"])} is migrated from ${host} to ${there === "" ? "another machine" : there} and back, and stands still each time`;
     return [...measuredAgain(change), { kind: "guest", property: "domain", what }];
   },
+  "nfvlab:bench:Exchange": measuredAgain,
 };
 
 /** What any resource costs: being made anew, and what its fields say. */

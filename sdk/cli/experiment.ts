@@ -8,6 +8,7 @@ import type {
   ReportedRecord,
   Verdict,
 } from "../report/experiment.ts";
+import { exchange } from "../schema/exchange.ts";
 import { inspect } from "../schema/inspection.ts";
 import { PacketPathState } from "../schema/packet-path.ts";
 import { type Metric, ResultRecord } from "../schema/record.ts";
@@ -56,12 +57,15 @@ function inspectionOf({ type, urn, outputs }: StateResource): ReportedInspection
   return [{ host: nameOf(urn), summary, settings }];
 }
 
+/** Measurements that count frames at both ends, and say so alike. */
+const COUNTING: ReadonlySet<string> = new Set([traffic.token, exchange.token]);
+
 /** A benchmark's way, and what its run counted. */
 function pathOf({ type, urn, outputs }: StateResource, resources: readonly StateResource[]): ReportedPath[] {
   const way = PacketPathState.safeParse(outputs?.["path"]);
   if (!type.startsWith("nfvlab:components:") || !way.success) return [];
   const name = nameOf(urn);
-  const run = resources.find((each) => each.type === traffic.token && nameOf(each.urn) === `${name}-run`);
+  const run = resources.find((each) => COUNTING.has(each.type) && nameOf(each.urn) === `${name}-run`);
   const measured = traffic.outputs.safeParse(run?.outputs);
   if (!measured.success) return [{ name, path: way.data, functional: false, valid: false }];
   const { record, frames } = measured.data;

@@ -21,18 +21,18 @@ export interface TrafficRun extends Pick<TrafficReport, "ended"> {
 export const DIRECTIONS = ["forward", "reverse"] as const;
 
 /** Share of the rate that a generator has to keep. */
-const PACE_KEPT = 0.99;
+export const PACE_KEPT = 0.99;
 
 /** Latency, throughput and loss of each direction over all repetitions. */
 export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = streamsOf(runs, index);
     if (streams.length === 0) return [];
+    // A generator that stamps nothing has none to tell.
+    const isStamped = streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0);
+    const name = `traffic.${direction}.latency`;
     return [
-      metricOf(
-        { name: `traffic.${direction}.latency`, unit: "ns", direction: "lower" },
-        streams.map(latencyOf),
-      ),
+      ...(isStamped ? [metricOf({ name, unit: "ns", direction: "lower" }, streams.map(latencyOf))] : []),
       metricOf(
         { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
         streams.map(({ received, receivingNs }) => single(Math.round(rateOf(received, receivingNs)))),
@@ -137,7 +137,6 @@ function faultsOf(
 }
 
 function paceFaults({ planned, sent, sendingNs }: CountedStream, direction: string, rate: number): string[] {
-  // The first frame opens the interval that the others fill.
   const pace = rateOf(sent, sendingNs);
   if (sent < planned)
     return [`saturated generator: ${direction}, it could send ${sent} of ${planned} frames in their time`];
@@ -174,6 +173,7 @@ function streamsOf(runs: readonly TrafficRun[], index: number): CountedStream[] 
   return runs.flatMap(({ streams }) => streams[index] ?? []);
 }
 
-function rateOf(frames: number, ns: number): number {
+/** Frames a second: the first frame opens the interval that the others fill. */
+export function rateOf(frames: number, ns: number): number {
   return ns === 0 ? 0 : ((frames - 1) * 1e9) / ns;
 }

@@ -143,7 +143,9 @@ function interfaceOf(element: Element): ObservedNic {
   const part = (name: string) => element[name] as Element | undefined;
   const type = String(element["@type"]);
   const source = part("source");
-  const names = ["@path", "@bridge", "@dev"].flatMap((key) => (source?.[key] as string | undefined) ?? []);
+  const names = ["@path", "@network", "@bridge", "@dev"].flatMap(
+    (key) => (source?.[key] as string | undefined) ?? [],
+  );
   const target = type === "ethernet" ? (part("target")?.["@dev"] as string | undefined) : undefined;
   const where = type === "hostdev" ? pciAddressOf(source) : (names[0] ?? target);
   const tag = part("vlan")?.tag as Element | undefined;

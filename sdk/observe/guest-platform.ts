@@ -21,6 +21,8 @@ export const guestPlatform: Probe<{ readonly cpuFlags: ReadonlySet<string>; read
 export interface GuestAttachments {
   readonly bridges: ReadonlySet<string>;
   readonly taps: ReadonlySet<string>;
+  /** Virtual networks of libvirt's that are active. */
+  readonly networks: ReadonlySet<string>;
   /** Network devices of any kind, bridges and taps among them. */
   readonly devices: ReadonlySet<string>;
   readonly vdpaDevices: ReadonlySet<string>;
@@ -36,6 +38,7 @@ const SCRIPT = `for link in /sys/class/net/*; do
   echo "$kind \${link##*/}"
 done
 for device in /dev/vhost-vdpa-*; do [ ! -e "$device" ] || echo "vdpa $device"; done
+virsh --readonly --quiet --connect qemu:///system net-list --name 2>/dev/null | sed -n 's/^\\(..*\\)$/network \\1/p'
 sed -n 's/^[^ ]* [^ ]* [^ ]* 00010000 .* \\(/[^ ]*\\)$/socket \\1/p' /proc/net/unix`;
 
 export const guestAttachments: Probe<GuestAttachments> = {
@@ -50,6 +53,7 @@ export const guestAttachments: Probe<GuestAttachments> = {
     return {
       bridges: of("bridge"),
       taps: of("tap"),
+      networks: of("network"),
       devices: of("device", "bridge", "tap"),
       vdpaDevices: of("vdpa"),
       listening: of("socket"),

@@ -108,7 +108,7 @@ export const trafficTools: Probe<ReadonlySet<string>> = {
     argv: [
       "sh",
       "-c",
-      `cd ${TRAFFIC_FOLDER} 2>/dev/null || exit 0; for hash in *; do [ -f "$hash/nfvlab-traffic.sha256" ] && (cd "$hash" && sha256sum --status --check nfvlab-traffic.sha256) && echo "$hash"; done; true`,
+      `cd ${TRAFFIC_FOLDER} 2>/dev/null || exit 0; for sum in */nfvlab-*.sha256; do [ -f "$sum" ] && (cd "\${sum%/*}" && sha256sum --status --check "\${sum##*/}") && echo "\${sum%/*}"; done; true`,
     ],
   },
   parse: ({ stdout }) => new Set(stdout.split("\n").filter((line) => line !== "")),

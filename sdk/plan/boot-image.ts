@@ -18,14 +18,6 @@ export const IMAGE_PROGRAMS: Readonly<Record<string, string>> = {
 /** Line on the console that tells that the guest is up. */
 export const READY_MARK = "NFVLAB-GUEST-READY";
 
-/**
- * Boot argument that makes a guest a forwarder: its interfaces with these MAC addresses become ports of one bridge of its kernel, `nfvlab.bridge=MAC,MAC`.
- */
-export const BRIDGE_ARGUMENT = "nfvlab.bridge";
-
-/** Boot argument of a route by which a guest forwards: the interface's MAC address, the IPv4 address, and the MAC address that packets for it go to. */
-export const ROUTE_ARGUMENT = "nfvlab.route";
-
 /** First program of the guest: mounts, drivers of what it has, addresses, bridge and routes from the boot arguments, then the agent for ever. */
 const INIT = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp /sbin /usr/bin /usr/sbin
@@ -147,8 +139,8 @@ modules=$root/lib/modules/$release
 mkdir -p "$modules" "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/etc"
 cp "$(command -v busybox)" "$root/bin/busybox"
 copy() {
-  cp -L "$(command -v "$1")" "$root/usr/bin/$1"
-  ldd "$(command -v "$1")" | sed -n -e 's/.*=> \\(\\/[^ ]*\\) .*/\\1/p' -e 's/^[[:space:]]*\\(\\/lib[^ ]*\\) .*/\\1/p' | while read -r library; do
+  cp -L "$(command -v "$1")" "$root/usr/bin/$(basename "$1")"
+  ldd "$(command -v "$1")" 2>/dev/null | sed -n -e 's/.*=> \\(\\/[^ ]*\\) .*/\\1/p' -e 's/^[[:space:]]*\\(\\/lib[^ ]*\\) .*/\\1/p' | while read -r library; do
     mkdir -p "$root$(dirname "$library")"
     cp -L "$library" "$root$library"
   done

@@ -309,7 +309,16 @@ function* deviceContradictions(inputs: DomainInputs): Generator<ErrorFacts> {
       expected: Object.keys(inputs.nics ?? {}).join(", ") || "a NIC of nics",
     };
   }
-  for (const [target, { iothread, io, cache = "none" }] of Object.entries(disks)) {
+  for (const [target, { iothread, io, cache = "none", path, volume }] of Object.entries(disks)) {
+    if ((path === undefined) === (volume === undefined)) {
+      yield {
+        code: "disk-source",
+        property: `disks.${target}`,
+        problem: "a disk is a file or a volume of a pool",
+        observed: path === undefined ? "neither path nor volume" : "path and volume",
+        expected: "one of them",
+      };
+    }
     if (iothread !== undefined && iothread > iothreadPins.length) {
       yield {
         code: "iothread-unknown",

@@ -82,6 +82,8 @@ function attachment(nic: VirtioNic): Element {
         source: { "@bridge": nic.bridge },
         virtualport: { "@type": "openvswitch" },
       };
+    case "network":
+      return { "@type": "network", source: { "@network": nic.network } };
     case "tap":
       return { "@type": "ethernet", target: { "@dev": nic.device, "@managed": "no" } };
     case "macvtap":

@@ -3,8 +3,8 @@ import type { Inputs } from "../schema/definition.ts";
 import type { GuestTimers } from "../schema/guest-machine.ts";
 import type { libvirtDomain } from "../schema/libvirt.ts";
 import { CpuSet } from "../units/cpuset.ts";
+import { guestBootLine } from "../units/guest-boot-line.ts";
 import { exactly } from "../units/size.ts";
-import { BRIDGE_ARGUMENT, ROUTE_ARGUMENT } from "./boot-image.ts";
 import { nicElements } from "./domain-nics-xml.ts";
 import { guestCells, type PlacedCell } from "./guest-cells.ts";
 
@@ -127,23 +127,8 @@ function operatingSystem({ boot, machine = "q35", nics = {}, serial = "file" }: 
   const type = { "@arch": "x86_64", "@machine": machine, "#": "hvm" };
   if (boot.kind === "disk")
     return { ...(boot.firmware === "efi" && { "@firmware": "efi" }), type, boot: { "@dev": "hd" } };
-  const addresses = Object.values(nics).flatMap((nic) =>
-    "address" in nic && nic.address !== undefined ? [`nfvlab.address=${nic.mac},${nic.address}`] : [],
-  );
-  const bridged = (boot.bridgedNics ?? []).flatMap((name) => macOf(nics[name]) ?? []);
-  const line = [
-    ...(serial === "none" ? [] : ["console=ttyS0"]),
-    ...["panic=-1", ...(boot.arguments ?? []), ...addresses],
-    ...(bridged.length > 0 ? [`${BRIDGE_ARGUMENT}=${bridged.join(",")}`] : []),
-    ...(boot.routes ?? []).map(
-      ({ nic, to, nextHop }) => `${ROUTE_ARGUMENT}=${macOf(nics[nic])},${to},${nextHop}`,
-    ),
-  ];
-  return { type, kernel: boot.kernel, initrd: boot.initramfs, cmdline: line.join(" ") };
-}
-
-function macOf(nic: NonNullable<DomainInputs["nics"]>[string] | undefined): string | undefined {
-  return nic !== undefined && "mac" in nic ? nic.mac : undefined;
+  const cmdline = guestBootLine(boot, nics, serial !== "none");
+  return { type, kernel: boot.kernel, initrd: boot.initramfs, cmdline };
 }
 
 function featuresOf({ features = {}, iommu }: DomainInputs): Element {
@@ -260,10 +245,19 @@ function devicesOf(inputs: DomainInputs): Element {
 }
 
 function diskElement(target: string, disk: NonNullable<DomainInputs["disks"]>[string]): Element {
-  const { path, format = "qcow2", cache = "none", readOnly = false, discard, iothread, queues } = disk;
+  const {
+    path,
+    volume,
+    format = "qcow2",
+    cache = "none",
+    readOnly = false,
+    discard,
+    iothread,
+    queues,
+  } = disk;
   const uncached = cache === "none" || cache === "directsync";
   return {
-    "@type": "file",
+    "@type": volume === undefined ? "file" : "volume",
     "@device": "disk",
     driver: {
       "@name": "qemu",
@@ -274,7 +268,7 @@ function diskElement(target: string, disk: NonNullable<DomainInputs["disks"]>[st
       ...(iothread !== undefined && { "@iothread": iothread }),
       ...(queues !== undefined && { "@queues": queues }),
     },
-    source: { "@file": path },
+    source: volume === undefined ? { "@file": path } : { "@pool": volume.pool, "@volume": volume.name },
     target: { "@dev": target, "@bus": "virtio" },
     ...(readOnly && { readonly: {} }),
   };

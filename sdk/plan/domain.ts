@@ -222,6 +222,7 @@ const LIBVIRT_TYPE = {
   "vhost-user": "vhostuser",
   bridge: "bridge",
   openvswitch: "bridge",
+  network: "network",
   tap: "ethernet",
   macvtap: "direct",
   "sr-iov": "hostdev",
@@ -250,6 +251,8 @@ function sourceOf(nic: GuestNic): string {
     case "bridge":
     case "openvswitch":
       return nic.bridge;
+    case "network":
+      return nic.network;
     case "sr-iov":
       return nic.vf;
     default:

@@ -58,6 +58,8 @@ function missingFor(nic: GuestNic, host: AttachmentHost): Missing | undefined {
         nic.bridge,
         "bridge of Open vSwitch with the kernel's datapath",
       );
+    case "network":
+      return oneOf(attachments.networks, "network", nic.network, "active network of libvirt's");
     case "tap":
       return oneOf(attachments.taps, "device", nic.device, "tap device");
     case "macvtap":

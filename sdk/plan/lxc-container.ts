@@ -79,7 +79,9 @@ export function commandText({ command }: ContainerInputs): string {
   return `exec ${quoteAll(command)}\n`;
 }
 
-export function unitText({ name }: Pick<ContainerInputs, "name">): string {
+export function unitText({ name, mounts = [] }: Pick<ContainerInputs, "name" | "mounts">): string {
+  // Folders under /run go with a reboot, and the container is started at boot.
+  const folders = mounts.map(({ source }) => `ExecStartPre=/usr/bin/mkdir -p ${source}\n`).join("");
   const lxc = `-P ${CONTAINER_FOLDER} -n ${name}`;
   return `[Unit]
 Description=nfvlab container ${name}
@@ -87,7 +89,7 @@ Documentation=man:lxc.container.conf(5)
 After=network.target
 
 [Service]
-ExecStart=/usr/bin/lxc-execute ${lxc} -- /bin/sh /dev/nfvlab-command
+${folders}ExecStart=/usr/bin/lxc-execute ${lxc} -- /bin/sh /dev/nfvlab-command
 ExecStop=/usr/bin/lxc-stop ${lxc} -t ${STOP_S}
 # By SIGTERM, which is how it is stopped.
 SuccessExitStatus=143

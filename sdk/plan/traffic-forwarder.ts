@@ -2,17 +2,19 @@ import { dirname } from "node:path/posix";
 import type { ObservedForwarder } from "../observe/traffic.ts";
 import type { Inputs } from "../schema/definition.ts";
 import type { TrafficPort, trafficForwarder } from "../schema/traffic.ts";
+import { forwarderArguments, ownSockets } from "../units/dpdk-arguments.ts";
 import { InputError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
-import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
+import { checkTestpmd, testpmdCommand } from "./testpmd.ts";
 
 type ForwarderInputs = Inputs<typeof trafficForwarder>;
 
 /** It writes its counters each second; on a busy machine later. */
 const STALE_S = 15;
 
-/** @throws InputError `forwarder-peers` */
-export function checkForwarder({ mode = "io", peers, ports }: ForwarderInputs): void {
+/** @throws InputError `forwarder-peers`, and those of `checkTestpmd` */
+export function checkForwarder(inputs: ForwarderInputs): void {
+  const { mode = "io", peers, ports } = inputs;
   if (peers !== undefined && (mode !== "mac" || peers.length !== ports.length))
     throw new InputError({
       code: "forwarder-peers",
@@ -22,6 +24,7 @@ export function checkForwarder({ mode = "io", peers, ports }: ForwarderInputs): 
       expected: mode === "mac" ? `${ports.length} addresses` : "none, or mode mac",
       hint: "leave `peers` out, or set `mode`",
     });
+  checkTestpmd(inputs);
 }
 
 /** Name of the transient unit, and of the folder under /run that its counters are in. */
@@ -29,8 +32,6 @@ export const forwarderUnit = (tag: string, name: string) => `nfvlab-forwarder-${
 
 /** Starts the forwarder in a unit of its own, which ends with the machine or with `stopUnit`. */
 export function startForwarder(inputs: ForwarderInputs, unit: string): Step[] {
-  const { program, mode = "io", peers = [] } = inputs;
-  const ports = inputs.ports.map(renderPort);
   const properties = [
     `RuntimeDirectory=${unit}`,
     "LimitMEMLOCK=infinity",
@@ -43,15 +44,15 @@ export function startForwarder(inputs: ForwarderInputs, unit: string): Step[] {
       argv: [
         ...(["systemd-run", `--unit=${unit}`, "--service-type=exec", "--collect", "--quiet"] as const),
         ...properties.map((property) => `--property=${property}`),
-        program,
-        ...ealArguments(inputs, ports),
-        "--",
-        ...["--role=forward", `--mode=${mode}`, `--status=/run/${unit}/status.json`],
-        ...portArguments(inputs, ports),
-        ...peers.map((peer) => `--peer=${peer}`),
+        ...commandOf(inputs, `/run/${unit}/status.json`),
       ],
     },
   ];
+}
+
+function commandOf(inputs: ForwarderInputs, status: string): readonly string[] {
+  if (inputs.by === "testpmd") return testpmdCommand(inputs, status);
+  return [inputs.program ?? "", ...forwarderArguments(inputs, status)];
 }
 
 /** Folders of the sockets that these ports make. */
@@ -71,15 +72,6 @@ export function removeDeadSockets(ports: readonly TrafficPort[]): string[] {
   return [
     `ExecStopPost=-/bin/sh -c 'for path; do ${listening} | grep -qxF -- "$$path" || rm -f -- "$$path"; done' sh ${paths.join(" ")}`,
   ];
-}
-
-function ownSockets(ports: readonly TrafficPort[]): string[] {
-  return ports.flatMap((port) =>
-    (port.kind === "virtio-user" && port.server !== false) ||
-    (port.kind === "memif" && port.role === "server")
-      ? [port.socketPath]
-      : [],
-  );
 }
 
 /** What keeps it from being a forwarder; nothing where it is one. */

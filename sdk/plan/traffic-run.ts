@@ -1,18 +1,19 @@
 import type { Inputs } from "../schema/definition.ts";
-import type { traffic } from "../schema/traffic.ts";
+import type { TrafficProgram, traffic } from "../schema/traffic.ts";
+import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
+import { checkPktgen, planPktgen } from "./pktgen.ts";
 import type { Step } from "./step.ts";
 import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
-import { ealArguments, portArguments, renderPort } from "./traffic-ports.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 
-/** What sends and counts, and the way that frames take. */
-export type TrafficWay = Pick<
-  TrafficInputs,
-  "generator" | "from" | "to" | "directions" | "flows" | "addresses" | "settle"
->;
+/** The traffic program, and the way that frames take. */
+export interface TrafficWay
+  extends Pick<TrafficInputs, "from" | "to" | "directions" | "flows" | "addresses" | "settle"> {
+  readonly generator: TrafficProgram;
+}
 
 /** How long ports may take to have a link, and the path to pass a first frame. */
 export const LINK_MS = 10_000;
@@ -32,7 +33,7 @@ export interface TrafficPlan {
   readonly rate: number;
 }
 
-/** @throws InputError `traffic-length`, `traffic-both` */
+/** @throws InputError `traffic-length`, `traffic-both`, and those of `checkPktgen` */
 export function checkTraffic(inputs: TrafficInputs): void {
   const { count, duration, rate } = inputs;
   if (count !== undefined && duration !== undefined)
@@ -45,10 +46,11 @@ export function checkTraffic(inputs: TrafficInputs): void {
       hint: "leave `duration` out",
     });
   checkWay(inputs);
+  checkPktgen(inputs);
 }
 
 /** @throws InputError `traffic-both` */
-export function checkWay({ to, directions }: TrafficWay): void {
+export function checkWay({ to, directions }: Pick<TrafficInputs, "to" | "directions">): void {
   if (directions === "both" && to === undefined)
     throw new InputError({
       code: "traffic-both",
@@ -67,12 +69,13 @@ export function framesOf({ count, duration = "10s", rate }: TrafficInputs): numb
 
 /** One run of the traffic program: it ends by itself, with a report, before its unit's time is over. */
 export function planTraffic(inputs: TrafficInputs): TrafficPlan {
-  const { rate, frameSize, settle = "2s", repetitions = 1 } = inputs;
+  const { generator, rate, frameSize, settle = "2s", repetitions = 1 } = inputs;
   const frames = framesOf(inputs);
+  if (generator.kind === "pktgen") return planPktgen(inputs, frames);
   const milliseconds =
     Math.ceil((frames / rate) * 1100) + 1000 + exactDuration(settle, "ms") + LINK_MS + PROBE_MS + START_MS;
   return {
-    ...planWay(inputs, [
+    ...planWay({ ...inputs, generator }, [
       ...[`--rate=${rate}`, `--count=${frames}`, `--limit-ms=${milliseconds - START_MS / 2}`],
       ...(frameSize === undefined ? [] : [`--frame-size=${frameSize}`]),
     ]),

@@ -1,23 +1,29 @@
 import { createHash } from "node:crypto";
 import type { BuildGround } from "../observe/traffic.ts";
+import type { Inputs } from "../schema/definition.ts";
+import type { trafficTool } from "../schema/traffic.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
 
 /** Name to text of the files that the program is built of. */
 export type Source = Readonly<Record<string, string>>;
 
+/** A program that is built on a machine. */
+export type Program = NonNullable<Inputs<typeof trafficTool>["program"]>;
+
 const FOLDER = "/var/lib/nfvlab/traffic";
 const FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra"];
+const LIBRARIES = "$(pkg-config --cflags --libs libdpdk)";
 /** A compiler under full emulation needs minutes for DPDK's headers. */
 const BUILD_MS = 15 * 60_000;
 
 const MARK = 'umask 022; mkdir -p "$1/source" "$1/owners" && : > "$1/owners/$2"';
 const PUT = 'cat > "$1/source/$2"';
 // Whoever looks sees no half-made program.
-const BUILD = `set -e; cd "$1"; shift
-gcc "$@" -o "nfvlab-traffic.$$" source/*.c $(pkg-config --cflags --libs libdpdk)
-mv -T "nfvlab-traffic.$$" nfvlab-traffic
-sha256sum nfvlab-traffic > nfvlab-traffic.sha256`;
+const build = (file: string, libraries: string) => `set -e; cd "$1"; shift
+gcc "$@" -o "${file}.$$" source/*.c${libraries}
+mv -T "${file}.$$" ${file}
+sha256sum ${file} > ${file}.sha256`;
 const REMOVE = `rm -f "$1/owners/$2"; rmdir "$1/owners" 2>/dev/null && rm -rf "$1"; rmdir "$(dirname "$1")" 2>/dev/null; true`;
 
 export interface ToolPlan {
@@ -32,10 +38,24 @@ export interface ToolPlan {
 /**
  * The program of this source for this machine: its folder is named by what it is made of.
  *
- * @throws HostError `dpdk-headers-missing`
+ * @throws HostError `dpdk-headers-missing`, `compiler-missing`
  */
-export function planTool(source: Source, ground: BuildGround, tag: string, host: string): ToolPlan {
-  const { dpdk, compiler, architecture } = ground;
+export function planTool(
+  program: Program,
+  source: Source,
+  ground: BuildGround,
+  tag: string,
+  host: string,
+): ToolPlan {
+  const { compiler, architecture } = ground;
+  const files = Object.entries(source).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (program === "exchange") {
+    if (compiler === undefined) throw noCompiler(host);
+    // A guest's boot image has no libraries but those that come along.
+    const flags = [...FLAGS, "-static"];
+    return toolOf(program, files, { flags, libraries: "", dpdk: "", architecture }, tag);
+  }
+  const { dpdk } = ground;
   if (dpdk === undefined || compiler === undefined)
     throw new HostError({
       code: "dpdk-headers-missing",
@@ -44,18 +64,44 @@ export function planTool(source: Source, ground: BuildGround, tag: string, host:
       expected: "gcc, pkg-config and DPDK's headers",
       hint: 'install them, for instance by host.Packages { gcc: "any", pkgconf: "any", "libdpdk-dev": "any" }',
     });
-  const files = Object.entries(source).sort(([a], [b]) => (a < b ? -1 : 1));
+  return toolOf(program, files, { flags: FLAGS, libraries: ` ${LIBRARIES}`, dpdk, architecture }, tag);
+}
+
+function noCompiler(host: string): HostError {
+  return new HostError({
+    code: "compiler-missing",
+    problem: `${host} can't build a program`,
+    observed: "no gcc",
+    expected: "gcc and the headers and static libraries of C",
+    hint: 'install them, for instance by host.Packages { gcc: "any", "libc6-dev": "any" }',
+  });
+}
+
+interface Recipe {
+  readonly flags: readonly string[];
+  readonly libraries: string;
+  readonly dpdk: string;
+  readonly architecture: string;
+}
+
+function toolOf(
+  program: Program,
+  files: readonly (readonly [string, string])[],
+  { flags, libraries, dpdk, architecture }: Recipe,
+  tag: string,
+): ToolPlan {
   const hash = createHash("sha256")
-    .update(JSON.stringify({ files, dpdk, architecture, FLAGS }))
+    .update(JSON.stringify({ files, dpdk, architecture, FLAGS: flags }))
     .digest("hex")
     .slice(0, 16);
   const folder = `${FOLDER}/${hash}`;
+  const file = `nfvlab-${program}`;
   return {
     hash,
-    path: `${folder}/nfvlab-traffic`,
+    path: `${folder}/${file}`,
     dpdkVersion: dpdk,
     mark: {
-      purpose: "make the traffic program's folder",
+      purpose: `make the ${program} program's folder`,
       argv: ["sh", "-c", MARK, "sh", folder, tag],
     },
     build: [
@@ -67,8 +113,8 @@ export function planTool(source: Source, ground: BuildGround, tag: string, host:
         }),
       ),
       {
-        purpose: "build the traffic program",
-        argv: ["sh", "-c", BUILD, "sh", folder, ...FLAGS],
+        purpose: `build the ${program} program`,
+        argv: ["sh", "-c", build(file, libraries), "sh", folder, ...flags],
         timeoutMs: BUILD_MS,
       },
     ],

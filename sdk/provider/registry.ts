@@ -12,6 +12,7 @@ import { driverBindingHandler } from "./handlers/driver-binding.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
+import { exchangeHandler } from "./handlers/exchange.ts";
 import { exitRateHandler } from "./handlers/exit-rate.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { frameLossHandler } from "./handlers/frame-loss.ts";
@@ -123,6 +124,7 @@ export const handlers = [
   backToBackHandler,
   soakHandler,
   liveMigrationHandler,
+  exchangeHandler,
 ] as unknown as readonly Handler[];
 
 export const functionHandlers = [

@@ -1,11 +1,19 @@
 import { readdir, readFile } from "node:fs/promises";
-import type { Source } from "../plan/traffic-tool.ts";
+import type { Program, Source } from "../plan/traffic-tool.ts";
 
-/** The traffic program's source, which comes with the provider: beside its sources and beside the one file made of them. */
-export async function trafficSource(): Promise<Source> {
-  const folder = new URL("./traffic/", import.meta.url);
-  const names = (await readdir(folder)).filter((name) => /\.[ch]$/.test(name));
-  return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await readFile(new URL(name, folder), "utf8")])),
-  ) as Source;
+/** Files that a program takes from beside those of its own. */
+const SHARED: Readonly<Record<Program, readonly string[]>> = {
+  traffic: [],
+  exchange: ["traffic/histogram.h"],
+};
+
+/** A program's source, which comes with the provider: beside its sources and beside the one file made of them. */
+export async function sourceOf(program: Program): Promise<Source> {
+  const here = new URL("./", import.meta.url);
+  const names = (await readdir(new URL(`${program}/`, here))).filter((name) => /\.[ch]$/.test(name));
+  const paths = [...names.map((name) => `${program}/${name}`), ...SHARED[program]];
+  const texts = await Promise.all(
+    paths.map(async (path) => [path.split("/").at(-1), await readFile(new URL(path, here), "utf8")] as const),
+  );
+  return Object.fromEntries(texts) as Source;
 }

@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import { exchange } from "../schema/exchange.ts";
 import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { liveMigration } from "../schema/migration.ts";
 import { backToBack, frameLoss, soak, throughput } from "../schema/throughput.ts";
@@ -109,7 +110,7 @@ export class RoundTrip extends resourceClass(roundTrip) {}
 /**
  * Sends UDP frames at a fixed rate at one port and counts them at another. Runs at create, and again when an input or a trigger changes; never on an unchanged `up`.
  *
- * @property generator `{ kind: "nfvlab", program, cpus }`, of which `program` is the `path` of a `nfvlab:traffic:Tool`
+ * @property generator `{ kind: "nfvlab", program, cpus }`, of which `program` is the `path` of a `nfvlab:traffic:Tool`; or `{ kind: "pktgen", cpus }`, the kernel's own between interfaces of the kernel
  * @property from port that frames are sent at; `to` is where they are received, `from` itself where it is left out
  * @property count frames, or `duration` to send for
  * @property frames sent, received, lost, duplicated and reordered, by direction
@@ -215,3 +216,22 @@ export class Soak extends resourceClass(soak) {}
  * export const worstNs = run.record.apply(({ metrics }) => metrics.find(({ name }) => name === "guest.migration.downtime")?.max);
  */
 export class LiveMigration extends resourceClass(liveMigration) {}
+
+/**
+ * Frames from one guest to another and back, by their interfaces or by memory that they share. The guests' boot images hold the exchange program, and their agents run it. Runs at create, and
+ * again when an input or a trigger changes; never on an unchanged `up`.
+ *
+ * @property from guest that sends and times round trips; `to` answers
+ * @property count frames, or `duration` to send for
+ * @property frames sent, received and lost, there and back, each by the counts of both guests
+ * @throws InputError `exchange-ends`, `exchange-length`, `exchange-idle`; HostError `exchange-failed`, `guest-agent`, `measurement-running`
+ * @see https://www.qemu.org/docs/master/specs/ivshmem-spec.html
+ * @example
+ * const run = new Exchange("ring", {
+ *   host, name: "ring", rate: 1000, count: 10_000, idle: "100us",
+ *   from: { domain: "east", port: { kind: "memory", size: "4MiB" } },
+ *   to: { domain: "west", port: { kind: "memory", size: "4MiB" } },
+ * });
+ * export const lost = run.frames.apply(({ forward }) => forward.lost);
+ */
+export class Exchange extends resourceClass(exchange) {}

@@ -2,14 +2,18 @@ import { trafficForwarder, trafficTool } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
 /**
- * The traffic program of nfvlab on a machine, built there against the DPDK that the machine has: generator, sink and forwarder. Delete removes it where nobody else has built the same.
+ * A program of nfvlab's on a machine, built there: the traffic program, which is generator, sink and forwarder, against the DPDK that the machine has; or the end of an exchange between guests.
+ * Delete removes it where nobody else has built the same.
  *
- * @property path the program, for `nfvlab:bench:Traffic` and `nfvlab:traffic:Forwarder`
- * @throws HostError `dpdk-headers-missing`; VerificationError `not-built`
+ * @property program `"traffic"` (default) or `"exchange"`
+ * @property path the program, for `nfvlab:bench:Traffic` and `nfvlab:traffic:Forwarder`; an exchange program for `programs` of a boot image
+ * @throws HostError `dpdk-headers-missing`, `compiler-missing`; VerificationError `not-built`
  * @see https://doc.dpdk.org/guides/linux_gsg/sys_reqs.html
  * @example
  * const packages = new Packages("build", { host: dut, name: "build", packages: { gcc: "any", pkgconf: "any", "libdpdk-dev": "any" } });
  * const tool = new Tool("traffic", { host: dut, name: "traffic" }, { dependsOn: packages });
+ * @example
+ * const end = new Tool("exchange", { host: dut, name: "exchange", program: "exchange" });
  */
 export class Tool extends resourceClass(trafficTool) {}
 
@@ -17,9 +21,10 @@ export class Tool extends resourceClass(trafficTool) {}
  * A forwarder between two ports, in a transient unit: found gone by refresh, and started again by the next `up`. Delete stops it and removes its sockets.
  *
  * @property ports `{ kind: "virtio-user", socketPath }` and others, two of them, or one that sends back what it receives
+ * @property by `"nfvlab"` (default), the traffic program, or `"testpmd"`, DPDK's own, which never sleeps
  * @property mode `"io"` (default), `"mac"`, `"macswap"`, `"5tswap"`
  * @property idle time that it sleeps when there is nothing to forward; without it, it keeps its CPU busy always
- * @throws InputError `forwarder-peers`, `cpu-unknown`; VerificationError `forwarder-down`
+ * @throws InputError `forwarder-peers`, `forwarder-program`, `testpmd-idle`, `testpmd-queues`, `cpu-unknown`; VerificationError `forwarder-down`
  * @see https://doc.dpdk.org/guides/testpmd_app_ug/ for the modes
  * @example
  * new Forwarder("vnf", {

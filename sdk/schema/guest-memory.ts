@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cpuList, path, size, socketPath, wholeNumber } from "./fields.ts";
+import { cpuList, name, path, size, socketPath, wholeNumber } from "./fields.ts";
 import { PageSize } from "./hugepages.ts";
 
 /** What backs a guest's memory: huge pages of a pool, or the kernel's own small pages through a memfd. */
@@ -90,7 +90,16 @@ export const MemoryTune = z.strictObject({
 
 /** A disk of the guest. */
 export const GuestDisk = z.strictObject({
-  path: path("Image file on the machine, for instance that of a Volume; not made and not deleted here."),
+  path: path("Image file on the machine.").optional().meta({
+    description: "Image file on the machine, for instance that of a Volume; not made and not deleted here.",
+  }),
+  volume: z
+    .strictObject({
+      pool: name("Storage pool, which has to be active."),
+      name: name("Volume of the pool."),
+    })
+    .optional()
+    .meta({ description: "Volume of a storage pool of libvirt's, in place of `path`." }),
   format: z.enum(["qcow2", "raw"]).optional().meta({ description: "Default qcow2." }),
   readOnly: z.boolean().optional().meta({ description: "The guest can't write. Default false." }),
   cache: z.enum(["none", "directsync", "writethrough", "writeback", "unsafe"]).optional().meta({
@@ -115,3 +124,4 @@ export const GuestDisk = z.strictObject({
     max: 256,
   }).optional(),
 });
+export type GuestDisk = z.infer<typeof GuestDisk>;

@@ -4,6 +4,7 @@ import {
   interfaceAddress,
   interfaceName,
   macAddress,
+  name,
   path,
   pciAddress,
   socketPath,
@@ -101,6 +102,14 @@ const OpenvswitchNic = z.strictObject({
   ...throughKernel,
 });
 
+const NetworkNic = z.strictObject({
+  kind: z.literal("network"),
+  network: name(
+    "Virtual network of libvirt's, which has to be active; libvirt makes a tap device on its bridge.",
+  ),
+  ...throughKernel,
+});
+
 const TapNic = z.strictObject({
   kind: z.literal("tap"),
   device: interfaceName("Tap device that is there already, and stays."),
@@ -156,6 +165,7 @@ export const GuestNic = z.discriminatedUnion("kind", [
   VhostUserNic,
   BridgeNic,
   OpenvswitchNic,
+  NetworkNic,
   TapNic,
   MacvtapNic,
   SriovNic,

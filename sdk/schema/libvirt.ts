@@ -1,7 +1,17 @@
 import { z } from "zod";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
-import { cpuList, duration, ipAddress, macAddress, name, path, size, wholeNumber } from "./fields.ts";
+import {
+  cpuList,
+  duration,
+  ipAddress,
+  macAddress,
+  name,
+  path,
+  sentence,
+  size,
+  wholeNumber,
+} from "./fields.ts";
 import { GuestCpu, GuestFeatures, GuestIommu, GuestTimers, RandomSource, Watchdog } from "./guest-machine.ts";
 import { CacheTune, GuestCell, GuestDisk, GuestPageSize, MemoryTune, SharedMemory } from "./guest-memory.ts";
 import { GuestNic } from "./guest-nic.ts";
@@ -16,9 +26,17 @@ export const bootImage = defineResource({
     host: hostReference,
     name: name("Name of the image and of its folder under /var/lib/nfvlab/images.", { change: "recreate" }),
     programs: z
-      .array(name("Program in the machine's PATH; the libraries it is linked with come along."))
+      .array(
+        z
+          .string()
+          .regex(/^([A-Za-z0-9_.-]{1,63}|(\/[A-Za-z0-9_.+-]+)+)$/, sentence("a program's name or its path")),
+      )
       .optional()
-      .meta({ description: "Programs to bring beside the usual ones.", change: "recreate" }),
+      .meta({
+        description:
+          "Programs to bring beside the usual ones, by their names in the machine's PATH or by their paths; the libraries that they are linked with come along.",
+        change: "recreate",
+      }),
     modules: z
       .array(name("Kernel module of the machine's running kernel; what it needs comes along."))
       .optional()

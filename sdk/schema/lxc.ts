@@ -88,7 +88,7 @@ export const container = defineResource({
     mounts: z
       .array(
         z.strictObject({
-          source: path("Folder of the machine."),
+          source: path("Folder of the machine; made where it is missing, and left."),
           target: path("Where it is inside; made where it is missing."),
           readOnly: z.boolean().optional().meta({ description: "Default false." }),
         }),

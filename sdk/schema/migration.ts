@@ -89,7 +89,7 @@ export const MigrationSettings = z.strictObject({
 });
 export type MigrationSettings = z.infer<typeof MigrationSettings>;
 
-const { generator, from, to, directions, rate, frameSize, flows, addresses, settle } = traffic.inputs.shape;
+const { rate, frameSize } = traffic.inputs.shape;
 
 /** Constant-rate traffic through the guest while it is migrated. */
 export const MigrationTraffic = z.strictObject({
@@ -97,7 +97,7 @@ export const MigrationTraffic = z.strictObject({
     description: "The machine that sends and receives. Default: `host`.",
     change: "live",
   }),
-  ...{ generator, from, to, directions, rate, frameSize, flows, addresses, settle },
+  ...{ ...trafficPath, rate, frameSize },
 });
 
 export const liveMigration = defineResource({

@@ -6,6 +6,7 @@ import { cpuIdle } from "./cpu-idle.ts";
 import { planCpus } from "./cpu-plan.ts";
 import type { FunctionDefinition, ResourceDefinition } from "./definition.ts";
 import { emulatedImage, emulatedServer } from "./emulate.ts";
+import { exchange } from "./exchange.ts";
 import { facts, getHostFacts } from "./facts.ts";
 import { hugepages } from "./hugepages.ts";
 import { inspect } from "./inspection.ts";
@@ -98,6 +99,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   backToBack,
   soak,
   liveMigration,
+  exchange,
 ];
 
 export const functionDefinitions: readonly FunctionDefinition[] = [

@@ -81,12 +81,22 @@ const placement = {
   ).optional(),
 };
 
+/** The traffic program as what sends and counts: paced, and every frame stamped. */
+export const TrafficProgram = z.strictObject({
+  kind: z.literal("nfvlab"),
+  program: path("The program that nfvlab:traffic:Tool built, its `path`."),
+  ...placement,
+});
+export type TrafficProgram = z.infer<typeof TrafficProgram>;
+
 /** What sends and counts; told apart by `kind`, so that others can stand beside it. */
 export const TrafficGenerator = z.discriminatedUnion("kind", [
+  TrafficProgram,
   z.strictObject({
-    kind: z.literal("nfvlab"),
-    program: path("The program that nfvlab:traffic:Tool built, its `path`."),
-    ...placement,
+    kind: z.literal("pktgen"),
+    cpus: cpuList(
+      "The CPU whose thread of the kernel's packet generator sends. Paced (ratep), between interfaces of the kernel, one way; it stamps nothing, so there is no latency, and tells neither duplicates nor order.",
+    ),
   }),
 ]);
 export type TrafficGenerator = z.infer<typeof TrafficGenerator>;
@@ -106,17 +116,26 @@ const addresses = z
 export const trafficTool = defineResource({
   token: "nfvlab:traffic:Tool",
   description:
-    "The traffic program of nfvlab on a machine: generator, sink and forwarder in one, built there from the source that comes with the SDK against the DPDK that the machine has. " +
-    "Needs gcc, pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
+    "A traffic program of nfvlab on a machine, built there from the source that comes with the SDK: generator, sink and forwarder in one against the DPDK that the machine has, or the end of an " +
+    "exchange between guests. Needs gcc, and for the first pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
     "delete removes it where no other resource has built the same.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the tool, for its id.", { change: "recreate" }),
+    program: z
+      .enum(["traffic", "exchange"])
+      .optional()
+      .meta({
+        description:
+          "Which program. traffic (default): generator, sink and forwarder on the machine, by DPDK. exchange: an end in a guest, for nfvlab:bench:Exchange; without libraries, so that a boot image " +
+          "can hold it, and without DPDK.",
+        change: "recreate",
+      }),
   }),
   outputs: z.object({
     path: z.string().meta({ description: "The program." }),
     hash: z.string().meta({ description: "16 digits of the SHA-256 of source and DPDK version." }),
-    dpdkVersion: z.string().meta({ description: "DPDK it was built against." }),
+    dpdkVersion: z.string().meta({ description: "DPDK it was built against; empty without one." }),
     built: z.boolean().meta({ description: "The program is there and is what was built." }),
   }),
   expectations: { built: true },
@@ -130,7 +149,16 @@ export const trafficForwarder = defineResource({
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the forwarder, part of its unit's name.", { change: "recreate" }),
-    program: path("The program that nfvlab:traffic:Tool built, its `path`.", { change: "restart" }),
+    by: z.enum(["nfvlab", "testpmd"]).optional().meta({
+      description:
+        "What forwards. nfvlab (default): the traffic program. testpmd: DPDK's own, which the machine has installed; it never sleeps, so it keeps its CPUs busy always.",
+      change: "restart",
+    }),
+    program: path("The program.", { change: "restart" }).optional().meta({
+      description:
+        "The program: what nfvlab:traffic:Tool built, its `path`; of testpmd where it is. Default: dpdk-testpmd in the machine's PATH.",
+      change: "restart",
+    }),
     ports: z
       .array(TrafficPort)
       .min(1)
@@ -173,9 +201,9 @@ export const TrafficFrames = z.object({
 });
 export type TrafficFrames = z.infer<typeof TrafficFrames>;
 
-/** What sends and counts, and the way that frames take: the same of every measurement by traffic. */
+/** The traffic program, and the way that frames take: the same of every measurement by it. */
 export const trafficPath = {
-  generator: TrafficGenerator.meta({ description: "What sends and counts.", change: "recreate" }),
+  generator: TrafficProgram.meta({ description: "What sends and counts.", change: "recreate" }),
   from: TrafficPort.meta({ description: "Port that frames are sent at.", change: "recreate" }),
   to: TrafficPort.optional().meta({
     description:
@@ -208,6 +236,7 @@ export const traffic = defineResource({
     host: hostReference,
     name: name("Name of the run, part of its unit's name.", { change: "recreate" }),
     ...trafficPath,
+    generator: TrafficGenerator.meta({ description: "What sends and counts.", change: "recreate" }),
     rate: wholeNumber(
       "Frames per second and direction.",
       { min: 1, max: 200_000_000 },

@@ -257,6 +257,42 @@ describe("what a search came to", () => {
   });
 });
 
+describe("a way that packets took", () => {
+  const path = {
+    stations: [
+      { name: "east", place: "guest", does: "sends" },
+      { name: "west", place: "guest", does: "receives" },
+    ],
+    segments: [{ down: "ivshmem", carrier: "memory", over: "ring", up: "ivshmem" }],
+  };
+  const there = { planned: 9, sent: 9, received: 8, lost: 1, duplicated: 0, reordered: 0 };
+  const back = { planned: 8, sent: 8, received: 8, lost: 0, duplicated: 0, reordered: 0 };
+
+  it.each(["nfvlab:bench:Traffic", "nfvlab:bench:Exchange"])(
+    "is counted by %s, both directions together",
+    (type) => {
+      const component = "nfvlab:components:Frames";
+      const record = recordOf([{ buckets: [[2_000, 1]], overflow: 0, max: 2_000, expected: 1 }]);
+      const { paths } = of([
+        { type: component, urn: urn(component, "ring"), inputs: {}, outputs: { path } },
+        {
+          ...{ type, urn: urn(type, "ring-run"), inputs: {} },
+          outputs: { record, frames: { forward: there, reverse: back } },
+        },
+      ] as StateResource[]);
+      expect(paths).toEqual([
+        {
+          name: "ring",
+          path,
+          functional: record.functional,
+          valid: record.valid,
+          frames: { sent: 17, received: 16, lost: 1 },
+        },
+      ]);
+    },
+  );
+});
+
 describe("the percentile curve of a record", () => {
   const curveOf = (repetition: Parameters<typeof measured>[0]) =>
     only(only(of([benchmark(measured(repetition))]).records).metrics).curve;

@@ -25,8 +25,8 @@ export const aHost = (args: Partial<TunedHostArgs> = {}, name = "dut") =>
     ...args,
   });
 
-export const aBridge = (on: TunedHost, args: Partial<OvsDpdkBridgeArgs> = {}) =>
-  new OvsDpdkBridge("br0", {
+export const aBridge = (on: TunedHost, args: Partial<OvsDpdkBridgeArgs> = {}, name = "br0") =>
+  new OvsDpdkBridge(name, {
     host: on,
     pmdCpus: "2",
     socketMemory: { 1: "256MiB" },
@@ -35,8 +35,8 @@ export const aBridge = (on: TunedHost, args: Partial<OvsDpdkBridgeArgs> = {}) =>
     ...args,
   });
 
-export const aGuest = (bridge: OvsDpdkBridge, args: Partial<VhostUserVnfArgs> = {}) =>
-  new VhostUserVnf("vnf", {
+export const aGuest = (bridge: OvsDpdkBridge, args: Partial<VhostUserVnfArgs> = {}, name = "vnf") =>
+  new VhostUserVnf(name, {
     host: bridge.host,
     vcpus: "3-4",
     emulatorCpus: "0",

@@ -68,6 +68,31 @@ describe("TrafficBenchmark", () => {
     });
   });
 
+  it("sends by the kernel's own generator, which has no program and no memory of its own", async () => {
+    const registered = await register(
+      () => {
+        const on = aHost();
+        const end = (name: string) => ({
+          name,
+          trafficPort: { kind: "af_packet" as const, interface: name },
+        });
+        const over = { from: end("gen"), to: end("sink") };
+        new TrafficBenchmark("lan", {
+          on,
+          tool: "pktgen",
+          over,
+          cpus: "4",
+          rate: 100,
+          memory: "64MiB",
+          idle: "1ms",
+        });
+      },
+      { answers },
+    );
+    const { inputs } = named(registered, "lan-run");
+    expect(inputs["generator"]).toEqual({ kind: "pktgen", cpus: "4" });
+  });
+
   it("refuses ends that no generator can open, all of it at once", async () => {
     let text = "";
     await register(

@@ -65,6 +65,17 @@ export function describeLadder(server: () => TrialServer): void {
     expect(frames).toMatchObject({ forward: counted });
   });
 
+  it("carry every frame from one guest to another and back, by a switch, a bridge and shared memory", () => {
+    const { frames, drawings } = stand("vm-to-vm", { vnfCpus: '["3","3"]' });
+    expect(drawings).toEqual({
+      "vhost-user": "east ─ br0 ─ west",
+      "vhost-net": "east ─ lan ─ west",
+      ivshmem: "east ─ ring ─ west",
+    });
+    const ways = { forward: counted, reverse: counted };
+    expect(frames).toMatchObject({ "vhost-user": ways, "vhost-net": ways, ivshmem: ways });
+  });
+
   it("carry every frame from function to function of a card, through a guest that has two", () => {
     const { frames, deployment } = stand("sr-iov", {});
     expect(deployment).toBe("PVP");

@@ -1,30 +1,38 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { describeChains } from "./chain-trials.ts";
+import { describeContainerChains } from "./container-chain-trials.ts";
 import { describeContainers } from "./container-trials.ts";
 import { describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
 import { longTrials } from "./long-trials.ts";
+import { describeSwitch } from "./ovs-trials.ts";
 import { describePaths } from "./paths-trials.ts";
 import { describeSriov } from "./sriov-trials.ts";
 import { describeThroughput } from "./throughput-trials.ts";
+import { describeTraffic } from "./traffic-trials.ts";
 import { TrialServer } from "./trial-server.ts";
 
-const SEARCHES =
-  "searches (skipped unless NFVLAB_LONG_TRIALS is set: minutes of trials, and a program that is built first)";
-const LADDER = "ladder (skipped unless NFVLAB_LONG_TRIALS is set: three stacks with guests, many minutes)";
+const long = (what: string) => `(skipped unless NFVLAB_LONG_TRIALS is set: ${what})`;
 
 /** What carries packets, on one server after another's trials: each group leaves the server as it found it. */
-const groups: readonly (readonly [string, (server: () => TrialServer) => void])[] = [
+const everyday: readonly (readonly [string, (server: () => TrialServer) => void])[] = [
   ["guests", describeGuests],
   ["paths", describePaths],
   ["containers", describeContainers],
   ["sriov", describeSriov],
   ["chains", describeChains],
-  [SEARCHES, describeThroughput],
-  [LADDER, describeLadder],
 ];
 
-describe.skipIf(groups.length === 0)("a server with network cards", () => {
+/** What takes too many minutes for every day. */
+const rare: typeof everyday = [
+  [`searches ${long("minutes of trials, and a program that is built first")}`, describeThroughput],
+  [`ladder ${long("four stacks with guests, many minutes")}`, describeLadder],
+  [`container chains ${long("containers with programs of DPDK's, many minutes")}`, describeContainerChains],
+  [`switch ${long("every property of a switch changed by hand, many minutes")}`, describeSwitch],
+  [`traffic ${long("a program is compiled and DPDK started many times, many minutes")}`, describeTraffic],
+];
+
+describe("a server with network cards", () => {
   let server: TrialServer;
 
   beforeAll(async () => {
@@ -39,8 +47,7 @@ describe.skipIf(groups.length === 0)("a server with network cards", () => {
   });
   afterAll(() => server?.remove());
 
-  for (const [name, describeGroup] of groups)
-    describe.runIf(longTrials || (name !== LADDER && name !== SEARCHES))(name, () =>
-      describeGroup(() => server),
-    );
+  for (const [name, describeGroup] of everyday) describe(name, () => describeGroup(() => server));
+  for (const [name, describeGroup] of rare)
+    describe.runIf(longTrials)(name, () => describeGroup(() => server));
 });

@@ -19,6 +19,7 @@ const end = (name) => ({ kind: "virtio-user", socketPath: "/run/nfvlab-trial/" +
 const kinds = {
   switched: { from: end("p0"), to: end("p1"), rate: 2000, count: 20000, generator: { cpus: "3", idle: "50us" } },
   kernel: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, directions: "both", rate: 1000, count: 5000, flows: 100, frameSize: 512, generator: small },
+  pktgen: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, rate: 500, count: 3000, flows: 10, generator: { kind: "pktgen", cpus: "3" } },
   saturated: { from: { kind: "ring" }, rate: 200000000, count: 200000, generator: small },
   long: { from: { kind: "ring" }, rate: 100, duration: process.env.LENGTH ?? "300s", generator: small },
   forwarded: { from: end("p0"), to: end("p1"), directions: "both", rate: 500, count: 2000, generator: { cpus: "3", idle: "50us" } },
@@ -28,7 +29,7 @@ const vnf = asked.includes("forwarded")
   : [];
 const runs = asked.map((name) => {
   const { generator, ...rest } = kinds[name];
-  const of = { kind: "nfvlab", program: tool.path, ...generator };
+  const of = generator.kind === "pktgen" ? generator : { kind: "nfvlab", program: tool.path, ...generator };
   return [name, new bench.Traffic(name, { host, name, settle: "500ms", ...rest, generator: of }, { dependsOn: vnf })];
 });
 export const frames = Object.fromEntries(runs.map(([name, run]) => [name, run.frames]));
@@ -98,7 +99,7 @@ export function describeTraffic(server: () => TrialServer): void {
   });
 
   it("count every frame over a switch and over kernel interfaces, and a generator that falls behind is told", () => {
-    const { frames, records } = up("switched,kernel,saturated");
+    const { frames, records } = up("switched,kernel,pktgen,saturated");
     expect([frames.switched, records.switched.invalidReasons]).toEqual([
       {
         forward: { planned: 20000, sent: 20000, received: 20000, lost: 0, duplicated: 0, reordered: 0 },
@@ -120,6 +121,20 @@ export function describeTraffic(server: () => TrialServer): void {
       [],
     ]);
 
+    // Paced by the kernel itself, which stamps nothing.
+    expect([frames.pktgen, records.pktgen.invalidReasons]).toEqual([
+      {
+        forward: { planned: 3000, sent: 3000, received: 3000, lost: 0, duplicated: 0, reordered: 0 },
+        reverse: null,
+      },
+      [],
+    ]);
+    expect(records.pktgen.metrics.map(([name]: [string]) => name)).toEqual([
+      "traffic.forward.throughput",
+      "traffic.forward.lost",
+    ]);
+    expect(shell("tc qdisc show dev trialv1 clsact; ls /run/nfvlab-pktgen-* 2>/dev/null; true")).toBe("");
+
     expect(records.saturated.valid).toBe(false);
     expect(records.saturated.invalidReasons).toEqual([
       expect.stringMatching(/^saturated generator: forward, it (sent|could send) \d+ /),
@@ -128,7 +143,7 @@ export function describeTraffic(server: () => TrialServer): void {
 
   it("measure nothing again on an unchanged up", () => {
     const again = run(
-      "switched,kernel,saturated",
+      "switched,kernel,pktgen,saturated",
       {},
       ...["up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes"],
     );

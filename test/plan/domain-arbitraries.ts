@@ -53,6 +53,7 @@ function nic(index: number): fc.Arbitrary<GuestNic> {
       })),
     throughKernel.map((rest) => ({ kind: "bridge" as const, bridge: "br0", ...rest })),
     throughKernel.map((rest) => ({ kind: "openvswitch" as const, bridge: "ovsbr0", ...rest })),
+    throughKernel.map((rest) => ({ kind: "network" as const, network: "default", ...rest })),
     throughKernel.map((rest) => ({ kind: "tap" as const, device: `tap${index}`, ...rest })),
     fc
       .tuple(
@@ -95,17 +96,19 @@ const sharedMemory = fc.dictionary(
   ),
 );
 
-const disk = fc.record(
-  {
-    path: fc.constant("/var/lib/nfvlab/volumes/disk"),
-    format: fc.constantFrom("raw" as const, "qcow2" as const),
-    readOnly: flag,
-    cache: fc.constantFrom("none" as const, "directsync" as const, "writeback" as const, "unsafe" as const),
-    discard: fc.constantFrom("unmap" as const, "ignore" as const),
-    queues: fc.integer({ min: 1, max: 8 }),
-  },
-  { requiredKeys: ["path"] },
-);
+const diskSettings = partial({
+  format: fc.constantFrom("raw" as const, "qcow2" as const),
+  readOnly: flag,
+  cache: fc.constantFrom("none" as const, "directsync" as const, "writeback" as const, "unsafe" as const),
+  discard: fc.constantFrom("unmap" as const, "ignore" as const),
+  queues: fc.integer({ min: 1, max: 8 }),
+});
+const disk = fc
+  .tuple(
+    fc.constantFrom({ path: "/var/lib/nfvlab/volumes/disk" }, { volume: { pool: "vg0", name: "disk" } }),
+    diskSettings,
+  )
+  .map(([source, settings]) => ({ ...source, ...settings }));
 
 const features = partial({
   pmu: flag,

@@ -106,6 +106,7 @@ const guests: Readonly<Record<string, DomainInputs>> = {
     disks: {
       vda: { path: "/var/lib/nfvlab/volumes/vnf", iothread: 1, queues: 2, discard: "unmap" },
       vdb: { path: "/var/lib/nfvlab/volumes/seed", format: "raw", readOnly: true, cache: "writeback" },
+      vdc: { volume: { pool: "vg0", name: "data" }, format: "raw" },
     },
   },
   devices: {
@@ -159,6 +160,7 @@ const guests: Readonly<Record<string, DomainInputs>> = {
       own: { kind: "tap", device: "tap0", mac: mac("03"), vhost: "off" },
       outside: { kind: "macvtap", device: "eth0", mode: "passthrough", mac: mac("04"), queues: 2 },
       switched: { kind: "openvswitch", bridge: "ovsbr0", mac: mac("05") },
+      managed: { kind: "network", network: "default", mac: mac("06") },
     },
   },
   passthrough: {
@@ -218,6 +220,7 @@ const machine = {
   attachments: {
     bridges: new Set(["br0"]),
     taps: new Set(["tap0"]),
+    networks: new Set(["default"]),
     devices: new Set(["br0", "tap0", "eth0"]),
     vdpaDevices: new Set<string>(),
     listening: new Set<string>(),
@@ -370,6 +373,8 @@ describe("a guest", () => {
       },
     ],
     ["a disk boot without a disk", { disks: {} }],
+    ["a disk from two places", { disks: { vda: { path: "/a", volume: { pool: "vms", name: "a" } } } }],
+    ["a disk from nowhere", { disks: { vda: { format: "raw" } } }],
     ["an I/O thread that is not there", { disks: { vda: { path: "/a", iothread: 1 } } }],
     [
       "native I/O through the page cache",
@@ -409,6 +414,7 @@ describe("a guest", () => {
       "on a tap and a card",
       on({ east: { ...tap }, west: { kind: "macvtap", device: "eth0", mac: mac("01") } }),
     ],
+    ["on a network of libvirt's", on({ east: { kind: "network", network: "default", mac: mac("01") } })],
     ["with a function", on({ east: { kind: "sr-iov", vf: "0000:05:02.1", mac: mac("01") } })],
     ["in small pages", { ...guest, pageSize: "4KiB", memory: "64GiB" }],
   ])("can be started %s", (_, inputs) => {
@@ -423,6 +429,7 @@ describe("a guest", () => {
     ["no such bridge", on({ east: { ...bridge, bridge: "br1" } })],
     ["a bridge of the other datapath", on({ east: { ...bridge, kind: "openvswitch", bridge: "br-dpdk" } })],
     ["a tap that is none", on({ east: { ...tap, device: "eth0" } })],
+    ["no such network", on({ east: { kind: "network", network: "lab", mac: mac("01") } })],
     ["no such device", on({ east: { kind: "macvtap", device: "eth1", mac: mac("01") } })],
     ["no vDPA device", on({ east: { kind: "vdpa", device: "/dev/vhost-vdpa-0", mac: mac("01") } })],
     ["no such function", on({ east: { kind: "sr-iov", vf: "0000:05:02.5", mac: mac("01") } })],

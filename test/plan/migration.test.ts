@@ -345,7 +345,8 @@ describe("a destination", () => {
     ...{ name: "b", domains: [], onlineCpus: CpuSet.parse("0-3"), missingFiles: [] },
     pools: [{ numaNode: 1, sizeKib: 2048, total: 128, free: 128 } as DestinationHost["pools"][number]],
     attachments: {
-      ...{ bridges: devices, taps: new Set(), devices, vdpaDevices: new Set(), listening: new Set() },
+      ...{ bridges: devices, networks: new Set(), taps: new Set() },
+      ...{ devices, vdpaDevices: new Set(), listening: new Set() },
     },
     switchPorts: [
       { type: "dpdkvhostuserclient", options: { "vhost-server-path": "/run/v/vhu0.sock" }, status: {} },

@@ -8,76 +8,14 @@ import {
   removeDeadSockets,
   startForwarder,
 } from "../../sdk/plan/traffic-forwarder.ts";
-import { ealArguments, portArguments, renderPort } from "../../sdk/plan/traffic-ports.ts";
 import { checkTraffic, framesOf, planTraffic } from "../../sdk/plan/traffic-run.ts";
 import { planTool, removeTool, verifyTool } from "../../sdk/plan/traffic-tool.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
-import type { TrafficPort, traffic, trafficForwarder } from "../../sdk/schema/traffic.ts";
+import type { traffic, trafficForwarder } from "../../sdk/schema/traffic.ts";
 import type { TrafficPortCounts } from "../../sdk/schema/traffic-report.ts";
 import { HostError, InputError, VerificationError } from "../../sdk/units/errors.ts";
 
 const host = { name: "dut", connection: { kind: "local" as const } };
-const every: readonly TrafficPort[] = [
-  { kind: "virtio-user", socketPath: "/run/v/p0.sock" },
-  { kind: "virtio-user", socketPath: "/run/v/p1.sock", server: false, queues: 2, mac: "02:00:00:00:00:01" },
-  { kind: "af_packet", interface: "veth0" },
-  { kind: "af_xdp", interface: "veth0" },
-  { kind: "af_xdp", interface: "ens1", startQueue: 4, queues: 2 },
-  { kind: "memif", socketPath: "/run/v/memif.sock" },
-  { kind: "memif", socketPath: "/run/v/memif.sock", id: 3, role: "server" },
-  { kind: "tap", interface: "tap0" },
-  { kind: "pci", address: "0000:5e:00.1", queues: 4 },
-  { kind: "ring" },
-  { kind: "null" },
-];
-
-describe("a port in DPDK's arguments", () => {
-  test("of each kind", async () => {
-    const text = every
-      .map((port, index) => {
-        const { name, queues, arguments: made } = renderPort(port, index % 2);
-        return `${JSON.stringify(port)}\n  ${name}, ${queues} queue(s): ${made.join(" ")}\n`;
-      })
-      .join("");
-    await expect(text).toMatchFileSnapshot("../golden/traffic/ports.txt");
-  });
-
-  test("has a name of its own beside another of its kind", () => {
-    expect(["ring", "ring"].map((kind, index) => renderPort({ kind } as TrafficPort, index).name)).toEqual([
-      "net_ring0",
-      "net_ring1",
-    ]);
-  });
-});
-
-describe("a program of DPDK's", () => {
-  const ports = [renderPort({ kind: "virtio-user", socketPath: "/run/v/p0.sock", queues: 2 }, 0)];
-
-  test("takes no card that it was not given", () => {
-    expect(ealArguments({ cpus: "2,3" }, ports)).toContain("--no-pci");
-    const given = ealArguments({ cpus: "2,3" }, [renderPort({ kind: "pci", address: "0000:5e:00.1" }, 0)]);
-    expect(given).not.toContain("--no-pci");
-    expect(given).toContain("--allow=0000:5e:00.1");
-  });
-
-  test("has its CPUs and memory, of huge pages or not", () => {
-    expect(ealArguments({ cpus: "2,3", memory: "1GiB" }, []).join(" ")).toBe(
-      "-l 2-3 --in-memory --single-file-segments --no-telemetry -m 1024 --no-pci",
-    );
-    expect(ealArguments({ cpus: "2", hugepages: false }, []).join(" ")).toBe(
-      "-l 2 --no-huge --no-shconf --no-telemetry -m 64 --no-pci",
-    );
-  });
-
-  test("polls, or sleeps where that is asked for", () => {
-    expect(portArguments({ cpus: "2" }, ports)).toEqual(["--port=net_virtio_user0,2"]);
-    expect(portArguments({ cpus: "2", idle: "1ms" }, ports)).toEqual([
-      "--port=net_virtio_user0,2",
-      "--idle-us=1000",
-    ]);
-  });
-});
-
 const run: Inputs<typeof traffic> = {
   ...{ host, name: "p2p", rate: 2000 },
   generator: { kind: "nfvlab", program: "/var/lib/nfvlab/traffic/1/nfvlab-traffic", cpus: "2-3" },
@@ -173,19 +111,21 @@ describe("a forwarder", () => {
 describe("the tool", () => {
   const ground = { dpdk: "24.11.8", compiler: "14.2.0", architecture: "x86_64" };
   const source = { "b.h": "int b;\n", "a.c": "int a;\n" };
-  const { hash, path, build } = planTool(source, ground, "0a1b2c3d", "dut");
+  const { hash, path, build } = planTool("traffic", source, ground, "0a1b2c3d", "dut");
 
   test("is named by what it is made of, in whatever order", () => {
     expect(path).toBe(`/var/lib/nfvlab/traffic/${hash}/nfvlab-traffic`);
     const others = [
-      planTool({ ...source, "a.c": "int c;\n" }, ground, "0a1b2c3d", "dut"),
-      planTool(source, { ...ground, dpdk: "25.03" }, "0a1b2c3d", "dut"),
-      planTool(source, { ...ground, architecture: "aarch64" }, "0a1b2c3d", "dut"),
+      planTool("traffic", { ...source, "a.c": "int c;\n" }, ground, "0a1b2c3d", "dut"),
+      planTool("traffic", source, { ...ground, dpdk: "25.03" }, "0a1b2c3d", "dut"),
+      planTool("traffic", source, { ...ground, architecture: "aarch64" }, "0a1b2c3d", "dut"),
     ];
     expect(new Set([hash, ...others.map((plan) => plan.hash)]).size).toBe(4);
-    expect(planTool({ "a.c": "int a;\n", "b.h": "int b;\n" }, ground, "other", "dut").hash).toBe(hash);
+    expect(planTool("traffic", { "a.c": "int a;\n", "b.h": "int b;\n" }, ground, "other", "dut").hash).toBe(
+      hash,
+    );
     // A newer compiler makes no other program.
-    expect(planTool(source, { ...ground, compiler: "15.1.0" }, "0a1b2c3d", "dut").hash).toBe(hash);
+    expect(planTool("traffic", source, { ...ground, compiler: "15.1.0" }, "0a1b2c3d", "dut").hash).toBe(hash);
   });
 
   test("is written file by file, then built", () => {
@@ -200,13 +140,29 @@ describe("the tool", () => {
     ]);
   });
 
+  test("is without DPDK what runs in a guest, with its libraries in it", () => {
+    const without = { ...ground, dpdk: undefined };
+    const plan = planTool("exchange", source, without, "0a1b2c3d", "dut");
+    expect(plan.path).toBe(`/var/lib/nfvlab/traffic/${plan.hash}/nfvlab-exchange`);
+    expect(plan.dpdkVersion).toBe("");
+    const { argv } = plan.build.at(-1)!;
+    expect(argv).toContain("-static");
+    expect(argv.join(" ")).not.toContain("pkg-config");
+    expect(planTool("exchange", source, ground, "0a1b2c3d", "dut").hash).toBe(plan.hash);
+    expect(() => planTool("exchange", source, { ...ground, compiler: undefined }, "0a1b2c3d", "dut")).toThrow(
+      /^dut can't build a program: observed no gcc/,
+    );
+  });
+
   test("needs a compiler and DPDK's headers", () => {
     for (const lacking of [{ dpdk: undefined }, { compiler: undefined }])
-      expect(() => planTool(source, { ...ground, ...lacking }, "0a1b2c3d", "dut")).toThrow(HostError);
+      expect(() => planTool("traffic", source, { ...ground, ...lacking }, "0a1b2c3d", "dut")).toThrow(
+        HostError,
+      );
   });
 
   test("is what was built", () => {
-    const plan = planTool(source, ground, "0a1b2c3d", "dut");
+    const plan = planTool("traffic", source, ground, "0a1b2c3d", "dut");
     expect(() => verifyTool(plan, new Set([hash]))).not.toThrow();
     expect(() => verifyTool(plan, new Set(["other"]))).toThrow(VerificationError);
   });

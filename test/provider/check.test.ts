@@ -48,7 +48,7 @@ describe("checkInputs", () => {
         "numaNode: is missing, expected a whole number from 0 to 1023",
         "vcpuPins[0]: observed "x", expected a CPU list such as "2-9,34-41"",
         "boot.kind: observed "floppy", expected "kernel" or "disk"",
-        "nics.east.kind: observed "sriov", expected "vhost-user" or "bridge" or "openvswitch" or "tap" or "macvtap" or "sr-iov" or "pci" or "vdpa"",
+        "nics.east.kind: observed "sriov", expected "vhost-user" or "bridge" or "openvswitch" or "network" or "tap" or "macvtap" or "sr-iov" or "pci" or "vdpa"",
         "cores: there is no property "cores"; remove it or correct its name",
       ]
     `);

@@ -29,7 +29,15 @@ function configure(values: Readonly<Record<string, string>>, secrets: readonly s
 
 /** What a stack registers, and what it exports. */
 async function run(
-  stack: "interrupt-latency" | "inspect" | "live-migration" | "lxc-or-kvm" | "pvp" | "pvvp" | "sr-iov",
+  stack:
+    | "interrupt-latency"
+    | "inspect"
+    | "live-migration"
+    | "lxc-or-kvm"
+    | "pvp"
+    | "pvvp"
+    | "sr-iov"
+    | "vm-to-vm",
   functions = {},
   more: Answers = {},
 ) {
@@ -239,6 +247,48 @@ describe.each([
     expect(traffic.waitsFor).toEqual(
       expect.arrayContaining([`${stack}-flows-br0`, ...guests.map(({ name }) => name)]),
     );
+  });
+});
+
+describe("vm-to-vm", () => {
+  it("sends the same frames from one guest to the other by a switch, a bridge and shared memory", async () => {
+    configure({ rate: "100", count: "1000" });
+    const program = { path: "/var/lib/nfvlab/traffic/1/nfvlab-exchange" };
+    const { registered, exportOf } = await run("vm-to-vm", {}, { "nfvlab:traffic:Tool": program });
+    expect(await exportOf("drawings")).toEqual({
+      "vhost-user": "east ─ br0 ─ west",
+      "vhost-net": "east ─ lan ─ west",
+      ivshmem: "east ─ ring ─ west",
+    });
+    expect(await exportOf("deployments")).toEqual({
+      "vhost-user": "VM2VM",
+      "vhost-net": "VM2VM",
+      ivshmem: "VM2VM",
+    });
+    expect(named(registered, "exchange").inputs).toMatchObject({ program: "exchange" });
+    const guests = ["east", "west"].map((name) => named(registered, `${name}-domain`));
+    expect(guests.map(({ inputs }) => inputs["vcpuPins"])).toEqual([["3"], ["4"]]);
+    for (const { inputs } of guests)
+      expect(inputs["sharedMemory"]).toEqual({ ring: { kind: "ivshmem-plain", size: "4MiB" } });
+    for (const image of ["east-image", "west-image"])
+      expect(named(registered, image).inputs["programs"]).toEqual([program.path]);
+    for (const [way, kind] of [
+      ["vhost-user", "interface"],
+      ["vhost-net", "interface"],
+      ["ivshmem", "memory"],
+    ]) {
+      const frames = named(registered, `${way}-frames-run`);
+      expect(frames.inputs).toMatchObject({
+        ...{ rate: 100, count: 1000 },
+        from: { domain: "east", port: { kind } },
+        to: { domain: "west", port: { kind } },
+      });
+      expect(frames.waitsFor).toEqual(expect.arrayContaining(["east-domain", "west-domain"]));
+    }
+    // Only the switch is told by flows.
+    expect(
+      registered.filter(({ types }) => types.at(-1) === "nfvlab:ovs:Flows").map(({ name }) => name),
+    ).toEqual(["vhost-user-flows-br0"]);
   });
 });
 

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { run } from "../command.mjs";
 import { runTool } from "../tool-error.mjs";
 import { Playbook } from "./ansible.mjs";
+import { Dials } from "./dials.mjs";
 import { measure, rounds } from "./measure.mjs";
 import { mustFail } from "./must-fail.mjs";
-import { portsProgram, portTasks } from "./ports.mjs";
+import { portQuestions, portsProgram, portTasks } from "./ports.mjs";
 import { PulumiProject } from "./pulumi.mjs";
 import { Sshd } from "./sshd.mjs";
 import { Switch } from "./switch.mjs";
@@ -46,20 +47,23 @@ async function measureSize(size, { runs, folder, engine, ansible, ovs, sshd }) {
   });
   const tasks = portTasks(ports);
   const playbook = new Playbook(join(folder, `ansible-${size}`), { ansible, host: sshd, tasks });
+  const dials = new Dials(join(folder, `dials-${size}`), { host: sshd, questions: portQuestions(ports) });
   await project.prepare();
   say(`${size} ports: creating them`);
   await measure(sshd, () => project.create());
-  say(`${size} ports: warming up, on a change that both must notice`);
+  say(`${size} ports: warming up, on a change that all must notice`);
   await ovs.requestMtu("p1", 1400);
   await mustFail("pulumi refresh", "a port's mtu_request", "no changes were expected", () =>
     project.comparison(),
   );
   await mustFail("ansible", "a port's mtu_request", "failed=1", () => playbook.play());
+  await mustFail("ssh", "a port's mtu_request", "differs: port p1", () => dials.ask());
   await ovs.clearMtu("p1");
   const steps = {
     preview: () => project.preview(),
     refresh: () => project.refresh(),
     up: () => project.up(),
+    dials: () => dials.ask(),
     ansible: () => playbook.play(),
   };
   const results = await rounds(runs, steps, sshd, (round, step) =>

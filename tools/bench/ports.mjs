@@ -28,16 +28,33 @@ export function portTasks(ports) {
   return ports.map(taskOf);
 }
 
-function taskOf({ name, number }) {
-  const row = ["internal", ["map", []], ["set", []], number, number, ["set", []]];
-  const list = [`--columns=${columns.join(",")}`, "list", "Interface", name];
-  return {
-    name: `port ${name}`,
-    "ansible.builtin.command": {
-      argv: ["ovs-vsctl", "--timeout=5", "--format=json", "--", "port-to-br", name, "--", ...list],
+/** The same as questions of their own, one a port. */
+export function portQuestions(ports) {
+  return ports.map((port) => ({
+    name: `port ${port.name}`,
+    argv: argvOf(port),
+    isExpected: (text) => {
+      const [bridge, row] = text.split("\n");
+      return bridge === "br0" && JSON.stringify(JSON.parse(row).data) === JSON.stringify([rowOf(port)]);
     },
+  }));
+}
+
+function argvOf({ name }) {
+  const list = [`--columns=${columns.join(",")}`, "list", "Interface", name];
+  return ["ovs-vsctl", "--timeout=5", "--format=json", "--", "port-to-br", name, "--", ...list];
+}
+
+function rowOf({ number }) {
+  return ["internal", ["map", []], ["set", []], number, number, ["set", []]];
+}
+
+function taskOf(port) {
+  return {
+    name: `port ${port.name}`,
+    "ansible.builtin.command": { argv: argvOf(port) },
     register: "answer",
     changed_when: false,
-    failed_when: `answer.rc != 0 or answer.stdout_lines[0] != 'br0' or (answer.stdout_lines[1] | from_json).data != ${JSON.stringify([row])}`,
+    failed_when: `answer.rc != 0 or answer.stdout_lines[0] != 'br0' or (answer.stdout_lines[1] | from_json).data != ${JSON.stringify([rowOf(port)])}`,
   };
 }

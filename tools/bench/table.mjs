@@ -1,5 +1,6 @@
 import { cpus } from "node:os";
 import { ansibleDescription } from "./ansible.mjs";
+import { dialsDescription } from "./dials.mjs";
 
 const goals = { roundTrips: 2, ratio: 30, ratioSize: 100 };
 
@@ -12,6 +13,7 @@ export function printResults(results, { runs, engine, ansible, loads }) {
       "",
       `Runs: ${runs}, the steps in turn; all on this machine (${cpus().length} CPUs) and its loopback; its load was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}. Sessions and connections as sshd logged them, the most of any run.`,
       `Pulumi ${engine.version}: no-change preview, refresh and up, the latter two without a preview before them; only refresh looks at the host.`,
+      `Dials: ${dialsDescription}.`,
       `Ansible ${ansible.version}: ${ansibleDescription}.`,
       "",
       ...verdicts(results),

@@ -3,7 +3,7 @@ import { planTool, removeTool, verifyTool } from "../../plan/traffic-tool.ts";
 import type { Inputs, Outputs } from "../../schema/definition.ts";
 import { trafficTool } from "../../schema/traffic.ts";
 import type { Handler, Operation } from "../handler.ts";
-import { trafficSource } from "../traffic-source.ts";
+import { sourceOf } from "../traffic-source.ts";
 
 /** One build of one program at a time. */
 const TURN = "traffic-tool";
@@ -38,13 +38,14 @@ async function bring(
   inputs: Inputs<typeof trafficTool>,
 ): Promise<Outputs<typeof trafficTool>> {
   const host = operation.host(inputs.host);
-  const source = await trafficSource();
+  const { program = "traffic" } = inputs;
+  const source = await sourceOf(program);
   return host.inTurn(TURN, async () => {
     const { ground, built } = await host.observeNow({ ground: buildGround, ...probes });
-    const plan = planTool(source, ground, operation.tag, host.name);
+    const plan = planTool(program, source, ground, operation.tag, host.name);
     await host.execute([plan.mark]);
     if (!built.has(plan.hash)) {
-      operation.status(`builds against DPDK ${plan.dpdkVersion}`);
+      operation.status(program === "traffic" ? `builds against DPDK ${plan.dpdkVersion}` : "builds");
       try {
         await host.execute(plan.build);
       } catch (error) {

@@ -1,7 +1,33 @@
-import type { TrafficPort } from "../schema/traffic.ts";
-import { CpuSet } from "../units/cpuset.ts";
-import { exactDuration } from "../units/duration.ts";
-import { exactly } from "../units/size.ts";
+import { CpuSet } from "./cpuset.ts";
+import { exactDuration } from "./duration.ts";
+import { exactly } from "./size.ts";
+
+interface Queues {
+  readonly queues?: number | undefined;
+}
+
+/** A port of DPDK's, by what makes it. */
+export type DpdkPort =
+  | (Queues & {
+      readonly kind: "virtio-user";
+      readonly socketPath: string;
+      readonly server?: boolean | undefined;
+      readonly mac?: string | undefined;
+    })
+  | { readonly kind: "af_packet" | "tap"; readonly interface: string }
+  | (Queues & {
+      readonly kind: "af_xdp";
+      readonly interface: string;
+      readonly startQueue?: number | undefined;
+    })
+  | {
+      readonly kind: "memif";
+      readonly socketPath: string;
+      readonly id?: number | undefined;
+      readonly role?: "server" | "client" | undefined;
+    }
+  | (Queues & { readonly kind: "pci"; readonly address: string })
+  | { readonly kind: "ring" | "null" };
 
 /** A port as a program of DPDK's is told of it. */
 export interface RenderedPort {
@@ -20,7 +46,7 @@ const VIRTIO_QUEUE_SIZE = 1024;
  *
  * @param index place among the ports of its program, which numbers its virtual devices
  */
-export function renderPort(port: TrafficPort, index: number): RenderedPort {
+export function renderPort(port: DpdkPort, index: number): RenderedPort {
   const device = (driver: string, parameters: readonly string[] = [], queues = 1): RenderedPort => {
     const name = `${driver}${index}`;
     return { name, queues, arguments: [`--vdev=${[name, ...parameters].join(",")}`] };
@@ -100,4 +126,38 @@ export function portArguments({ idle = "0us" }: Placement, ports: readonly Rende
     ...ports.map(({ name, queues }) => `--port=${name}${queues === 1 ? "" : `,${queues}`}`),
     ...(exactDuration(idle, "us") === 0 ? [] : [`--idle-us=${exactDuration(idle, "us")}`]),
   ];
+}
+
+/** What a forwarder does with frames. */
+export interface Forwarding extends Placement {
+  readonly ports: readonly DpdkPort[];
+  readonly mode?: string | undefined;
+  readonly peers?: readonly string[] | undefined;
+}
+
+/**
+ * The arguments of the traffic program as a forwarder.
+ *
+ * @param status file that it tells its counters in; none where nobody reads it
+ */
+export function forwarderArguments(forwarding: Forwarding, status?: string): string[] {
+  const ports = forwarding.ports.map(renderPort);
+  return [
+    ...ealArguments(forwarding, ports),
+    "--",
+    ...["--role=forward", `--mode=${forwarding.mode ?? "io"}`],
+    ...(status === undefined ? [] : [`--status=${status}`]),
+    ...portArguments(forwarding, ports),
+    ...(forwarding.peers ?? []).map((peer) => `--peer=${peer}`),
+  ];
+}
+
+/** Sockets that these ports make, and that are in the way where a program that was killed has left them. */
+export function ownSockets(ports: readonly DpdkPort[]): string[] {
+  return ports.flatMap((port) =>
+    (port.kind === "virtio-user" && port.server !== false) ||
+    (port.kind === "memif" && port.role === "server")
+      ? [port.socketPath]
+      : [],
+  );
 }
