@@ -103,9 +103,13 @@ function paragraphs({ policy, said }: Entry): string[] {
       : [
           `Configuration: ${settings.map(([name, { description = "" }]) => `\`${name}\` (${withoutStop(description)})`).join("; ")}.`,
         ]),
+    ...(policy.remediateResource === undefined ? [] : [MENDS]),
     `${enforcementLevel}, severity ${severity}${excepting ? "" : ", takes no exceptions"}. Source: ${said.source}`,
   ];
 }
+
+const MENDS =
+  "At level `remediate` it mends by itself what one resource alone tells, and the preview shows each change; the rest still blocks.";
 
 function withoutStop(sentence: string): string {
   return sentence.replace(/\.$/, "");

@@ -61,7 +61,7 @@ export function examplesOfProject(): Example[] {
   const read = (file: string) => readFileSync(join(root, file), "utf8");
   return [
     ...["README.md", ...filesIn("docs", ".md")].flatMap((file) => blocksOf(file, read(file))),
-    ...documentedSources().flatMap((file) => docstringExamplesOf(file, read(file))),
+    ...[...documentedSources(), ...POLICY_KIT].flatMap((file) => docstringExamplesOf(file, read(file))),
   ];
 }
 
@@ -69,6 +69,12 @@ export function examplesOfProject(): Example[] {
 export function documentedSources(): string[] {
   return [...filesIn("sdk/resources", ".ts"), ...filesIn("components", ".ts")];
 }
+
+/** What a lab writes policies of its own with. */
+const POLICY_KIT = [
+  ...["policies/ask.ts", "policies/kit.ts", "policies/lab-policy.ts", "policies/select.ts"],
+  ...["policies/serve-pack.ts", "policies/testing.ts"],
+];
 
 function filesIn(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -78,6 +84,7 @@ function filesIn(folder: string, ending: string): string[] {
 }
 
 const type = (path: string, name: string) => `import("../${path}").${name}`;
+const module = (path: string) => `typeof import("../${path}")`;
 const ON_A_HOST = { host: type("sdk/schema/connection.ts", "HostReference") };
 const IN_A_TESTBED = {
   dut: type("components/tuned-host.ts", "TunedHost"),
@@ -129,6 +136,16 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "components/tap-vnf.ts": IN_A_TESTBED,
   "components/traffic-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/vhost-user-vnf.ts": IN_A_TESTBED,
+  "policies/ask.ts": { findings: type("policies/kit.ts", "Findings") },
+  "policies/lab-policy.ts": { libvirt: module("sdk/resources/libvirt.ts") },
+  "policies/select.ts": { host: module("sdk/resources/host.ts"), lab: type("policies/kit.ts", "Lab") },
+  "policies/serve-pack.ts": { guestWithinQuota: type("policies/kit.ts", "CataloguedPolicy") },
+  "policies/testing.ts": {
+    cases: type("policies/testing.ts", "PolicyCases"),
+    enoughPages: type("policies/kit.ts", "CataloguedPolicy"),
+    expect: "(value: unknown) => { toEqual(other: unknown): void }",
+    noCounters: type("policies/kit.ts", "CataloguedPolicy"),
+  },
   "components/input-check.ts": {
     name: "string",
     args: type("components/vhost-user-vnf.ts", "VhostUserVnfArgs"),
@@ -259,7 +276,7 @@ let exports: Map<string, Export> | undefined;
 function exported(): Map<string, Export> {
   if (exports !== undefined) return exports;
   exports = new Map();
-  for (const path of ["sdk/index.ts", ...documentedSources()]) {
+  for (const path of ["sdk/index.ts", ...documentedSources(), ...POLICY_KIT]) {
     const source = ts.createSourceFile(
       path,
       readFileSync(join(root, path), "utf8"),

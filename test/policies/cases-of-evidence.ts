@@ -1,5 +1,5 @@
-import { inForce, nothing, on, type PolicyCases, type Props, real, timed, tuned } from "./case.ts";
-import { unknown } from "./harness.ts";
+import { type PolicyCases, unknown } from "../../policies/testing.ts";
+import { inForce, nothing, on, type Props, real, timed, tuned } from "./case.ts";
 import { benchmark, testbed } from "./testbed.ts";
 
 const fingerprint = (changes: Props, settings: Props = {}) => ({

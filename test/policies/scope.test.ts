@@ -5,8 +5,8 @@ import { generatorApart } from "../../policies/intent/generator-apart.ts";
 import { housekeepingOnEveryNode } from "../../policies/intent/housekeeping-on-every-node.ts";
 import { memoryLeftForSystem } from "../../policies/intent/memory-left-for-system.ts";
 import { switchSteady } from "../../policies/intent/switch-steady.ts";
+import { judge } from "../../policies/testing.ts";
 import { inForce, on, real, timed, tuned } from "./case.ts";
-import { judge } from "./harness.ts";
 import { benchmark, placement, testbed } from "./testbed.ts";
 
 const nothing = { violations: [], advice: [], about: [] };

@@ -1,0 +1,44 @@
+import type { PolicyResource, ResourceValidationArgs, ResourceValidationPolicy } from "@pulumi/policy";
+import type { Path } from "./property.ts";
+
+/** One property of a resource with the only value that can be meant. */
+export interface Mend {
+  readonly path: Path;
+  /** Undefined takes the property away, so that it has its default. */
+  readonly value: string | number | boolean | undefined;
+}
+
+/**
+ * How a policy mends a resource itself. Only at enforcement level `remediate`, which no policy has by default; then the engine shows what was changed, and the plan
+ * goes on with it. It sees one resource and none beside it, so it is for properties of which that resource alone tells what is right.
+ */
+export interface Remediation {
+  /** Types of resources, without `nfvlab:`. */
+  readonly types: readonly string[];
+  mends(resource: PolicyResource, args: Pick<ResourceValidationArgs, "getConfig">): readonly Mend[];
+}
+
+/** The same as the engine takes it. */
+export function remediateBy({
+  types,
+  mends,
+}: Remediation): NonNullable<ResourceValidationPolicy["remediateResource"]> {
+  return (args) => {
+    const { type, name, urn, opts, props } = args;
+    if (!types.some((each) => type === `nfvlab:${each}`)) return undefined;
+    const alone = { type, name, urn, opts, props, dependencies: [], propertyDependencies: {} };
+    const found = mends({ ...alone, isType: () => false, asType: () => undefined } as PolicyResource, args);
+    for (const mend of found) apply(props, mend);
+    return found.length === 0 ? undefined : props;
+  };
+}
+
+/** In place, since a copy would have to read what isn't known. */
+function apply(props: Record<string, unknown>, { path, value }: Mend): void {
+  const last = path.at(-1);
+  if (last === undefined) return;
+  let holder = props as Record<string | number, unknown>;
+  for (const step of path.slice(0, -1)) holder = holder[step] as typeof holder;
+  if (value === undefined) delete holder[last];
+  else holder[last] = value;
+}
