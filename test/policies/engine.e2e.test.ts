@@ -25,7 +25,7 @@ const dut = new TunedHost("dut", {
 });
 const bridge = new OvsDpdkBridge("br0", { host: dut, pmdCpus: PMD, socketMemory: { 1: "256MiB" }, vhostUserPorts: ["vhu0"] });
 new VhostUserVnf("vnf", {
-  ...(REALTIME !== undefined && { realtime: { vcpus: REALTIME, priority: 1 } }),
+  ...(REALTIME !== undefined && { domain: { realtimeVcpus: { vcpus: REALTIME, priority: 1 } } }),
   host: dut, vcpus: VCPU, emulatorCpus: EMULATOR, memory: "256MiB", pageSize: "2MiB", numaNode: 1,
   nics: { east: { kind: "vhost-user", bridge, port: "vhu0" } },
 });
