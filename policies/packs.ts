@@ -1,8 +1,11 @@
 import { isolatedWhileMeasured } from "./evidence/isolated-while-measured.ts";
 import { latencyBudget } from "./evidence/latency-budget.ts";
+import { leasedCpusAlone } from "./evidence/leased-cpus-alone.ts";
 import { nothingPending } from "./evidence/nothing-pending.ts";
 import { poolsGranted } from "./evidence/pools-granted.ts";
+import { socketsClosed } from "./evidence/sockets-closed.ts";
 import { switchInForce } from "./evidence/switch-in-force.ts";
+import { tunedInForce } from "./evidence/tuned-in-force.ts";
 import { tunedWhileMeasured } from "./evidence/tuned-while-measured.ts";
 import { bootArgumentsAgree } from "./intent/boot-arguments-agree.ts";
 import { cacheSharesApart } from "./intent/cache-shares-apart.ts";
@@ -79,7 +82,10 @@ export const intent: CataloguedPolicy[] = [
  * preview, where evidence that is bad should not stop the very plan that mends it; so `npm run up` has these advise before, and judge afterwards.
  */
 export const evidence: CataloguedPolicy[] = [
+  socketsClosed,
   poolsGranted,
+  tunedInForce,
+  leasedCpusAlone,
   switchInForce,
   isolatedWhileMeasured,
   tunedWhileMeasured,

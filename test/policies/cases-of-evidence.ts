@@ -10,22 +10,89 @@ const budget = (more: Props = {}) => ({
   budgets: [{ metric: "guest.timer.latency", percentile: "99", maxNs: 20_000, ...more }],
 });
 
+const served = (mode: string, folderMode: string) => ({
+  ...{ path: "/run/nfvlab-vhost/vhu0.sock", mode, folderMode },
+});
+
 /** Cases of policies on what is in force and what was measured. */
 export const casesOfEvidence: Readonly<Record<string, PolicyCases>> = {
   "pools-granted": {
     violates: {
-      stack: real({}, on("host:Hugepages", "pool", { numaNode: 0, size: "2MiB", count: 512, written: 300 })),
+      stack: real(
+        {},
+        on("host:Hugepages", "few", { numaNode: 0, size: "1GiB", count: 12, written: 12, intact: false }),
+        on("host:Hugepages", "pool", { numaNode: 0, size: "2MiB", count: 300, written: 512, intact: false }),
+      ),
     },
     passes: {
-      stack: real({}, on("host:Hugepages", "pool", { numaNode: 0, size: "2MiB", count: 512, written: 512 })),
+      stack: real(
+        {},
+        on("host:Hugepages", "pool", { numaNode: 0, size: "2MiB", count: 512, written: 512, intact: true }),
+      ),
     },
     notApplicable: { stack: real() },
     unknown: {
       stack: real(
         {},
-        on("host:Hugepages", "pool", { numaNode: 0, size: "2MiB", count: 512, written: unknown }),
+        on("host:Hugepages", "pool", {
+          numaNode: 0,
+          size: "2MiB",
+          count: 512,
+          written: 512,
+          intact: unknown,
+        }),
       ),
     },
+  },
+  "tuned-in-force": {
+    violates: {
+      stack: real(
+        {},
+        on("host:CpuFrequency", "frequency", { cpus: "1-9", governor: "powersave" }),
+        on("host:CpuIdle", "idle", { cpus: "1-9", resumeLatency: "unlimited" }),
+        on("host:CpuIdle", "shallow", { cpus: "21-29", resumeLatency: "20us" }),
+        on("host:MemoryManagement", "memory", { transparentHugepages: "madvise", ksm: true }),
+        on("host:Sysctls", "kernel", { values: { "kernel.numa_balancing": 1, "vm.stat_interval": 1 } }),
+      ),
+    },
+    passes: {
+      stack: real(
+        {},
+        on("host:CpuFrequency", "frequency", { cpus: "1-9", governor: "performance" }),
+        on("host:CpuIdle", "idle", { cpus: "1-9", resumeLatency: "0us", dmaLatency: "20us" }),
+        on("host:CpuIdle", "shallow", { cpus: "21-29", resumeLatency: "2us" }),
+        on("host:MemoryManagement", "memory", { transparentHugepages: "never", ksm: false }),
+        on("host:Sysctls", "kernel", { values: { "kernel.numa_balancing": 0, "vm.stat_interval": 1 } }),
+        on("host:Sysctls", "other", { values: { "kernel.numa_balancing": "0" } }),
+      ),
+    },
+    notApplicable: { stack: real() },
+    unknown: { stack: real({}, on("host:CpuIdle", "idle", { cpus: "1-9", resumeLatency: unknown })) },
+  },
+  "leased-cpus-alone": {
+    violates: {
+      stack: real(
+        {},
+        on("host:Lease", "lease", {
+          parts: { cpus: "1-9" },
+          strangers: ["stress-ng (4711) on CPU 3", "python3 (815) on CPUs 3-4"],
+          held: false,
+        }),
+      ),
+    },
+    passes: {
+      stack: real({}, on("host:Lease", "lease", { parts: { cpus: "1-9" }, strangers: [], held: true })),
+    },
+    notApplicable: { stack: real() },
+    unknown: { stack: real({}, on("host:Lease", "lease", { parts: { cpus: "1-9" }, strangers: unknown })) },
+  },
+  "sockets-closed": {
+    violates: {
+      stack: real({ "vnf1-domain": { sockets: { east: served("757", "777") } } }),
+    },
+    passes: { stack: real({ "vnf1-domain": { sockets: { east: served("755", "770") } } }) },
+    notApplicable: nothing,
+    unknown: { stack: real({ "vnf1-domain": { sockets: unknown } }) },
   },
   "switch-in-force": {
     violates: {

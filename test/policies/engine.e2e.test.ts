@@ -96,9 +96,10 @@ describe("the pack on the engine", () => {
   it("mends at level remediate, shows it, and goes on with what it mended", () => {
     const realtime = { MACHINE: "local", VCPU: "2,3", PMD: "1", EMULATOR: "0", REALTIME: "0-1" };
     const config = join(project.folder, "remediate.json");
-    const levels = ["exclusive-cpus", "one-numa-node-per-chain", "housekeeping-on-every-node"].map(
-      (name) => [name, { enforcementLevel: "disabled" }],
-    );
+    const levels = ["exclusive-cpus", "one-numa-node-per-chain", "housekeeping-on-every-node"].map((name) => [
+      name,
+      { enforcementLevel: "disabled" },
+    ]);
     const judged = (enforcementLevel: string) => {
       const policy = { "realtime-guest-keeps-house": { enforcementLevel } };
       writeFileSync(config, JSON.stringify({ ...Object.fromEntries(levels), ...policy }));
