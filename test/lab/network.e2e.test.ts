@@ -3,11 +3,14 @@ import { describeChains } from "./chain-trials.ts";
 import { describeContainers } from "./container-trials.ts";
 import { describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
+import { describeLiveChecks } from "./live-check-trials.ts";
 import { longTrials } from "./long-trials.ts";
 import { describePaths } from "./paths-trials.ts";
 import { describeSriov } from "./sriov-trials.ts";
 import { TrialServer } from "./trial-server.ts";
 
+const LIVE =
+  "live checks (skipped unless NFVLAB_LONG_TRIALS is set: a refresh and an up for each change by hand, many minutes)";
 const LADDER = "ladder (skipped unless NFVLAB_LONG_TRIALS is set: three stacks with guests, many minutes)";
 
 /** What carries packets, on one server after another's trials: each group leaves the server as it found it. */
@@ -17,6 +20,7 @@ const groups: readonly (readonly [string, (server: () => TrialServer) => void])[
   ["containers", describeContainers],
   ["sriov", describeSriov],
   ["chains", describeChains],
+  [LIVE, describeLiveChecks],
   [LADDER, describeLadder],
 ];
 
@@ -36,5 +40,5 @@ describe.skipIf(groups.length === 0)("a server with network cards", () => {
   afterAll(() => server?.remove());
 
   for (const [name, describeGroup] of groups)
-    describe.runIf(name !== LADDER || longTrials)(name, () => describeGroup(() => server));
+    describe.runIf((name !== LADDER && name !== LIVE) || longTrials)(name, () => describeGroup(() => server));
 });

@@ -1,0 +1,100 @@
+/** A live check that somebody on the machine makes false. */
+export interface LiveCheck {
+  /** What is done by hand, for the title. */
+  readonly what: string;
+  /** The policy that refuses it after a refresh, and no other does. */
+  readonly policy: string;
+  /** Script on the machine; `$CARD` is the interface of the physical function. */
+  readonly byHand: string;
+  /** Script that undoes it, where `pulumi up` leaves it alone since it is somebody else's. */
+  readonly undone?: string;
+}
+
+const CPU3 = "/sys/devices/system/cpu/cpu3";
+const MEMORY = "/sys/kernel/mm";
+const POOL = "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages";
+const option = (key: string) => `ovs-vsctl --timeout=30 set Open_vSwitch . other_config:${key}`;
+const movable = `$(grep -E 'PCI-MSIX.*virtio[0-9]+-' /proc/interrupts | head -n 1 | cut -d: -f1 | tr -d ' ')`;
+
+/** On a host whose CPUs 2 and 3 are isolated and leased, CPU 2 for the switch, CPU 3 for a guest. */
+export const liveChecks: readonly LiveCheck[] = [
+  {
+    what: "an interrupt moved onto an isolated CPU",
+    policy: "work-outside-isolated",
+    byHand: `echo 3 > /proc/irq/${movable}/smp_affinity_list`,
+  },
+  {
+    what: "deferred work of the kernel let onto isolated CPUs",
+    policy: "work-outside-isolated",
+    byHand: "echo f > /sys/devices/virtual/workqueue/cpumask",
+  },
+  {
+    what: "a foreign process pinned to a leased CPU",
+    policy: "leased-cpus-alone",
+    byHand: "systemd-run --quiet --unit=trial-stranger taskset -c 3 sleep 100000",
+    undone: "systemctl stop trial-stranger",
+  },
+  {
+    what: "a lease whose holder was killed",
+    policy: "leased-cpus-alone",
+    byHand: "systemctl stop 'nfvlab-lease-*'",
+  },
+  {
+    what: "deep sleep of an isolated CPU allowed",
+    policy: "tuned-in-force",
+    byHand: `echo 100 > ${CPU3}/power/pm_qos_resume_latency_us`,
+  },
+  {
+    what: "transparent huge pages turned on",
+    policy: "tuned-in-force",
+    byHand: `echo always > ${MEMORY}/transparent_hugepage/enabled`,
+  },
+  {
+    what: "NUMA balancing turned on",
+    policy: "tuned-in-force",
+    byHand: "sysctl -qw kernel.numa_balancing=1",
+  },
+  {
+    what: "a vhost-user socket made writable for everybody",
+    policy: "sockets-closed",
+    byHand: "chmod o+w /run/nfvlab-vhost/vhu0.sock",
+  },
+  {
+    what: "the sockets' folder made writable for everybody",
+    policy: "sockets-closed",
+    byHand: "chmod 777 /run/nfvlab-vhost",
+  },
+  {
+    what: "a virtual function of a shared card trusted",
+    policy: "trusted-function-alone",
+    byHand: 'ip link set dev "$CARD" vf 0 trust on',
+  },
+  {
+    what: "spoof checking of a shared card turned off",
+    policy: "shared-card-checked",
+    byHand: 'ip link set dev "$CARD" vf 1 spoofchk off',
+  },
+  {
+    what: "poll-mode threads moved to a vCPU's CPU",
+    policy: "exclusive-cpus",
+    byHand: option("pmd-cpu-mask=8"),
+  },
+  {
+    what: "huge pages taken from a pool",
+    policy: "pools-granted",
+    byHand: `echo $(($(cat ${POOL}) - 4)) > ${POOL}`,
+  },
+  {
+    what: "a port's interface taken away",
+    policy: "switch-in-force",
+    byHand: "ip link del triallink0",
+  },
+];
+
+/** Policies of evidence that nobody makes false by hand, each with the reason. */
+export const notByHand: Readonly<Record<string, string>> = {
+  "isolated-while-measured": "judges records, which a refresh does not take anew",
+  "tuned-while-measured": "judges records, which a refresh does not take anew",
+  "latency-budget": "judges records, which a refresh does not take anew",
+  "nothing-pending": "judges what records were taken beside, and an emulated server has none that are timed",
+};
