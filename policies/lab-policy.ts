@@ -10,6 +10,7 @@ import type {
 import type { CheckId } from "./checks.ts";
 import { type Exception, exceptionsSchema, judgedBy, readExceptions } from "./exceptions.ts";
 import { type Lab, readLab } from "./lab.ts";
+import { readWhole } from "./machine.ts";
 import { type Remediation, remediateBy } from "./remediation.ts";
 import { UnknownValues } from "./unknown-values.ts";
 
@@ -101,6 +102,7 @@ export function labPolicy(policy: LabPolicy, clock: () => Date = () => new Date(
       const exceptions = exceptionsOf(args, excepting, (message) => report(message));
       const unknowns = new UnknownValues(concerns);
       const lab = unknowns.reading(() => readLab(args.resources));
+      if (concerns.length > 0) readWhole(lab.machines);
       const reason = unknowns.judging(() => notApplicable(lab, args));
       if (reason !== undefined && !unknowns.isAny(lab)) args.notApplicable(reason);
       const advised = new Set<string>();

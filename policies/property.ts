@@ -98,7 +98,7 @@ type Note = (resource: PolicyResource, path: Path) => void;
 let noted: Note | undefined;
 
 /** Does some work, all of it at once, and tells of what it reads and can't know. */
-export function noting<T>(note: Note, work: () => T): T {
+export function noting<T>(note: Note | undefined, work: () => T): T {
   const before = noted;
   noted = note;
   try {
@@ -106,6 +106,16 @@ export function noting<T>(note: Note, work: () => T): T {
   } finally {
     noted = before;
   }
+}
+
+/** Puts work off until somebody asks for its result. Who is told now of what it can't know is told then as well, and nobody else. */
+export function later<T>(work: () => T): () => T {
+  const note = noted;
+  let done: { readonly result: T } | undefined;
+  return () => {
+    done ??= { result: noting(note, work) };
+    return done.result;
+  };
 }
 
 /**
