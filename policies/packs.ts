@@ -5,6 +5,7 @@ import { nothingPending } from "./evidence/nothing-pending.ts";
 import { poolsGranted } from "./evidence/pools-granted.ts";
 import { socketsClosed } from "./evidence/sockets-closed.ts";
 import { switchInForce } from "./evidence/switch-in-force.ts";
+import { switchSteadyWhileMeasured } from "./evidence/switch-steady-while-measured.ts";
 import { tunedInForce } from "./evidence/tuned-in-force.ts";
 import { tunedWhileMeasured } from "./evidence/tuned-while-measured.ts";
 import { bootArgumentsAgree } from "./intent/boot-arguments-agree.ts";
@@ -89,6 +90,7 @@ export const evidence: CataloguedPolicy[] = [
   switchInForce,
   isolatedWhileMeasured,
   tunedWhileMeasured,
+  switchSteadyWhileMeasured,
   nothingPending,
   latencyBudget,
 ];

@@ -137,6 +137,37 @@ export const casesOfEvidence: Readonly<Record<string, PolicyCases>> = {
     notApplicable: { stack: testbed({ more: [benchmark({ functional: true })] }) },
     unknown: { stack: real({}, tuned, timed({ fingerprint: unknown })) },
   },
+  "switch-steady-while-measured": {
+    violates: {
+      stack: real(
+        {},
+        tuned,
+        timed(
+          fingerprint({
+            switchOptions: {
+              "pmd-auto-lb": "true",
+              "pmd-sleep-max": "0,2:100",
+              "pmd-maxsleep": "50",
+              "tx-flush-interval": "10",
+            },
+          }),
+        ),
+      ),
+    },
+    passes: {
+      stack: real(
+        {},
+        tuned,
+        timed(
+          fingerprint({
+            switchOptions: { "pmd-auto-lb": "false", "pmd-sleep-max": "0,2:0", "tx-flush-interval": "0" },
+          }),
+        ),
+      ),
+    },
+    notApplicable: { stack: testbed({ more: [benchmark({ functional: true })] }) },
+    unknown: { stack: real({}, tuned, timed({ fingerprint: unknown })) },
+  },
   "nothing-pending": {
     violates: {
       stack: real(

@@ -95,6 +95,7 @@ export const liveChecks: readonly LiveCheck[] = [
 export const notByHand: Readonly<Record<string, string>> = {
   "isolated-while-measured": "judges records, which a refresh does not take anew",
   "tuned-while-measured": "judges records, which a refresh does not take anew",
+  "switch-steady-while-measured": "judges records, which a refresh does not take anew",
   "latency-budget": "judges records, which a refresh does not take anew",
   "nothing-pending": "judges what records were taken beside, and an emulated server has none that are timed",
 };

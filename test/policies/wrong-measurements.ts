@@ -100,6 +100,12 @@ export const wrongMeasurements: readonly WrongProgram[] = [
     real({}, tuned, timed()),
   ),
   row(
+    "a measurement through a switch that balances its load",
+    "switch-steady-while-measured",
+    real({}, tuned, record({ switchOptions: { "pmd-auto-lb": "true" } })),
+    real({}, tuned, timed()),
+  ),
+  row(
     "a record of the boot before",
     "latency-budget",
     real({}, tuned, record({ bootId: "22222222-2222-4222-8222-222222222222" })),
