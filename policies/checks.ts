@@ -100,11 +100,7 @@ export const checks: readonly Check[] = [
   { id: "P42", what: "nothing waits for a reboot where something is measured" },
   { id: "P43", what: "co-load apart from what is measured, for as long as that" },
   { id: "P44", what: "generator on another host than the system under test" },
-  {
-    id: "P45",
-    what: "PCIe link at full speed and width",
-    open: "link and firmware of cards among the facts",
-  },
+  { id: "P45", what: "PCIe link at full speed and width", open: "firmware of cards among the facts" },
   { id: "M01", what: "hwlatdetect max", open: "a job that runs hwlatdetect" },
   { id: "M02", what: "oslat max on isolated CPUs of the host", open: "a job that runs oslat" },
   { id: "M03", what: "oslat max in a guest", open: "a job that runs oslat in a guest" },

@@ -1,6 +1,7 @@
 import { isolatedWhileMeasured } from "./evidence/isolated-while-measured.ts";
 import { latencyBudget } from "./evidence/latency-budget.ts";
 import { leasedCpusAlone } from "./evidence/leased-cpus-alone.ts";
+import { linksAtFull } from "./evidence/links-at-full.ts";
 import { nothingPending } from "./evidence/nothing-pending.ts";
 import { poolsGranted } from "./evidence/pools-granted.ts";
 import { socketsClosed } from "./evidence/sockets-closed.ts";
@@ -92,5 +93,6 @@ export const evidence: CataloguedPolicy[] = [
   tunedWhileMeasured,
   switchSteadyWhileMeasured,
   nothingPending,
+  linksAtFull,
   latencyBudget,
 ];

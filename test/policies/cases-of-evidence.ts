@@ -10,6 +10,11 @@ const budget = (more: Props = {}) => ({
   budgets: [{ metric: "guest.timer.latency", percentile: "99", maxNs: 20_000, ...more }],
 });
 
+const linked = (link: Props, address = "0000:05:00.0") => ({
+  ...{ address, numaNode: 0 },
+  link: { speed: 8, lanes: 8, mostSpeed: 8, mostLanes: 8, ...link },
+});
+
 const served = (mode: string, folderMode: string) => ({
   ...{ path: "/run/nfvlab-vhost/vhu0.sock", mode, folderMode },
 });
@@ -184,6 +189,12 @@ export const casesOfEvidence: Readonly<Record<string, PolicyCases>> = {
     },
     notApplicable: { stack: testbed({ more: [benchmark({ functional: true })] }) },
     unknown: { stack: real({}, on("host:BootArguments", "boot", { pending: unknown }), timed()) },
+  },
+  "links-at-full": {
+    violates: { stack: real({ "dut-facts": { nics: [linked({ lanes: 4 }), linked({}, "0000:06:00.0")] } }) },
+    passes: { stack: real({ "dut-facts": { nics: [linked({}), linked({ speed: 2.5 }, "0000:06:00.0")] } }) },
+    notApplicable: nothing,
+    unknown: { stack: real({ "dut-facts": { nics: unknown } }) },
   },
   "latency-budget": {
     violates: { stack: real({}, timed({}, { percentiles: { 99: 20_001 } })), config: budget() },

@@ -105,6 +105,14 @@ export const wrongMeasurements: readonly WrongProgram[] = [
     real({}, tuned, record({ switchOptions: { "pmd-auto-lb": "true" } })),
     real({}, tuned, timed()),
   ),
+  changed("a card in a slot that is too narrow", "links-at-full", "dut-facts", {
+    nics: [
+      {
+        ...{ address: "0000:05:00.0", numaNode: 0 },
+        link: { speed: 8, lanes: 4, mostSpeed: 8, mostLanes: 8 },
+      },
+    ],
+  }),
   row(
     "a record of the boot before",
     "latency-budget",
