@@ -29,7 +29,7 @@ const link = new net.Veth("link", { ...on, name: "triallink0", peer: { name: "tr
 const bridge = new OvsDpdkBridge("br0", {
   host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ["vhu0"],
   ports: { triallink1: { kind: "system", dependsOn: [link] } },
-  daemon: { restart: "allow" },
+  daemon: { restart: "allow", pmdSleepMax: "500us" },
 });
 new VhostUserVnf("vnf", {
   host: dut, vcpus: "3", emulatorCpus: "0-1", memory: "256MiB", pageSize: "2MiB", numaNode: 1,
