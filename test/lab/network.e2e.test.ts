@@ -10,7 +10,7 @@ import { describeSriov } from "./sriov-trials.ts";
 import { TrialServer } from "./trial-server.ts";
 
 const LIVE =
-  "live checks (skipped unless NFVLAB_LONG_TRIALS is set: a refresh and an up for each change by hand, many minutes)";
+  "live checks (skipped unless NFVLAB_LONG_TRIALS is set: a switch, a guest, two containers, and three rounds of changes by hand)";
 const LADDER = "ladder (skipped unless NFVLAB_LONG_TRIALS is set: three stacks with guests, many minutes)";
 
 /** What carries packets, on one server after another's trials: each group leaves the server as it found it. */
