@@ -73,7 +73,8 @@ export function documentedSources(): string[] {
 /** What a lab writes policies of its own with. */
 const POLICY_KIT = [
   ...["policies/ask.ts", "policies/kit.ts", "policies/lab-policy.ts", "policies/select.ts"],
-  ...["policies/serve-pack.ts", "policies/testing.ts"],
+  ...["policies/serve-pack.ts", "policies/testing.ts", "policies/judging.ts", "policies/four-cases.ts"],
+  "policies/blind-spots.ts",
 ];
 
 function filesIn(folder: string, ending: string): string[] {
@@ -90,6 +91,13 @@ const IN_A_TESTBED = {
   dut: type("components/tuned-host.ts", "TunedHost"),
   bridge: type("components/ovs-dpdk-bridge.ts", "OvsDpdkBridge"),
   vnf: type("components/vhost-user-vnf.ts", "VhostUserVnf"),
+};
+
+const IN_A_POLICY_TEST = {
+  cases: type("policies/testing.ts", "PolicyCases"),
+  enoughPages: type("policies/kit.ts", "CataloguedPolicy"),
+  expect: "(value: unknown) => { toEqual(other: unknown): void }",
+  noCounters: type("policies/kit.ts", "CataloguedPolicy"),
 };
 
 /** What an example takes for granted, by the file it stands in: things of the surrounding program that it would not repeat. */
@@ -140,12 +148,9 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "policies/lab-policy.ts": { libvirt: module("sdk/resources/libvirt.ts") },
   "policies/select.ts": { host: module("sdk/resources/host.ts"), lab: type("policies/kit.ts", "Lab") },
   "policies/serve-pack.ts": { guestWithinQuota: type("policies/kit.ts", "CataloguedPolicy") },
-  "policies/testing.ts": {
-    cases: type("policies/testing.ts", "PolicyCases"),
-    enoughPages: type("policies/kit.ts", "CataloguedPolicy"),
-    expect: "(value: unknown) => { toEqual(other: unknown): void }",
-    noCounters: type("policies/kit.ts", "CataloguedPolicy"),
-  },
+  "policies/blind-spots.ts": IN_A_POLICY_TEST,
+  "policies/four-cases.ts": IN_A_POLICY_TEST,
+  "policies/judging.ts": IN_A_POLICY_TEST,
   "components/input-check.ts": {
     name: "string",
     args: type("components/vhost-user-vnf.ts", "VhostUserVnfArgs"),
