@@ -103,13 +103,14 @@ function paragraphs({ policy, said }: Entry): string[] {
       : [
           `Configuration: ${settings.map(([name, { description = "" }]) => `\`${name}\` (${withoutStop(description)})`).join("; ")}.`,
         ]),
-    ...(policy.remediateResource === undefined ? [] : [MENDS]),
+    ...(policy.mending === undefined ? [] : [mends(policy.mending.name)]),
     `${enforcementLevel}, severity ${severity}${excepting ? "" : ", takes no exceptions"}. Source: ${said.source}`,
   ];
 }
 
-const MENDS =
-  "At level `remediate` it mends by itself what one resource alone tells, and the preview shows each change; the rest still blocks.";
+function mends(name: string): string {
+  return `Configured at level \`remediate\`, \`${name}\` mends what one resource alone tells, and the preview shows each change; the rest is still refused.`;
+}
 
 function withoutStop(sentence: string): string {
   return sentence.replace(/\.$/, "");

@@ -132,13 +132,13 @@ export async function judge(
 }
 
 /**
- * A stack as a policy leaves it at level `remediate`.
+ * A stack as a policy that mends leaves it.
  *
  * @example
  * expect(await remediated(noCounters, cases.violates.stack)).toEqual(cases.passes.stack);
  */
 export async function remediated(
-  { remediateResource }: Pick<ResourceValidationPolicy, "remediateResource">,
+  { mending }: { readonly mending?: Pick<ResourceValidationPolicy, "remediateResource"> },
   declared: readonly Declared[],
   config: object = {},
 ): Promise<Declared[]> {
@@ -146,7 +146,7 @@ export async function remediated(
   for (const resource of declared) {
     const copy = structuredClone(resource.props) as Record<string, unknown>;
     const { type, name } = resource;
-    await remediateResource?.({
+    await mending?.remediateResource?.({
       ...{ type, name, urn: urnOf(resource), opts: NO_OPTIONS, props: unknownCheckingProxy(copy) },
       ...{ stackTags: new Map(), isType: () => false, asType: () => undefined },
       getConfig: <T extends object>() => config as T,

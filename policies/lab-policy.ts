@@ -2,7 +2,6 @@ import type {
   EnforcementLevel,
   PolicyConfigSchema,
   ReportViolation,
-  ResourceValidationPolicy,
   Severity,
   StackValidationArgs,
   StackValidationPolicy,
@@ -11,7 +10,7 @@ import type { CheckId } from "./checks.ts";
 import { type Exception, exceptionsSchema, judgedBy, readExceptions } from "./exceptions.ts";
 import { type Lab, readLab } from "./lab.ts";
 import { readWhole } from "./machine.ts";
-import { type Remediation, remediateBy } from "./remediation.ts";
+import { type MendingPolicy, mendingPolicy, type Remediation } from "./remediation.ts";
 import { UnknownValues } from "./unknown-values.ts";
 
 /** What a policy has to say. */
@@ -52,7 +51,7 @@ export interface LabPolicy {
   readonly url?: string;
   /** What its configuration may have, as JSON schema. Levels and exceptions are added. */
   readonly configSchema?: PolicyConfigSchema;
-  /** How it mends a resource at level `remediate`. Default: not at all, and that level is as mandatory. */
+  /** How it mends a resource, where somebody configures `mend-NAME` at level `remediate`. Default: not at all. */
   readonly remediation?: Remediation;
   /** Why the policy has nothing to say about this stack; undefined where it has. */
   notApplicable(lab: Lab, args: StackValidationArgs): string | undefined;
@@ -64,7 +63,8 @@ export interface LabPolicy {
 export interface CataloguedPolicy extends StackValidationPolicy {
   readonly checks: readonly CheckId[];
   readonly excepting: boolean;
-  readonly remediateResource?: NonNullable<ResourceValidationPolicy["remediateResource"]>;
+  /** What mends its findings, disabled unless it is configured. */
+  readonly mending?: MendingPolicy;
 }
 
 /**
@@ -95,7 +95,12 @@ export function labPolicy(policy: LabPolicy, clock: () => Date = () => new Date(
   return {
     ...described,
     ...{ checks, excepting },
-    ...(remediation !== undefined && { remediateResource: remediateBy(remediation) }),
+    ...(remediation !== undefined && {
+      mending: mendingPolicy(remediation, {
+        ...{ name: policy.name, description: policy.description },
+        ...(configSchema !== undefined && { configSchema }),
+      }),
+    }),
     enforcementLevel: level,
     configSchema: { ...configSchema, properties },
     validateStack: (args, report) => {

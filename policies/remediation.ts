@@ -9,7 +9,7 @@ export interface Mend {
 }
 
 /**
- * How a policy mends a resource itself. Only at enforcement level `remediate`, which no policy has by default; then the engine shows what was changed, and the plan
+ * How a policy mends a resource itself. Only where `mend-NAME` is configured at enforcement level `remediate`; then the engine shows what was changed, and the plan
  * goes on with it. It sees one resource and none beside it, so it is for properties of which that resource alone tells what is right.
  */
 export interface Remediation {
@@ -18,18 +18,28 @@ export interface Remediation {
   mends(resource: PolicyResource, args: Pick<ResourceValidationArgs, "getConfig">): readonly Mend[];
 }
 
-/** The same as the engine takes it. */
-export function remediateBy({
-  types,
-  mends,
-}: Remediation): NonNullable<ResourceValidationPolicy["remediateResource"]> {
-  return (args) => {
-    const { type, name, urn, opts, props } = args;
-    if (!types.some((each) => type === `nfvlab:${each}`)) return undefined;
-    const alone = { type, name, urn, opts, props, dependencies: [], propertyDependencies: {} };
-    const found = mends({ ...alone, isType: () => false, asType: () => undefined } as PolicyResource, args);
-    for (const mend of found) apply(props, mend);
-    return found.length === 0 ? undefined : props;
+/** What mends, as the engine takes it: a policy of its own, since one that judges the whole stack is never asked to. */
+export type MendingPolicy = ResourceValidationPolicy &
+  Required<Pick<ResourceValidationPolicy, "remediateResource">>;
+
+/** @param of the policy whose findings it mends */
+export function mendingPolicy(
+  { types, mends }: Remediation,
+  of: Pick<ResourceValidationPolicy, "name" | "description" | "configSchema">,
+): MendingPolicy {
+  return {
+    name: `mend-${of.name}`,
+    description: of.description,
+    enforcementLevel: "disabled",
+    ...(of.configSchema !== undefined && { configSchema: of.configSchema }),
+    remediateResource: (args) => {
+      const { type, name, urn, opts, props } = args;
+      if (!types.some((each) => type === `nfvlab:${each}`)) return undefined;
+      const alone = { type, name, urn, opts, props, dependencies: [], propertyDependencies: {} };
+      const found = mends({ ...alone, isType: () => false, asType: () => undefined } as PolicyResource, args);
+      for (const mend of found) apply(props, mend);
+      return found.length === 0 ? undefined : props;
+    },
   };
 }
 

@@ -93,7 +93,7 @@ describe("the pack on the engine", () => {
     expect(exceeded.said).toContain('memory "256MiB" of vnf-domain is more than 128MiB');
   });
 
-  it("mends at level remediate, shows it, and goes on with what it mended", () => {
+  it("mends where it is asked to, shows it, and goes on with what it mended", () => {
     const realtime = { MACHINE: "local", VCPU: "2,3", PMD: "1", EMULATOR: "0", REALTIME: "0-1" };
     const config = join(project.folder, "remediate.json");
     const levels = ["exclusive-cpus", "one-numa-node-per-chain", "housekeeping-on-every-node"].map((name) => [
@@ -101,17 +101,17 @@ describe("the pack on the engine", () => {
       { enforcementLevel: "disabled" },
     ]);
     const judged = (enforcementLevel: string) => {
-      const policy = { "realtime-guest-keeps-house": { enforcementLevel } };
+      const policy = { "mend-realtime-guest-keeps-house": { enforcementLevel } };
       writeFileSync(config, JSON.stringify({ ...Object.fromEntries(levels), ...policy }));
       const packs = ["--policy-pack", pack, "--policy-pack-config", config];
       return project.pulumi(["preview", "--diff", ...packs], realtime);
     };
-    const refused = judged("mandatory");
+    const refused = judged("disabled");
     expect(refused.said).toMatch(
       mandatory("realtime-guest-keeps-house  (nfvlab:libvirt:Domain: vnf-domain)"),
     );
     const mended = judged("remediate");
-    expect(mended.said).toMatch(/\[remediate\].* {2}realtime-guest-keeps-house/);
+    expect(mended.said).toMatch(/\[remediate\].* {2}mend-realtime-guest-keeps-house/);
     expect(mended.said).not.toMatch(mandatory("realtime-guest-keeps-house"));
     expect(mended.said).toMatch(/vcpus +: "1"/);
   });

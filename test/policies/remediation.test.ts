@@ -8,7 +8,7 @@ import { evidence, intent } from "../../policies/packs.ts";
 import { type Case, type Declared, judge, remediated, unknown } from "../../policies/testing.ts";
 import { on, type Props, real, realtime } from "./case.ts";
 
-const policies = [...intent, ...evidence].filter(({ remediateResource }) => remediateResource !== undefined);
+const policies = [...intent, ...evidence].filter(({ mending }) => mending !== undefined);
 
 const boot = (props: Props) => on("host:BootArguments", "boot", { arguments: props, pending: [] });
 
@@ -112,8 +112,9 @@ describe("a policy that mends", () => {
     expect(await remediated(mitigationsOn, ours, { singleTenant: true })).toEqual(ours);
   });
 
-  it("does so at level remediate alone, which no policy has by default", () => {
-    for (const { enforcementLevel } of [...intent, ...evidence])
-      expect(enforcementLevel).not.toBe("remediate");
+  it("does so where it is asked to alone, and takes what the policy takes", () => {
+    for (const { name, mending } of policies)
+      expect(mending).toMatchObject({ name: `mend-${name}`, enforcementLevel: "disabled" });
+    expect(mitigationsOn.mending?.configSchema?.properties).toHaveProperty("singleTenant");
   });
 });
