@@ -2,8 +2,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { type ConfinedTask, confinedTasks } from "../../sdk/observe/confined-tasks.ts";
+import { strangersOn } from "../../sdk/plan/strangers.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
-import { said } from "./recorded.ts";
+import { recorded, said } from "./recorded.ts";
 
 /** What the probe says of this machine. */
 function asked(): readonly ConfinedTask[] {
@@ -31,6 +32,16 @@ describe("threads that are confined to some CPUs", () => {
       child.kill();
     }
     expect(asked().some(({ id }) => id === process.pid)).toBe(false);
+  });
+
+  it("of a lab are no strangers on the CPUs that it has leased", () => {
+    const tasks = confinedTasks.parse(recorded("procfs/6.12/confined-tasks.txt"));
+    expect(tasks).toContainEqual({
+      ...{ id: 1921, process: 448, name: "pmd-c02/id:7", cpus: CpuSet.of([2]) },
+      group: "/system.slice/ovs-vswitchd.service",
+    });
+    expect(tasks.filter(({ group }) => group.startsWith("/lxc."))).toHaveLength(6);
+    expect(strangersOn({ cpus: "2-3" }, tasks)).toEqual([]);
   });
 
   it("are read from what was printed, one that has ended meanwhile without its group", () => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { listeningSockets } from "../../sdk/observe/listening-sockets.ts";
-import { said } from "./recorded.ts";
+import { recorded, said } from "./recorded.ts";
 
 it("finds a socket that somebody listens on, with its mode and that of its folder", async () => {
   const folder = mkdtempSync(join(tmpdir(), "nfvlab sockets-"));
@@ -26,4 +26,10 @@ it("finds a socket that somebody listens on, with its mode and that of its folde
     rmSync(folder, { recursive: true, force: true });
   }
   expect(asked()).toBeUndefined();
+});
+
+it("reads those of a machine with a guest that serves one", () => {
+  const sockets = listeningSockets.parse(recorded("procfs/6.12/listening-sockets.txt"));
+  expect(sockets.get("/run/nfvlab-vhost/vhu0.sock")).toEqual({ mode: "775", folderMode: "770" });
+  expect(sockets.get("/run/dbus/system_bus_socket")).toEqual({ mode: "666", folderMode: "755" });
 });
