@@ -3,24 +3,41 @@ import { CpuSet } from "../sdk/units/cpuset.ts";
 import { written } from "./claims.ts";
 import type { Findings } from "./lab-policy.ts";
 import { ofType } from "./machine.ts";
-import { flag, keys, number, type Path, positions, type Reading, text, UNKNOWN } from "./property.ts";
+import {
+  flag,
+  keys,
+  number,
+  type Path,
+  type PathIn,
+  positions,
+  type Reading,
+  type Stated,
+  text,
+  UNKNOWN,
+} from "./property.ts";
 import { fewOf } from "./sentence.ts";
 
 /** Reads properties; one that isn't known yet is said, and is undefined for who asked, as one that isn't there. */
 export interface Asking {
-  text(resource: PolicyResource, ...path: Path): string | undefined;
-  number(resource: PolicyResource, ...path: Path): number | undefined;
-  flag(resource: PolicyResource, ...path: Path): boolean | undefined;
-  cpus(resource: PolicyResource, ...path: Path): CpuSet | undefined;
+  text<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): string | undefined;
+  number<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): number | undefined;
+  flag<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): boolean | undefined;
+  cpus<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): CpuSet | undefined;
   /** Whether it is known to be another text or flag than this, or not to be there. */
-  differs(value: string | boolean, resource: PolicyResource, ...path: Path): boolean;
+  differs<S>(value: string | boolean, resource: Stated<S>, ...path: PathIn<NoInfer<S>>): boolean;
   /** Names of an object's properties; none where there is no object. */
-  keys(resource: PolicyResource, ...path: Path): readonly string[];
+  keys<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): readonly string[];
   /** Positions of a list's elements; none where there is no list. */
-  positions(resource: PolicyResource, ...path: Path): readonly number[];
+  positions<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): readonly number[];
 }
 
-/** @param undecided what hangs on the values that are asked for */
+/**
+ * Reads properties for a policy, and says of each that isn't known yet what hangs on it.
+ *
+ * @param undecided what hangs on the values that are asked for: `whether the pages suffice`
+ * @example
+ * const ask = asking(findings, "whether the pages suffice");
+ */
 export function asking({ pending }: Findings, undecided: string): Asking {
   const said = <T>(resource: PolicyResource, path: Path, reading: Reading<T>): T | undefined => {
     if (reading !== UNKNOWN) return reading as Exclude<typeof reading, typeof UNKNOWN>;
@@ -36,7 +53,7 @@ export function asking({ pending }: Findings, undecided: string): Asking {
       return list === undefined ? undefined : CpuSet.parse(list);
     },
     differs: (value, resource, ...path) => {
-      const reading = (typeof value === "string" ? text : flag)(resource, ...path);
+      const reading = typeof value === "string" ? text(resource, ...path) : flag(resource, ...path);
       said<string | boolean>(resource, path, reading);
       return reading !== UNKNOWN && reading !== value;
     },

@@ -103,8 +103,13 @@ function paragraphs({ policy, said }: Entry): string[] {
       : [
           `Configuration: ${settings.map(([name, { description = "" }]) => `\`${name}\` (${withoutStop(description)})`).join("; ")}.`,
         ]),
+    ...(policy.mending === undefined ? [] : [mends(policy.mending.name)]),
     `${enforcementLevel}, severity ${severity}${excepting ? "" : ", takes no exceptions"}. Source: ${said.source}`,
   ];
+}
+
+function mends(name: string): string {
+  return `Configured at level \`remediate\`, \`${name}\` mends what one resource alone tells, and the preview shows each change; the rest is still refused.`;
 }
 
 function withoutStop(sentence: string): string {

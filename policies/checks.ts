@@ -25,7 +25,7 @@ export const checks: readonly Check[] = [
   {
     id: "P11",
     what: "vhost-user sockets private: folder, mode and owner",
-    open: "mode and owner on the machine: a resource that reads them back",
+    open: "their owner on the machine; a socket that a forwarder serves: reading it back as Domain does",
   },
   { id: "P12", what: "virtual function trusted only where its card has one tenant" },
   { id: "P13", what: "spoof checking on, and MAC or VLAN set, on a shared card" },
@@ -43,7 +43,7 @@ export const checks: readonly Check[] = [
   {
     id: "P21",
     what: "no kernel thread or task on isolated CPUs but their owner's",
-    open: "threads that run there all the same: a job that lists tasks by their CPUs",
+    open: "threads on isolated CPUs that nobody has leased; those that may run elsewhere as well",
   },
   {
     id: "P22",
@@ -100,11 +100,7 @@ export const checks: readonly Check[] = [
   { id: "P42", what: "nothing waits for a reboot where something is measured" },
   { id: "P43", what: "co-load apart from what is measured, for as long as that" },
   { id: "P44", what: "generator on another host than the system under test" },
-  {
-    id: "P45",
-    what: "PCIe link at full speed and width",
-    open: "link and firmware of cards among the facts",
-  },
+  { id: "P45", what: "PCIe link at full speed and width", open: "firmware of cards among the facts" },
   { id: "M01", what: "hwlatdetect max" },
   { id: "M02", what: "oslat max on isolated CPUs of the host" },
   { id: "M03", what: "oslat max in a guest" },

@@ -1,5 +1,4 @@
-import { PolicyPack } from "@pulumi/policy";
 import { evidence, intent } from "./packs.ts";
+import { servePack } from "./serve-pack.ts";
 
-// Starts a server as soon as it is made, so this file is for the engine alone.
-new PolicyPack("nfvlab", { policies: [...intent, ...evidence] });
+servePack("nfvlab", [...intent, ...evidence]);

@@ -9,6 +9,8 @@ import type {
 import type { CheckId } from "./checks.ts";
 import { type Exception, exceptionsSchema, judgedBy, readExceptions } from "./exceptions.ts";
 import { type Lab, readLab } from "./lab.ts";
+import { readWhole } from "./machine.ts";
+import { type MendingPolicy, mendingPolicy, type Remediation } from "./remediation.ts";
 import { UnknownValues } from "./unknown-values.ts";
 
 /** What a policy has to say. */
@@ -24,13 +26,16 @@ export interface Findings {
   pending(missing: string, undecided: string, urn: string): void;
 }
 
+/** A policy as its author writes it. */
 export interface LabPolicy {
+  /** In lower case with hyphens; configurations call it so. */
   readonly name: string;
   /** One sentence that says what holds where the policy passes. */
   readonly description: string;
+  /** How much harm is done where it is violated. */
   readonly severity: Severity;
-  /** Checks of the catalogue that it is. */
-  readonly checks: readonly CheckId[];
+  /** Checks of the catalogue that it is. Default none, as of a lab's own policies. */
+  readonly checks?: readonly CheckId[];
   /** Default mandatory. */
   readonly level?: Extract<EnforcementLevel, "mandatory" | "advisory">;
   /** Whether a finding may be excepted by configuration. Default true; false where nobody can answer for it. */
@@ -40,11 +45,17 @@ export interface LabPolicy {
    * resource. What `judge` reads itself is said in any case. `bench:` is all benchmarks.
    */
   readonly concerns?: readonly string[];
+  /** What to do about a finding, in one sentence. */
   readonly remediationSteps: string;
+  /** Where it is read up. */
   readonly url?: string;
+  /** What its configuration may have, as JSON schema. Levels and exceptions are added. */
   readonly configSchema?: PolicyConfigSchema;
+  /** How it mends a resource, where somebody configures `mend-NAME` at level `remediate`. Default: not at all. */
+  readonly remediation?: Remediation;
   /** Why the policy has nothing to say about this stack; undefined where it has. */
   notApplicable(lab: Lab, args: StackValidationArgs): string | undefined;
+  /** Says what it finds. */
   judge(lab: Lab, findings: Findings, args: StackValidationArgs): void;
 }
 
@@ -52,6 +63,8 @@ export interface LabPolicy {
 export interface CataloguedPolicy extends StackValidationPolicy {
   readonly checks: readonly CheckId[];
   readonly excepting: boolean;
+  /** What mends its findings, disabled unless it is configured. */
+  readonly mending?: MendingPolicy;
 }
 
 /**
@@ -63,21 +76,38 @@ export interface CataloguedPolicy extends StackValidationPolicy {
  *
  * @param clock tells what day it is, for the exceptions
  * @example
- * export const exclusiveCpus = labPolicy({ name: "exclusive-cpus", …, judge: ({ machines }, { violation }) => { … } });
+ * export const roomyGuests = labPolicy({
+ *   ...{ name: "roomy-guests", description: "Each guest has a vCPU to keep house on.", severity: "low" },
+ *   remediationSteps: "Give it a second vCPU.",
+ *   notApplicable: (lab) => (select(lab, libvirt.Domain).length === 0 ? "this stack has no guest" : undefined),
+ *   judge: (lab, findings) => {
+ *     const ask = asking(findings, "whether it has room");
+ *     for (const guest of select(lab, libvirt.Domain))
+ *       if (ask.positions(guest, "vcpuPins").length === 1)
+ *         findings.violation(`vcpuPins of ${guest.name} has one CPU, expected two: add one.`, guest.urn);
+ *   },
+ * });
  */
 export function labPolicy(policy: LabPolicy, clock: () => Date = () => new Date()): CataloguedPolicy {
   const { notApplicable, judge, level = "mandatory", excepting = true, configSchema, ...rest } = policy;
-  const { concerns = [], ...described } = rest;
+  const { concerns = [], checks = [], remediation, ...described } = rest;
   const properties = { ...configSchema?.properties, ...(excepting && { exceptions: exceptionsSchema }) };
   return {
     ...described,
-    excepting,
+    ...{ checks, excepting },
+    ...(remediation !== undefined && {
+      mending: mendingPolicy(remediation, {
+        ...{ name: policy.name, description: policy.description },
+        ...(configSchema !== undefined && { configSchema }),
+      }),
+    }),
     enforcementLevel: level,
     configSchema: { ...configSchema, properties },
     validateStack: (args, report) => {
       const exceptions = exceptionsOf(args, excepting, (message) => report(message));
       const unknowns = new UnknownValues(concerns);
       const lab = unknowns.reading(() => readLab(args.resources));
+      if (concerns.length > 0) readWhole(lab.machines);
       const reason = unknowns.judging(() => notApplicable(lab, args));
       if (reason !== undefined && !unknowns.isAny(lab)) args.notApplicable(reason);
       const advised = new Set<string>();

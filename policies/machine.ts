@@ -2,7 +2,7 @@ import type { PolicyResource } from "@pulumi/policy";
 import { type Card, cardsFrom } from "./cards.ts";
 import { type CpuClaim, cpus, type Gap, type Know, known, type MemoryDemand } from "./claims.ts";
 import { type Guest, guestDemand, guestFrom } from "./guests.ts";
-import { flag, keys, number, positions, type Reading, text, titleOf } from "./property.ts";
+import { flag, keys, later, number, positions, type Reading, text, titleOf } from "./property.ts";
 import { type Switch, switchDemand, switchFrom } from "./switches.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
@@ -52,67 +52,117 @@ export interface Machine {
   readonly gaps: readonly Gap[];
 }
 
+/** Each part is read when a policy first asks for it: most ask for a few. */
 export function machineFrom(
   name: string,
   members: readonly PolicyResource[],
   server: PolicyResource | undefined,
 ): Machine {
-  const of = (type: string) => ofType(members, type);
-  const gaps: Gap[] = [];
-  const know = known(gaps);
-  const tuned = of("components:TunedHost");
+  const byType = new Map<string, PolicyResource[]>();
+  for (const member of members) {
+    const alike = byType.get(member.type);
+    if (alike === undefined) byType.set(member.type, [member]);
+    else alike.push(member);
+  }
+  const of = (type: string): readonly PolicyResource[] => byType.get(`nfvlab:${type}`) ?? [];
   const facts = of("host:Facts");
-  const switches = of("ovs:Daemon").map((daemon) => switchFrom(daemon, know));
-  const guests = of("libvirt:Domain").map((domain) => guestFrom(domain, know));
-  const containers = of("lxc:Container");
-  const demands = [
-    ...guests.flatMap(({ resource, name }) => guestDemand(resource, name, know)),
-    ...switches.flatMap(({ resource, socketMemory }) => switchDemand(resource, socketMemory)),
-  ];
-  const claims = [
-    ...tuned.flatMap((host) => [
+  const switches = part((know) => of("ovs:Daemon").map((daemon) => switchFrom(daemon, know)));
+  const guests = part((know) => of("libvirt:Domain").map((domain) => guestFrom(domain, know)));
+  const demands = part((know) => [
+    ...guests.get().flatMap(({ resource, name }) => guestDemand(resource, name, know)),
+    ...switches.get().flatMap(({ resource, socketMemory }) => switchDemand(resource, socketMemory)),
+  ]);
+  const claims = part((know) => [
+    ...of("components:TunedHost").flatMap((host) => [
       ...cpus(know, host, "housekeeping", ["cpus", "housekeeping"], "housekeeping", name),
       ...cpus(know, host, "isolated", ["cpus", "isolated"], "the isolated set", name),
     ]),
-    ...switches.flatMap(({ resource, pmd }) => [
-      ...(pmd === undefined ? [] : [pmd]),
-      ...cpus(know, resource, "lcore", ["lcoreCpus"], "the switch's main threads", "switch"),
-    ]),
-    ...guests.flatMap(({ vcpus, helpers }) => [...vcpus, ...helpers]),
+    ...switches
+      .get()
+      .flatMap(({ resource, pmd }) => [
+        ...(pmd === undefined ? [] : [pmd]),
+        ...cpus(know, resource, "lcore", ["lcoreCpus"], "the switch's main threads", "switch"),
+      ]),
+    ...guests.get().flatMap(({ vcpus, helpers }) => [...vcpus, ...helpers]),
     ...of("traffic:Forwarder").flatMap((forwarder) => {
       const title = titleOf(forwarder);
       const role = sleeps(forwarder) ? "process" : "forwarder";
       return cpus(know, forwarder, role, ["cpus"], `forwarder ${title}`, title);
     }),
-    ...containers.flatMap((container) => {
+    ...of("lxc:Container").flatMap((container) => {
       const title = titleOf(container);
       return cpus(know, container, "process", ["cpus"], `container ${title}`, title);
     }),
     ...GENERATING.flatMap((type) => of(type)).flatMap((benchmark) =>
       cpus(know, benchmark, "generator", ["generator", "cpus"], "the generator", "generator"),
     ),
-  ];
-  const ports = of("ovs:Port").map(portFrom);
+  ]);
+  const pools = part((know) => [
+    ...of("host:Hugepages").flatMap((pool) => poolFrom(pool, know)),
+    ...of("host:BootArguments").flatMap((boot) => bootPoolsFrom(boot, know)),
+  ]);
+  const ports = later(() => of("ovs:Port").map(portFrom));
+  const emulated = later(
+    () => server !== undefined || facts.some((each) => flag(each, "identity", "emulated") === true),
+  );
+  const topology = later(() => topologyOf(facts[0], server));
+  const cards = later(() =>
+    cardsFrom(of("pci:VirtualFunctions"), of("pci:VirtualFunction"), {
+      ...{ guests: guests.get(), ports: ports(), containers: of("lxc:Container") },
+    }),
+  );
   return {
-    name,
-    emulated: server !== undefined || facts.some((each) => flag(each, "identity", "emulated") === true),
-    server,
-    members,
-    topology: topologyOf(facts[0], server),
-    claims,
-    guests,
-    switches,
-    ports,
-    cards: cardsFrom(of("pci:VirtualFunctions"), of("pci:VirtualFunction"), { guests, ports, containers }),
-    pools: [
-      ...of("host:Hugepages").flatMap((pool) => poolFrom(pool, know)),
-      ...of("host:BootArguments").flatMap((boot) => bootPoolsFrom(boot, know)),
-    ],
-    demands,
+    ...{ name, server, members, facts },
     benchmarks: members.filter(({ type }) => type.startsWith("nfvlab:bench:")),
-    facts,
-    gaps,
+    get emulated() {
+      return emulated();
+    },
+    get topology() {
+      return topology();
+    },
+    get claims() {
+      return claims.get();
+    },
+    get guests() {
+      return guests.get();
+    },
+    get switches() {
+      return switches.get();
+    },
+    get ports() {
+      return ports();
+    },
+    get cards() {
+      return cards();
+    },
+    get pools() {
+      return pools.get();
+    },
+    get demands() {
+      return demands.get();
+    },
+    get gaps() {
+      return [switches, guests, demands, claims, pools].flatMap((each) => each.gaps());
+    },
   };
+}
+
+/** A part of a machine, with what it would have needed to know. */
+function part<T>(read: (know: Know) => readonly T[]) {
+  const gaps: Gap[] = [];
+  const get = later(() => read(known(gaps)));
+  return {
+    get,
+    gaps: (): readonly Gap[] => {
+      get();
+      return gaps;
+    },
+  };
+}
+
+/** Reads every part of some machines, so that what can't be known of any is told. */
+export function readWhole(machines: readonly Machine[]): void {
+  for (const { emulated, topology, cards, gaps } of machines) void [emulated, topology, cards, gaps];
 }
 
 /** Resources of one type among some, named without `nfvlab:`. */
@@ -120,7 +170,8 @@ export function ofType(
   resources: readonly PolicyResource[],
   ...types: readonly string[]
 ): readonly PolicyResource[] {
-  return resources.filter(({ type }) => types.some((each) => type === `nfvlab:${each}`));
+  const tokens = new Set(types.map((type) => `nfvlab:${type}`));
+  return resources.filter(({ type }) => tokens.has(type));
 }
 
 function sleeps(forwarder: PolicyResource): boolean {

@@ -1,8 +1,13 @@
 import { isolatedWhileMeasured } from "./evidence/isolated-while-measured.ts";
 import { latencyBudget } from "./evidence/latency-budget.ts";
+import { leasedCpusAlone } from "./evidence/leased-cpus-alone.ts";
+import { linksAtFull } from "./evidence/links-at-full.ts";
 import { nothingPending } from "./evidence/nothing-pending.ts";
 import { poolsGranted } from "./evidence/pools-granted.ts";
+import { socketsClosed } from "./evidence/sockets-closed.ts";
 import { switchInForce } from "./evidence/switch-in-force.ts";
+import { switchSteadyWhileMeasured } from "./evidence/switch-steady-while-measured.ts";
+import { tunedInForce } from "./evidence/tuned-in-force.ts";
 import { tunedWhileMeasured } from "./evidence/tuned-while-measured.ts";
 import { bootArgumentsAgree } from "./intent/boot-arguments-agree.ts";
 import { cacheSharesApart } from "./intent/cache-shares-apart.ts";
@@ -79,10 +84,15 @@ export const intent: CataloguedPolicy[] = [
  * preview, where evidence that is bad should not stop the very plan that mends it; so `npm run up` has these advise before, and judge afterwards.
  */
 export const evidence: CataloguedPolicy[] = [
+  socketsClosed,
   poolsGranted,
+  tunedInForce,
+  leasedCpusAlone,
   switchInForce,
   isolatedWhileMeasured,
   tunedWhileMeasured,
+  switchSteadyWhileMeasured,
   nothingPending,
+  linksAtFull,
   latencyBudget,
 ];

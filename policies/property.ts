@@ -8,21 +8,45 @@ export type Reading<T> = T | typeof UNKNOWN | undefined;
 
 export type Path = readonly (string | number)[];
 
+declare const STATE: unique symbol;
+
+/** A resource whose class is known, and with it the names of its properties; `S` is what its state holds. */
+export interface Stated<S> extends PolicyResource {
+  /** For the compiler alone. */
+  readonly [STATE]?: S;
+}
+
+/** A path in a state: checked step by step where that is known, else any. */
+export type PathIn<S> = unknown extends S ? Path : Steps<S, [0, 0, 0, 0, 0]>;
+
+/** As deep as states go; deeper steps are not checked. */
+type Steps<T, Depth extends readonly 0[]> = Depth extends readonly [0, ...infer Rest extends readonly 0[]]
+  ? T extends readonly (infer E)[]
+    ? readonly [] | readonly [number, ...Steps<NonNullable<E>, Rest>]
+    : T extends object
+      ?
+          | readonly []
+          | {
+              [K in keyof T & (string | number)]: readonly [K, ...Steps<NonNullable<T[K]>, Rest>];
+            }[keyof T & (string | number)]
+      : readonly []
+  : Path;
+
 /** A text at a path of a resource's properties. */
-export function text(resource: PolicyResource, ...path: Path): Reading<string> {
+export function text<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): Reading<string> {
   return only(at(resource, path), (value) => (typeof value === "string" ? value : undefined));
 }
 
-export function number(resource: PolicyResource, ...path: Path): Reading<number> {
+export function number<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): Reading<number> {
   return only(at(resource, path), (value) => (typeof value === "number" ? value : undefined));
 }
 
-export function flag(resource: PolicyResource, ...path: Path): Reading<boolean> {
+export function flag<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): Reading<boolean> {
   return only(at(resource, path), (value) => (typeof value === "boolean" ? value : undefined));
 }
 
 /** Whether an output says `null`: looked for, and not there. */
-export function isNull(resource: PolicyResource, ...path: Path): Reading<boolean> {
+export function isNull<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): Reading<boolean> {
   return only(at(resource, path), (value) => (value === undefined ? undefined : value === null));
 }
 
@@ -33,19 +57,19 @@ export function titleOf(resource: PolicyResource): string {
 }
 
 /** Names of an object's properties. */
-export function keys(resource: PolicyResource, ...path: Path): Reading<readonly string[]> {
+export function keys<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): Reading<readonly string[]> {
   return only(at(resource, path), (value) =>
     typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : undefined,
   );
 }
 
 /** Positions of a list's elements. */
-export function positions(resource: PolicyResource, ...path: Path): Reading<readonly number[]> {
+export function positions<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): Reading<readonly number[]> {
   return only(at(resource, path), (value) => (Array.isArray(value) ? [...value.keys()] : undefined));
 }
 
 /** Positions of a list's elements; none where the list is not known. */
-export function knownPositions(resource: PolicyResource, ...path: Path): readonly number[] {
+export function knownPositions<S>(resource: Stated<S>, ...path: PathIn<NoInfer<S>>): readonly number[] {
   const found = positions(resource, ...path);
   return typeof found === "object" ? found : [];
 }
@@ -74,7 +98,7 @@ type Note = (resource: PolicyResource, path: Path) => void;
 let noted: Note | undefined;
 
 /** Does some work, all of it at once, and tells of what it reads and can't know. */
-export function noting<T>(note: Note, work: () => T): T {
+export function noting<T>(note: Note | undefined, work: () => T): T {
   const before = noted;
   noted = note;
   try {
@@ -82,6 +106,16 @@ export function noting<T>(note: Note, work: () => T): T {
   } finally {
     noted = before;
   }
+}
+
+/** Puts work off until somebody asks for its result. Who is told now of what it can't know is told then as well, and nobody else. */
+export function later<T>(work: () => T): () => T {
+  const note = noted;
+  let done: { readonly result: T } | undefined;
+  return () => {
+    done ??= { result: noting(note, work) };
+    return done.result;
+  };
 }
 
 /**

@@ -13,9 +13,9 @@ export interface ProgramText {
 /** What a command said, not what it is. */
 const ANSWERS = /^(stdout|stderr|id|urn)$/;
 
-/** Resources that say what a program wrote: a stack and its components only hand on, and records are long. */
+/** Resources that say what a program wrote: a stack and its components only hand on, facts are a machine's words, and records are long. */
 export function isWritten({ type }: PolicyResource): boolean {
-  return !/^(pulumi|nfvlab:(components|bench|emulate)):/.test(type);
+  return !/^(pulumi:|nfvlab:(components|bench|emulate):|nfvlab:host:Facts$)/.test(type);
 }
 
 /** What of all these isn't known, the ones that count say below. */

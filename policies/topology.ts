@@ -32,14 +32,14 @@ function topologyOfFacts(facts: PolicyResource): Topology | undefined {
   const cpus = knownPositions(facts, "cpus");
   if (cpus.length === 0) return undefined;
   const nodes = new Map<number, number>();
-  const siblings = new Map<number, CpuSet>();
+  const cores = new Map<number, string>();
   for (const index of cpus) {
     const cpu = number(facts, "cpus", index, "cpu");
     const node = number(facts, "cpus", index, "numaNode");
     const core = text(facts, "cpus", index, "siblings");
     if (typeof cpu !== "number") continue;
     if (typeof node === "number") nodes.set(cpu, node);
-    if (typeof core === "string") siblings.set(cpu, CpuSet.parse(core));
+    if (typeof core === "string") cores.set(cpu, core);
   }
   const nics = new Map<string, number>();
   for (const index of knownPositions(facts, "nics")) {
@@ -68,7 +68,10 @@ function topologyOfFacts(facts: PolicyResource): Topology | undefined {
     memoryOf: (node) => memory.get(node),
     nodeOf: (cpu) => nodes.get(cpu),
     cpusOf: (node) => cpusOfNode(nodes, node),
-    siblingsOf: (cpu) => siblings.get(cpu),
+    siblingsOf: (cpu) => {
+      const core = cores.get(cpu);
+      return core === undefined ? undefined : CpuSet.parse(core);
+    },
     nodeOfNic: (address) => nics.get(address),
     pagesSeen: (node, size) => pages.get(`${node} ${size}`) ?? (known.has(node) ? 0 : undefined),
   };

@@ -3,6 +3,7 @@ import { runInNamespaces } from "./bench/namespaces.mjs";
 import { readOptions } from "./bench/options.mjs";
 import { prepareAnsible, prepareSwitch } from "./bench/packages.mjs";
 import { plannerLines, timePlanner } from "./bench/planner.mjs";
+import { policiesLines, timePolicies } from "./bench/policies.mjs";
 import { refuseWhereImpossible } from "./bench/requirements.mjs";
 import { timeTuning, tuningLines } from "./bench/tuning.mjs";
 import { Progress } from "./progress.mjs";
@@ -10,8 +11,8 @@ import { runTool } from "./tool-error.mjs";
 
 /**
  * Times a `pulumi preview`, `refresh` and `up` that change nothing, for several numbers of resources on one host, beside Ansible that checks
- * the same state over the same sshd; a whole tuned host beside Ansible and TuneD on an emulated server; and the CPU planner, for one machine and for a
- * thousand. Hosts, switch and state are made for this and taken away again.
+ * the same state over the same sshd; a whole tuned host beside Ansible and TuneD on an emulated server; the CPU planner, for one machine and for a
+ * thousand; and the policies, on ten thousand resources. Hosts, switch and state are made for this and taken away again.
  */
 async function bench(args) {
   const options = readOptions(args);
@@ -24,6 +25,11 @@ async function bench(args) {
   if (isAsked("planner")) {
     await progress.step("CPU planner", async () => {
       results.push(...plannerLines(await timePlanner(options.runs)));
+    });
+  }
+  if (isAsked("policies")) {
+    await progress.step("policies", async () => {
+      results.push("", ...policiesLines(await timePolicies(options.runs)));
     });
   }
   if (isAsked("tuning")) {

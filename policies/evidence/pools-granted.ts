@@ -7,7 +7,8 @@ import { property } from "../sentence.ts";
 /**
  * Each pool has the pages that it was asked for.
  *
- * The kernel gives what it finds in one piece, and counts fewer without an error. Who comes last then fails at its start, long after the cause.
+ * The kernel gives what it finds in one piece, and counts fewer without an error. Who comes last then fails at its start, long after the cause. So it does where
+ * somebody took pages away since, which a refresh shows.
  *
  * Change `count`, or take the pages at boot (`hugepages` of the boot arguments), before memory is in pieces.
  *
@@ -26,12 +27,16 @@ export const poolsGranted = labPolicy({
   judge: ({ resources }, findings) => {
     const ask = asking(findings, "whether the pool is as asked for");
     for (const pool of ofType(resources, "host:Hugepages")) {
-      const count = ask.number(pool, "count");
-      const granted = ask.number(pool, "written");
-      if (count === undefined || granted === undefined || granted >= count) continue;
+      if (ask.flag(pool, "intact") !== false) continue;
+      const [size, node] = [ask.text(pool, "size"), ask.number(pool, "numaNode")];
+      const [count, granted] = [ask.number(pool, "count"), ask.number(pool, "written")];
+      if (count === undefined || granted === undefined) continue;
       findings.violation(
-        `the kernel granted ${granted} pages of ${ask.text(pool, "size")} on node ${ask.number(pool, "numaNode")}, expected ` +
-          `${count} (${property(where(pool, ["count"]), count)}): lower count, or take them at boot.`,
+        count === granted
+          ? `the kernel granted ${granted} pages of ${size} on node ${node} (intact false of ${pool.name}), expected those that the program asks for: ` +
+              "lower count, or take them at boot."
+          : `node ${node} has ${count} pages of ${size} (${property(where(pool, ["count"]), count)}), expected ${granted}, as they were granted: ` +
+              "somebody changed their number since; pulumi up asks for them again.",
         pool.urn,
       );
     }

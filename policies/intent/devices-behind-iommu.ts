@@ -3,11 +3,14 @@ import { asking } from "../ask.ts";
 import { where } from "../claims.ts";
 import { type Findings, labPolicy } from "../lab-policy.ts";
 import { ofType } from "../machine.ts";
-import { flag, isNull, knownPositions, text, UNKNOWN } from "../property.ts";
+import { flag, isNull, keys, knownPositions, text, UNKNOWN } from "../property.ts";
+import type { Mend } from "../remediation.ts";
 import { property } from "../sentence.ts";
 
 const UIO = /^(igb_uio|uio_pci_generic)$/;
 const NO_IOMMU = "enable_unsafe_noiommu_mode";
+const MODULE_PATH = ["parameters", NO_IOMMU] as const;
+const ON_THE_LINE = ["extra", "unlisted"] as const;
 const TYPES = ["pci:DriverBinding", "host:ModuleParameters", "host:BootArguments", "host:Facts"] as const;
 
 /**
@@ -30,6 +33,10 @@ export const devicesBehindIommu = labPolicy({
   excepting: false,
   remediationSteps: "Bind to vfio-pci with the IOMMU on, and leave enable_unsafe_noiommu_mode out.",
   url: "https://docs.kernel.org/driver-api/vfio.html",
+  remediation: {
+    types: ["pci:DriverBinding", "host:ModuleParameters", "host:BootArguments"],
+    mends: (resource) => [...mendsOfBinding(resource), ...mendsOfModule(resource), ...mendsOfBoot(resource)],
+  },
   notApplicable: ({ resources }) =>
     ofType(resources, ...TYPES).length === 0 ? "this stack binds no driver and knows no card" : undefined,
   judge: ({ resources }, findings) => {
@@ -67,22 +74,34 @@ function judgeBinding(binding: PolicyResource, findings: Findings): void {
   }
 }
 
+function mendsOfBinding(binding: PolicyResource): Mend[] {
+  const driver = text(binding, "driver");
+  return typeof driver === "string" && UIO.test(driver) ? [{ path: ["driver"], value: "vfio-pci" }] : [];
+}
+
 function judgeModule(module: PolicyResource, findings: Findings): void {
   if (text(module, "module") !== "vfio") return;
-  const path = ["parameters", NO_IOMMU] as const;
-  const value = flag(module, ...path) ?? text(module, ...path);
-  if (value === UNKNOWN)
+  if (flag(module, ...MODULE_PATH) === UNKNOWN)
     findings.pending(`parameters.${NO_IOMMU} of ${module.name}`, "whether VFIO wants an IOMMU", module.urn);
-  if (value === true || (typeof value === "string" && /^[Yy1]/.test(value)))
+  if (isOn(module))
     findings.violation(
       `parameters.${NO_IOMMU} of ${module.name} is on, expected off: leave it out.`,
       module.urn,
     );
 }
 
+function isOn(module: PolicyResource): boolean {
+  const value = flag(module, ...MODULE_PATH) ?? text(module, ...MODULE_PATH);
+  return value === true || (typeof value === "string" && /^[Yy1]/.test(value));
+}
+
+function mendsOfModule(module: PolicyResource): Mend[] {
+  return text(module, "module") === "vfio" && isOn(module) ? [{ path: MODULE_PATH, value: undefined }] : [];
+}
+
 function judgeBoot(boot: PolicyResource, findings: Findings): void {
   const ask = asking(findings, "whether VFIO wants an IOMMU");
-  for (const field of ["extra", "unlisted"]) {
+  for (const field of ON_THE_LINE) {
     const name = ask.keys(boot, "arguments", field).find((key) => key === `vfio.${NO_IOMMU}`);
     if (name === undefined) continue;
     findings.violation(
@@ -90,4 +109,14 @@ function judgeBoot(boot: PolicyResource, findings: Findings): void {
       boot.urn,
     );
   }
+}
+
+function mendsOfBoot(boot: PolicyResource): Mend[] {
+  return ON_THE_LINE.flatMap((field) => {
+    const names = keys(boot, "arguments", field);
+    const path = ["arguments", field, `vfio.${NO_IOMMU}`];
+    return typeof names === "object" && names.includes(`vfio.${NO_IOMMU}`)
+      ? [{ path, value: undefined }]
+      : [];
+  });
 }

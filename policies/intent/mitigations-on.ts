@@ -38,6 +38,14 @@ export const mitigationsOn = labPolicy({
       },
     },
   },
+  remediation: {
+    types: ["host:BootArguments"],
+    mends: (boot, args) => {
+      const { singleTenant = false } = args.getConfig<Configuration>();
+      const path = ["arguments", "mitigations"];
+      return !singleTenant && text(boot, ...path) === "off" ? [{ path, value: undefined }] : [];
+    },
+  },
   notApplicable: ({ resources }) =>
     ofType(resources, "host:BootArguments", "host:Facts", "emulate:Server").length === 0
       ? "this stack sets no boot arguments and knows none"

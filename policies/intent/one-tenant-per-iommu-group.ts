@@ -27,6 +27,11 @@ export const oneTenantPerIommuGroup = labPolicy({
   concerns: ["pci:VirtualFunctions", "libvirt:Domain", "ovs:Port"],
   remediationSteps: "Give one tenant the whole group; leave pcie_acs_override out.",
   url: "https://docs.kernel.org/driver-api/vfio.html#groups-devices-and-iommus",
+  remediation: {
+    types: ["host:BootArguments"],
+    mends: (boot) =>
+      overridesOf(boot).map((field) => ({ path: ["arguments", field, OVERRIDE], value: undefined })),
+  },
   notApplicable: ({ machines }) =>
     machines.every((machine) => passedThrough(machine).length + overriding(machine).length === 0)
       ? "no guest and no switch of this stack has a device of its own"
@@ -93,17 +98,20 @@ function groupsOf(members: readonly PolicyResource[]): ReadonlyMap<string, numbe
 /** What puts the override on the boot line, or shows it there. */
 function overriding({ members }: Machine): readonly PolicyResource[] {
   return [
-    ...ofType(members, "host:BootArguments").filter((boot) =>
-      ["extra", "unlisted"].some((field) => {
-        const names = keys(boot, "arguments", field);
-        return typeof names === "object" && names.includes(OVERRIDE);
-      }),
-    ),
+    ...ofType(members, "host:BootArguments").filter((boot) => overridesOf(boot).length > 0),
     ...ofType(members, "host:Facts").filter((facts) => {
       const line = text(facts, "kernel", "arguments");
       return typeof line === "string" && new RegExp(`(^|\\s)${OVERRIDE}=`).test(line);
     }),
   ];
+}
+
+/** Fields of boot arguments that have it. */
+function overridesOf(boot: PolicyResource): string[] {
+  return ["extra", "unlisted"].filter((field) => {
+    const names = keys(boot, "arguments", field);
+    return typeof names === "object" && names.includes(OVERRIDE);
+  });
 }
 
 function judgeOverride({ name, urn }: PolicyResource, { violation }: Findings): void {

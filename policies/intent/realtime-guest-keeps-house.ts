@@ -1,6 +1,7 @@
+import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { asking } from "../ask.ts";
 import { labPolicy } from "../lab-policy.ts";
-import { titleOf } from "../property.ts";
+import { text, titleOf } from "../property.ts";
 import { guestsOf, isRealtime, realtimeVcpus } from "../realtime.ts";
 
 /**
@@ -21,6 +22,17 @@ export const realtimeGuestKeepsHouse = labPolicy({
   checks: ["P40"],
   remediationSteps: "Leave vCPU 0 out of realtimeVcpus.vcpus.",
   url: "https://docs.kernel.org/scheduler/sched-rt-group.html",
+  remediation: {
+    types: ["libvirt:Domain"],
+    mends: (resource) => {
+      const path = ["realtimeVcpus", "vcpus"];
+      const list = text(resource, ...path);
+      if (typeof list !== "string") return [];
+      const rest = CpuSet.parse(list).minus(CpuSet.of([0]));
+      // With no other vCPU in real time the guest would be another one: that is for its author.
+      return rest.size === 0 || rest.equals(CpuSet.parse(list)) ? [] : [{ path, value: rest.format() }];
+    },
+  },
   notApplicable: ({ resources }) =>
     guestsOf(resources).some(isRealtime) ? undefined : "no guest of this stack runs in real time",
   judge: ({ resources }, findings) => {

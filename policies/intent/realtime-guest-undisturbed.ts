@@ -1,6 +1,7 @@
 import { asking } from "../ask.ts";
 import { where } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
+import { flag } from "../property.ts";
 import { guestsOf, isRealtime } from "../realtime.ts";
 
 const DISTURBING: readonly (readonly [path: readonly string[], disturbing: boolean, why: string])[] = [
@@ -30,6 +31,15 @@ export const realtimeGuestUndisturbed = labPolicy({
   checks: ["P34", "P25"],
   remediationSteps: "Leave pmu, mergePages, locked, migratable and hintDedicated at their defaults.",
   url: "https://libvirt.org/formatdomain.html#hypervisor-features",
+  remediation: {
+    types: ["libvirt:Domain"],
+    mends: (resource) =>
+      isRealtime({ resource })
+        ? DISTURBING.filter(([path, disturbing]) => flag(resource, ...path) === disturbing).map(
+            ([path, disturbing]) => ({ path, value: !disturbing }),
+          )
+        : [],
+  },
   notApplicable: ({ resources }) =>
     guestsOf(resources).some(isRealtime) ? undefined : "no guest of this stack runs in real time",
   judge: ({ resources }, findings) => {

@@ -73,6 +73,7 @@ export function readPreview(eventLog: string, digest: string): Preview {
         merged(resources.get(metadata.urn), resourceOf(metadata, dependencies.get(metadata.urn))),
       );
     if (event.policyEvent !== undefined) findings.push(findingOf(event.policyEvent));
+    if (event.policyRemediationEvent !== undefined) findings.push(...mendingOf(event.policyRemediationEvent));
     if (event.policyAnalyzeStackSummaryEvent !== undefined) isJudged = true;
     const judged = event.policyAnalyzeStackSummaryEvent ?? event.policyAnalyzeSummaryEvent;
     if (judged !== undefined) {
@@ -103,6 +104,13 @@ interface EngineEvent {
     readonly severity?: string;
     readonly resourceUrn?: string;
     readonly message: string;
+  };
+  readonly policyRemediationEvent?: {
+    readonly policyPackName: string;
+    readonly policyName: string;
+    readonly resourceUrn?: string;
+    readonly before?: Properties;
+    readonly after?: Properties;
   };
   readonly policyAnalyzeSummaryEvent?: Judged;
   readonly policyAnalyzeStackSummaryEvent?: Judged;
@@ -153,6 +161,29 @@ function findingOf(event: NonNullable<EngineEvent["policyEvent"]>): PolicyFindin
     urn: event.resourceUrn ?? "",
     message: event.message.trim(),
   };
+}
+
+/** What a policy changed of a resource by itself: the plan has it, and the program does not. Values are left out, since they may be secret. */
+function mendingOf(event: NonNullable<EngineEvent["policyRemediationEvent"]>): PolicyFinding[] {
+  const { before, after, resourceUrn: urn = "", policyPackName: pack, policyName: policy } = event;
+  const changed = changedPaths(before, after);
+  if (changed.length === 0) return [];
+  const message = `The policy changed ${changed.join(", ")} itself, at level remediate; the program still has what it refuses.`;
+  return [{ pack, policy, level: "advisory", severity: "", urn, message }];
+}
+
+/** Innermost properties that differ, as paths. */
+function changedPaths(before: unknown, after: unknown, path = ""): string[] {
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  const [one, other] = [before, after].map((each) => (isProperties(each) ? each : undefined));
+  if (one === undefined || other === undefined) return [path];
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].flatMap((key) =>
+    changedPaths(one[key], other[key], path === "" ? key : `${path}.${key}`),
+  );
+}
+
+function isProperties(value: unknown): value is Properties {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const ACTIONS: Readonly<Record<string, PreviewedResource["action"]>> = {

@@ -11,6 +11,15 @@ export interface ObservedNic {
   readonly interfaces: readonly string[];
   readonly virtualFunctions?: { readonly total: number; readonly active: number };
   readonly physicalFunction?: string;
+  readonly link?: ObservedLink;
+}
+
+/** How a card is joined to the machine: transfers in GT/s and lanes, as they are and as the card could. */
+export interface ObservedLink {
+  readonly speed: number;
+  readonly lanes: number;
+  readonly mostSpeed: number;
+  readonly mostLanes: number;
 }
 
 const DEVICES = "/sys/bus/pci/devices";
@@ -28,6 +37,7 @@ export const pciFiles: Probe<ReadonlyMap<string, readonly string[]>> = {
       "numa_node",
       "sriov_totalvfs",
       "sriov_numvfs",
+      ...["current_link_speed", "current_link_width", "max_link_speed", "max_link_width"],
       "net/*/address",
       // A virtio card holds its interface one device further down.
       "virtio[0-9]*/net/*/address",
@@ -77,9 +87,19 @@ export function nicsOf(
         ...(driver !== undefined && { driver }),
         ...(group !== undefined && { iommuGroup: wholeNumberOf(`the IOMMU group of ${address}`, group) }),
         ...(physicalFunction !== undefined && { physicalFunction }),
+        ...linkOf((file) => text(address, file)),
         ...(total !== undefined && {
           virtualFunctions: { total: number("sriov_totalvfs", "0"), active: number("sriov_numvfs", "0") },
         }),
       };
     });
+}
+
+/** Virtual functions and virtio cards have no link of their own, or say `Unknown` and 0. */
+function linkOf(text: (file: string) => string | undefined): { link?: ObservedLink } {
+  const [speed, mostSpeed] = ["current_link_speed", "max_link_speed"].map((file) =>
+    Number(/^([\d.]+) GT\/s/.exec(text(file) ?? "")?.[1]),
+  );
+  const [lanes, mostLanes] = ["current_link_width", "max_link_width"].map((file) => Number(text(file)));
+  return speed && mostSpeed && lanes && mostLanes ? { link: { speed, lanes, mostSpeed, mostLanes } } : {};
 }

@@ -214,7 +214,12 @@ export interface Seen {
   readonly complaint?: string;
 }
 
-export function seenLease(state: State<typeof lease>, owner: LeaseOwner, ledger: Ledger, host: string): Seen {
+export function seenLease(
+  state: Omit<State<typeof lease>, "strangers">,
+  owner: LeaseOwner,
+  ledger: Ledger,
+  host: string,
+): Seen {
   const { lease: id, parts, term, since } = state;
   const found = recordedLeases(ledger).find((lease) => lease.id === id);
   if (found === undefined) {
@@ -246,7 +251,7 @@ export function seenLease(state: State<typeof lease>, owner: LeaseOwner, ledger:
 
 /** At delete: who has had the parts since, where ours was not there any more. */
 export function takenSince(
-  { lease: id, parts }: State<typeof lease>,
+  { lease: id, parts }: Pick<State<typeof lease>, "lease" | "parts">,
   owner: LeaseOwner,
   ledger: Ledger,
 ): readonly string[] {

@@ -15,13 +15,22 @@ const MACHINE = `svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg .ti
 .vcpu .cell{fill:var(--vcpu);stroke:var(--ink);stroke-width:1.2}.vcpu .inner{stroke:var(--ink);stroke-width:1.2}
 .contested .cell{stroke:var(--bad);stroke-width:3;stroke-dasharray:6 3}.contested .strong{fill:var(--bad)}`;
 
-/** The style sheet of a drawing of CPUs that stands alone. */
+const PICTURE = `.paper{fill:var(--paper)}
+${MACHINE}`;
+
+/** The style sheet of a drawing of CPUs that stands alone. Its colours are in its rules, since what draws pictures outside of browsers knows no variables. */
 export const PICTURE_STYLE = `
-:root{color-scheme:light dark;${LIGHT}}
-@media(prefers-color-scheme:dark){:root{${DARK}}}
-.paper{fill:var(--paper)}
-${MACHINE}
+:root{color-scheme:light dark}
+${inColours(PICTURE, LIGHT)}
+@media(prefers-color-scheme:dark){
+${inColours(PICTURE, DARK)}
+}
 `;
+
+function inColours(rules: string, colours: string): string {
+  const values = new Map(colours.split(";").map((each) => each.split(":") as [string, string]));
+  return rules.replaceAll(/var\((--\w+)\)/g, (variable, name: string) => values.get(name) ?? variable);
+}
 
 /** The report's one style sheet. */
 export const STYLE = `

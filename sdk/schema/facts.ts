@@ -53,6 +53,15 @@ export const NicFacts = z.object({
   interfaces: z.array(z.string()),
   virtualFunctions: z.object({ total: z.number(), active: z.number() }).optional(),
   physicalFunction: z.string().optional().meta({ description: "Address of the PF, where this is a VF." }),
+  link: z
+    .object({
+      speed: z.number().meta({ description: "Transfers in GT/s." }),
+      lanes: z.number(),
+      mostSpeed: z.number().meta({ description: "What the card could do, GT/s." }),
+      mostLanes: z.number(),
+    })
+    .optional()
+    .meta({ description: "PCI Express link; absent of virtual functions and virtual cards." }),
 });
 
 /** What a machine is and how it is set up, as observed; nothing here was computed from wishes. */

@@ -30,5 +30,9 @@ export const hugepages = defineResource({
       "Pages that the kernel granted: another count found since is left alone by delete.",
       {},
     ),
+    intact: z
+      .boolean()
+      .meta({ description: "The pool has the pages that were asked for: nobody took or added some since." }),
   }),
+  expectations: { intact: true },
 });

@@ -92,6 +92,10 @@ export const lease = defineResource({
     holder: z.string().meta({ description: "Name of the service that renews it." }),
     since: z.string().meta({ description: "When it was granted, by the machine's clock." }),
     held: z.boolean().meta({ description: "Whether the lease is there and its holder runs." }),
+    strangers: z.array(z.string()).meta({
+      description:
+        "Processes that somebody has put on leased CPUs and on no others: none of a guest, a container, the switch or ours. For instance stress-ng (4711) on CPU 3. They are left alone.",
+    }),
   }),
   expectations: { held: true },
 });

@@ -204,6 +204,19 @@ export const libvirtDomain = defineResource({
     serialLog: z
       .string()
       .meta({ description: "File on the machine that holds the guest's console; empty without one." }),
+    sockets: z
+      .record(
+        z.string(),
+        z.object({
+          path: z.string(),
+          mode: z.string().meta({ description: "Permission bits of the socket, octal: 755." }),
+          folderMode: z.string().meta({ description: "Those of its folder." }),
+        }),
+      )
+      .meta({ description: "Sockets that its vhost-user NICs serve, by the NIC's name." }),
+    socketsPrivate: z
+      .boolean()
+      .meta({ description: "Not everybody on the machine may write to one of them, or to its folder." }),
   }),
-  expectations: { running: true },
+  expectations: { running: true, socketsPrivate: true },
 });

@@ -4,7 +4,7 @@ import { HostReference, hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { duration, ipAddress, name, size, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
-import { TrafficFrames, traffic } from "./traffic.ts";
+import { TrafficFrames, traffic, trafficPath } from "./traffic.ts";
 
 const percent = (description: string) => wholeNumber(description, { min: 1, max: 99 });
 const level = (description: string, min: number, max: number) =>

@@ -31,6 +31,37 @@ const finding = (level: string, message: string, urn = "") =>
     },
   });
 
+describe("what a policy mends by itself", () => {
+  const remediation = (before: object, after: object) =>
+    readPreview(
+      event({
+        policyRemediationEvent: {
+          ...{ policyPackName: "nfvlab", policyName: "mitigations-on", resourceUrn: "urn:a::boot" },
+          ...{ before, after, color: "never", policyPackVersion: "0.1.0" },
+        },
+      }),
+      "{}",
+    ).findings;
+
+  it("is advice that names the properties, without their values", () => {
+    const found = remediation(
+      { arguments: { mitigations: "off", iommu: "pt" }, host: { key: "hidden" } },
+      { arguments: { iommu: "on" }, host: { key: "hidden" } },
+    );
+    expect(found).toEqual([
+      {
+        ...{ pack: "nfvlab", policy: "mitigations-on", level: "advisory", severity: "", urn: "urn:a::boot" },
+        message:
+          "The policy changed arguments.mitigations, arguments.iommu itself, at level remediate; the program still has what it refuses.",
+      },
+    ]);
+  });
+
+  it("is nothing where nothing changed", () => {
+    expect(remediation({ a: [1] }, { a: [1] })).toEqual([]);
+  });
+});
+
 describe("a recorded preview", () => {
   it("has each resource once, with what becomes of it", () => {
     const urns = recorded.resources.map(({ urn }) => urn);

@@ -61,7 +61,7 @@ export function examplesOfProject(): Example[] {
   const read = (file: string) => readFileSync(join(root, file), "utf8");
   return [
     ...["README.md", ...filesIn("docs", ".md")].flatMap((file) => blocksOf(file, read(file))),
-    ...documentedSources().flatMap((file) => docstringExamplesOf(file, read(file))),
+    ...[...documentedSources(), ...POLICY_KIT].flatMap((file) => docstringExamplesOf(file, read(file))),
   ];
 }
 
@@ -69,6 +69,13 @@ export function examplesOfProject(): Example[] {
 export function documentedSources(): string[] {
   return [...filesIn("sdk/resources", ".ts"), ...filesIn("components", ".ts")];
 }
+
+/** What a lab writes policies of its own with. */
+const POLICY_KIT = [
+  ...["policies/ask.ts", "policies/kit.ts", "policies/lab-policy.ts", "policies/select.ts"],
+  ...["policies/serve-pack.ts", "policies/testing.ts", "policies/judging.ts", "policies/four-cases.ts"],
+  "policies/blind-spots.ts",
+];
 
 function filesIn(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -78,11 +85,19 @@ function filesIn(folder: string, ending: string): string[] {
 }
 
 const type = (path: string, name: string) => `import("../${path}").${name}`;
+const module = (path: string) => `typeof import("../${path}")`;
 const ON_A_HOST = { host: type("sdk/schema/connection.ts", "HostReference") };
 const IN_A_TESTBED = {
   dut: type("components/tuned-host.ts", "TunedHost"),
   bridge: type("components/ovs-dpdk-bridge.ts", "OvsDpdkBridge"),
   vnf: type("components/vhost-user-vnf.ts", "VhostUserVnf"),
+};
+
+const IN_A_POLICY_TEST = {
+  cases: type("policies/testing.ts", "PolicyCases"),
+  enoughPages: type("policies/kit.ts", "CataloguedPolicy"),
+  expect: "(value: unknown) => { toEqual(other: unknown): void }",
+  noCounters: type("policies/kit.ts", "CataloguedPolicy"),
 };
 
 /** What an example takes for granted, by the file it stands in: things of the surrounding program that it would not repeat. */
@@ -136,6 +151,13 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "components/throughput-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/traffic-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/vhost-user-vnf.ts": IN_A_TESTBED,
+  "policies/ask.ts": { findings: type("policies/kit.ts", "Findings") },
+  "policies/lab-policy.ts": { libvirt: module("sdk/resources/libvirt.ts") },
+  "policies/select.ts": { host: module("sdk/resources/host.ts"), lab: type("policies/kit.ts", "Lab") },
+  "policies/serve-pack.ts": { guestWithinQuota: type("policies/kit.ts", "CataloguedPolicy") },
+  "policies/blind-spots.ts": IN_A_POLICY_TEST,
+  "policies/four-cases.ts": IN_A_POLICY_TEST,
+  "policies/judging.ts": IN_A_POLICY_TEST,
   "components/input-check.ts": {
     name: "string",
     args: type("components/vhost-user-vnf.ts", "VhostUserVnfArgs"),
@@ -269,7 +291,7 @@ let exports: Map<string, Export> | undefined;
 function exported(): Map<string, Export> {
   if (exports !== undefined) return exports;
   exports = new Map();
-  for (const path of ["sdk/index.ts", ...documentedSources()]) {
+  for (const path of ["sdk/index.ts", ...documentedSources(), ...POLICY_KIT]) {
     const source = ts.createSourceFile(
       path,
       readFileSync(join(root, path), "utf8"),

@@ -109,6 +109,8 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
     "IrqAffinity.cpus": `echo 0-3 > /proc/irq/${movable}/smp_affinity_list`,
     "Sysctls.persisted": "sed -i s/10/11/ /etc/sysctl.d/90-nfvlab-quiet.conf",
     "Hugepages.count": "echo 12 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
+    // Comes with the count.
+    "Hugepages.intact": "true",
     "SystemdCpus.persisted": "rm /etc/systemd/system.conf.d/90-nfvlab-cpus.conf",
     "SystemdCpus.system": "echo 0-2 > /sys/fs/cgroup/system.slice/cpuset.cpus",
     "SystemdCpus.machine": "echo 0-2 > /sys/fs/cgroup/machine.slice/cpuset.cpus",

@@ -4,6 +4,7 @@ import { describeContainerChains } from "./container-chain-trials.ts";
 import { describeContainers } from "./container-trials.ts";
 import { describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
+import { describeLiveChecks } from "./live-check-trials.ts";
 import { longTrials } from "./long-trials.ts";
 import { describeSwitch } from "./ovs-trials.ts";
 import { describePaths } from "./paths-trials.ts";
@@ -25,6 +26,10 @@ const everyday: readonly (readonly [string, (server: () => TrialServer) => void]
 
 /** What takes too many minutes for every day. */
 const rare: typeof everyday = [
+  [
+    `live checks ${long("a switch, a guest, two containers, and three rounds of changes by hand")}`,
+    describeLiveChecks,
+  ],
   [`searches ${long("minutes of trials, and a program that is built first")}`, describeThroughput],
   [`ladder ${long("four stacks with guests, many minutes")}`, describeLadder],
   [`container chains ${long("containers with programs of DPDK's, many minutes")}`, describeContainerChains],

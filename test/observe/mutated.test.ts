@@ -75,6 +75,8 @@ const alone: readonly (readonly [fixture: string, probe: string])[] = [
   ["systemd/257/leases-two.txt", "lease-ledger"],
   ["resctrl/two-sockets.txt", "resctrl"],
   ["procfs/swap-on.txt", "swap"],
+  ["procfs/6.12/confined-tasks.txt", "confined-tasks"],
+  ["procfs/6.12/listening-sockets.txt", "listening-sockets"],
 ];
 
 const folder = join(import.meta.dirname, "../../sdk/observe");

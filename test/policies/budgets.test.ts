@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { latencyBudget } from "../../policies/evidence/latency-budget.ts";
+import { type Declared, judge, textOf } from "../../policies/testing.ts";
 import { type SearchOutcome, throughputEvidence } from "../../sdk/measure/throughput.ts";
 import { inForce, on, real, timed } from "./case.ts";
-import { type Declared, judge, textOf } from "./harness.ts";
 
 const golden = (name: string) => join(import.meta.dirname, "../golden/policies", `${name}.txt`);
 const nothing = { violations: [], advice: [], about: [] };

@@ -1,20 +1,6 @@
-import type { Declared } from "./harness.ts";
+import type { Case, Declared } from "../../policies/testing.ts";
 import { benchmark } from "./testbed.ts";
 import { workedReference } from "./worked-reference.ts";
-
-/** A stack as a policy may meet it. */
-export interface Case {
-  readonly stack: readonly Declared[];
-  readonly config?: object;
-}
-
-/** The four things that a policy can say of a stack. */
-export interface PolicyCases {
-  readonly violates: Case;
-  readonly passes: Case;
-  readonly notApplicable: Case;
-  readonly unknown: Case;
-}
 
 export type Props = Readonly<Record<string, unknown>>;
 export type Changes = Readonly<Record<string, Props>>;

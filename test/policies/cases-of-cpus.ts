@@ -1,5 +1,5 @@
-import { nothing, on, type PolicyCases, type Props, real, realtime } from "./case.ts";
-import { type Declared, unknown } from "./harness.ts";
+import { type Declared, type PolicyCases, unknown } from "../../policies/testing.ts";
+import { nothing, on, type Props, real, realtime } from "./case.ts";
 
 const cyclictest = (props: Props): Declared =>
   on("bench:Cyclictest", "guest-timers-run", {

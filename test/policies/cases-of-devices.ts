@@ -1,5 +1,5 @@
-import { dut, nothing, on, type PolicyCases, type Props, real, timed } from "./case.ts";
-import { type Declared, unknown } from "./harness.ts";
+import { type Declared, type PolicyCases, unknown } from "../../policies/testing.ts";
+import { dut, nothing, on, type Props, real, timed } from "./case.ts";
 import { benchmark, testbed } from "./testbed.ts";
 
 const functions = [0, 1, 2].map((index) => ({

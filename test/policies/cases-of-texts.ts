@@ -1,5 +1,5 @@
-import { command, nothing, on, type PolicyCases, real } from "./case.ts";
-import { unknown } from "./harness.ts";
+import { type PolicyCases, unknown } from "../../policies/testing.ts";
+import { command, nothing, on, real } from "./case.ts";
 
 /** Cases of policies on what a program wrote. */
 export const casesOfTexts: Readonly<Record<string, PolicyCases>> = {

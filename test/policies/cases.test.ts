@@ -2,13 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evidence, intent } from "../../policies/packs.ts";
-import type { Case, PolicyCases } from "./case.ts";
+import { type Case, faultsOf, judge, type PolicyCases, textOf } from "../../policies/testing.ts";
 import { cases } from "./cases.ts";
-import { judge, textOf } from "./harness.ts";
 
 const policies = [...intent, ...evidence];
 const goldenOf = (name: string) => join(import.meta.dirname, "../golden/policies/cases", `${name}.txt`);
-const nothing = { violations: [], advice: [], about: [] };
 
 describe("cases of policies", () => {
   it("are there for each policy, with a golden text, and for nothing else", () => {
@@ -25,24 +23,8 @@ describe.each(policies.map((policy) => [policy.name, policy] as const))("%s", (n
   const of = cases[name] as PolicyCases;
   const judged = ({ stack, config }: Case) => judge(policy, stack, config);
 
-  it("refuses what violates it", async () => {
-    const { violations, notApplicable } = await judged(of.violates);
-    expect(notApplicable).toBeUndefined();
-    expect(violations).not.toEqual([]);
-  });
-
-  it("passes what keeps it, without a word", async () => {
-    expect(await judged(of.passes)).toEqual(nothing);
-  });
-
-  it("does not apply to what it is not about", async () => {
-    expect((await judged(of.notApplicable)).notApplicable).toMatch(/^\w/);
-  });
-
-  it("says what it can't judge yet, and accuses nobody", async () => {
-    const { violations, advice, notApplicable } = await judged(of.unknown);
-    expect({ violations, notApplicable }).toEqual({ violations: [] });
-    expect(advice).not.toEqual([]);
+  it("refuses, passes, does not apply, and says what it can't judge yet", async () => {
+    expect(await faultsOf(policy, of)).toEqual([]);
   });
 
   it("says so in full sentences", async () => {

@@ -1,4 +1,4 @@
-import type { PolicyCases } from "./case.ts";
+import type { PolicyCases } from "../../policies/testing.ts";
 import { casesOfCpus } from "./cases-of-cpus.ts";
 import { casesOfDevices } from "./cases-of-devices.ts";
 import { casesOfEvidence } from "./cases-of-evidence.ts";

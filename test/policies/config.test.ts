@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { evidence, intent } from "../../policies/packs.ts";
+import { judge } from "../../policies/testing.ts";
 import { real, timed } from "./case.ts";
-import { judge } from "./harness.ts";
 
 const folder = join(import.meta.dirname, "../../policies/config");
 const files = readdirSync(folder).filter((name) => name.endsWith(".json"));

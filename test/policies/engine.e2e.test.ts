@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Declared } from "../../policies/testing.ts";
+import { urnOf } from "../../policies/testing.ts";
 import { modulePath, TrialProject } from "../lab/trial-project.ts";
-import type { Declared } from "./harness.ts";
-import { urnOf } from "./harness.ts";
+import { installIn, template } from "./template.ts";
 import { benchmark, testbed } from "./testbed.ts";
 
 const configurations = join(import.meta.dirname, "../../policies/config");
@@ -13,7 +14,7 @@ const pack = join(import.meta.dirname, "../../policies/pulumi-analyzer-nfvlab");
 const program = `
 import { EmulatedServer, OvsDpdkBridge, TunedHost, VhostUserVnf } from ${modulePath("components/index.ts")};
 
-const { MACHINE, PMD = "2", VCPU = "3", EMULATOR = "0-1" } = process.env;
+const { MACHINE, PMD = "2", VCPU = "3", EMULATOR = "0-1", REALTIME } = process.env;
 const connection = MACHINE === "emulated"
   ? new EmulatedServer("dut-machine", { numaNodes: [{ cpus: "0-1", memory: "2GiB" }, { cpus: "2-3", memory: "3GiB" }] })
   : { kind: "local" as const };
@@ -24,6 +25,7 @@ const dut = new TunedHost("dut", {
 });
 const bridge = new OvsDpdkBridge("br0", { host: dut, pmdCpus: PMD, socketMemory: { 1: "256MiB" }, vhostUserPorts: ["vhu0"] });
 new VhostUserVnf("vnf", {
+  ...(REALTIME !== undefined && { domain: { realtimeVcpus: { vcpus: REALTIME, priority: 1 } } }),
   host: dut, vcpus: VCPU, emulatorCpus: EMULATOR, memory: "256MiB", pageSize: "2MiB", numaNode: 1,
   nics: { east: { kind: "vhost-user", bridge, port: "vhu0" } },
 });
@@ -69,6 +71,49 @@ describe("the pack on the engine", () => {
     expect(wrong.said).toMatch(mandatory("exclusive-cpus"));
     expect(wrong.said).toMatch(mandatory("one-numa-node-per-chain  (nfvlab:ovs:Daemon: br0-daemon)"));
     expect(wrong.said).toContain("nodes by numaNodes of dut-machine-server");
+  });
+
+  it("runs a lab's own pack, begun with the template", () => {
+    const folder = join(project.folder, "own pack");
+    const begun = project.pulumi(["policy", "new", template, "--dir", folder, "--generate-only"]);
+    expect(begun.code, begun.said).toBe(0);
+    expect(readdirSync(folder).sort()).toEqual(readdirSync(template).sort());
+    installIn(folder);
+    const config = join(project.folder, "quota.json");
+    const judged = (memory: string) => {
+      writeFileSync(config, JSON.stringify({ "guest-within-quota": { hosts: "dut", memory } }));
+      const packs = ["--policy-pack", join(folder, "pulumi-analyzer-lab"), "--policy-pack-config", config];
+      return project.pulumi(["preview", ...packs], { MACHINE: "local" });
+    };
+    const kept = judged("256MiB");
+    expect(kept.code, kept.said).toBe(0);
+    const exceeded = judged("128MiB");
+    expect(exceeded.code).not.toBe(0);
+    expect(exceeded.said).toMatch(mandatory("guest-within-quota  (nfvlab:libvirt:Domain: vnf-domain)"));
+    expect(exceeded.said).toContain('memory "256MiB" of vnf-domain is more than 128MiB');
+  });
+
+  it("mends where it is asked to, shows it, and goes on with what it mended", () => {
+    const realtime = { MACHINE: "local", VCPU: "2,3", PMD: "1", EMULATOR: "0", REALTIME: "0-1" };
+    const config = join(project.folder, "remediate.json");
+    const levels = ["exclusive-cpus", "one-numa-node-per-chain", "housekeeping-on-every-node"].map((name) => [
+      name,
+      { enforcementLevel: "disabled" },
+    ]);
+    const judged = (enforcementLevel: string) => {
+      const policy = { "mend-realtime-guest-keeps-house": { enforcementLevel } };
+      writeFileSync(config, JSON.stringify({ ...Object.fromEntries(levels), ...policy }));
+      const packs = ["--policy-pack", pack, "--policy-pack-config", config];
+      return project.pulumi(["preview", "--diff", ...packs], realtime);
+    };
+    const refused = judged("disabled");
+    expect(refused.said).toMatch(
+      mandatory("realtime-guest-keeps-house  (nfvlab:libvirt:Domain: vnf-domain)"),
+    );
+    const mended = judged("remediate");
+    expect(mended.said).toMatch(/\[remediate\].* {2}mend-realtime-guest-keeps-house/);
+    expect(mended.said).not.toMatch(mandatory("realtime-guest-keeps-house"));
+    expect(mended.said).toMatch(/vcpus +: "1"/);
   });
 
   /** What the pack says of a state with one record, by a configuration. */

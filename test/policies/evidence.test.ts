@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { latencyBudget } from "../../policies/evidence/latency-budget.ts";
-import { type Declared, judge, textOf, unknown } from "./harness.ts";
+import { type Declared, judge, textOf, unknown } from "../../policies/testing.ts";
 import { benchmark, placement, testbed } from "./testbed.ts";
 
 const golden = (name: string) => join(import.meta.dirname, "../golden/policies", `${name}.txt`);

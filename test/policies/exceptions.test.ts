@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { exclusiveCpus } from "../../policies/intent/exclusive-cpus.ts";
 import { generatorApart } from "../../policies/intent/generator-apart.ts";
 import { labPolicy } from "../../policies/lab-policy.ts";
+import { judge, urnOf } from "../../policies/testing.ts";
 import { real } from "./case.ts";
 import { cases } from "./cases.ts";
-import { judge, urnOf } from "./harness.ts";
 
 const exception = (changes: object = {}) => ({
   exceptions: [

@@ -7,7 +7,7 @@ import { hugepagesSufficient } from "../../policies/intent/hugepages-sufficient.
 import { oneNumaNodePerChain } from "../../policies/intent/one-numa-node-per-chain.ts";
 import { oneOwnerPerCore } from "../../policies/intent/one-owner-per-core.ts";
 import { intent } from "../../policies/packs.ts";
-import { type Declared, judge, textOf, unknown } from "./harness.ts";
+import { type Declared, judge, textOf, unknown } from "../../policies/testing.ts";
 import { placement, testbed } from "./testbed.ts";
 import { workedReference } from "./worked-reference.ts";
 

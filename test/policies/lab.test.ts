@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { exclusiveCpus } from "../../policies/intent/exclusive-cpus.ts";
 import { readLab } from "../../policies/lab.ts";
 import { intent } from "../../policies/packs.ts";
+import { type Declared, judge, resourcesOf, unknown } from "../../policies/testing.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
-import { type Declared, judge, resourcesOf, unknown } from "./harness.ts";
 import { type Stage, testbed } from "./testbed.ts";
 import { workedReference } from "./worked-reference.ts";
 

@@ -9,8 +9,8 @@ import { switchSteady } from "../../policies/intent/switch-steady.ts";
 import { vhostSocketsPrivate } from "../../policies/intent/vhost-sockets-private.ts";
 import { vhostUserOnHugepages } from "../../policies/intent/vhost-user-on-hugepages.ts";
 import { GENERATING } from "../../policies/machine.ts";
+import { judge } from "../../policies/testing.ts";
 import { inForce, on, real, timed, tuned } from "./case.ts";
-import { judge } from "./harness.ts";
 import { benchmark, placement, testbed } from "./testbed.ts";
 
 const nothing = { violations: [], advice: [], about: [] };

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { evidence, intent } from "../../policies/packs.ts";
+import { type Declared, judge, unknown } from "../../policies/testing.ts";
 import { type Registered, register } from "../components/program.ts";
-import { type Declared, judge, unknown } from "./harness.ts";
 
 const root = join(import.meta.dirname, "../..");
 const programs = [

@@ -1,4 +1,4 @@
-import { type Declared, unknown } from "./harness.ts";
+import { type Declared, unknown } from "../../policies/testing.ts";
 
 /** How far a stack is: a first preview knows what the program says, later ones what the machine said too. */
 export type Stage = "first-preview" | "up";

@@ -4,7 +4,7 @@ import { exclusiveCpus } from "../../policies/intent/exclusive-cpus.ts";
 import { oneOwnerPerCore } from "../../policies/intent/one-owner-per-core.ts";
 import { sharedCardChecked } from "../../policies/intent/shared-card-checked.ts";
 import { trustedFunctionAlone } from "../../policies/intent/trusted-function-alone.ts";
-import { type Declared, judge, textOf, unknown } from "./harness.ts";
+import { type Declared, judge, textOf, unknown } from "../../policies/testing.ts";
 import { placement, testbed } from "./testbed.ts";
 
 const golden = (name: string) => join(import.meta.dirname, "../golden/policies", `${name}.txt`);

@@ -1,4 +1,4 @@
-import type { Declared } from "./harness.ts";
+import type { Declared } from "../../policies/testing.ts";
 import { bootId } from "./testbed.ts";
 
 const host = { name: "dut", connection: { kind: "local" } };

@@ -47,8 +47,32 @@ export const wrongMeasurements: readonly WrongProgram[] = [
     "fewer huge pages than asked for",
     "pools-granted",
     "host:Hugepages",
-    { numaNode: 0, size: "1GiB", count: 12, written: 11 },
-    { numaNode: 0, size: "1GiB", count: 12, written: 12 },
+    { numaNode: 0, size: "1GiB", count: 12, written: 12, intact: false },
+    { numaNode: 0, size: "1GiB", count: 12, written: 12, intact: true },
+  ),
+  added(
+    "huge pages that somebody took",
+    "pools-granted",
+    "host:Hugepages",
+    { numaNode: 1, size: "2MiB", count: 200, written: 256, intact: false },
+    { numaNode: 1, size: "2MiB", count: 256, written: 256, intact: true },
+  ),
+  added(
+    "a process of somebody else on a leased CPU",
+    "leased-cpus-alone",
+    "host:Lease",
+    { parts: { cpus: "1-9,21-29" }, strangers: ["stress-ng (4711) on CPU 3"], held: true },
+    { parts: { cpus: "1-9,21-29" }, strangers: [], held: true },
+  ),
+  changed("a vhost-user socket that everybody may write to", "sockets-closed", "vnf1-domain", {
+    sockets: { east: { path: "/run/nfvlab-vhost/vhu0.sock", mode: "777", folderMode: "770" } },
+  }),
+  added(
+    "idle states that wake up late",
+    "tuned-in-force",
+    "host:CpuIdle",
+    { name: "isolated", cpus: "1-9,21-29", resumeLatency: "100us" },
+    { name: "isolated", cpus: "1-9,21-29", resumeLatency: "0us" },
   ),
   changed("a switch without DPDK", "switch-in-force", "br0-daemon", { initialized: false }),
   row(
@@ -75,6 +99,20 @@ export const wrongMeasurements: readonly WrongProgram[] = [
     real({}, tuned, record({ clocksource: "hpet" })),
     real({}, tuned, timed()),
   ),
+  row(
+    "a measurement through a switch that balances its load",
+    "switch-steady-while-measured",
+    real({}, tuned, record({ switchOptions: { "pmd-auto-lb": "true" } })),
+    real({}, tuned, timed()),
+  ),
+  changed("a card in a slot that is too narrow", "links-at-full", "dut-facts", {
+    nics: [
+      {
+        ...{ address: "0000:05:00.0", numaNode: 0 },
+        link: { speed: 8, lanes: 4, mostSpeed: 8, mostLanes: 8 },
+      },
+    ],
+  }),
   row(
     "a record of the boot before",
     "latency-budget",

@@ -1,5 +1,5 @@
+import type { Declared } from "../../policies/testing.ts";
 import { on, type Props, real } from "./case.ts";
-import type { Declared } from "./harness.ts";
 
 /** A program with one mistake, and the same without it. */
 export interface WrongProgram {

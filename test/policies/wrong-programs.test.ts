@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evidence, intent } from "../../policies/packs.ts";
-import { type Declared, judge } from "./harness.ts";
+import { type Declared, judge } from "../../policies/testing.ts";
 import type { WrongProgram } from "./wrong-program.ts";
 import { wrongPrograms } from "./wrong-programs.ts";
 

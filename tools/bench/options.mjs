@@ -1,15 +1,16 @@
 import { parseArgs } from "node:util";
 import { ToolError } from "../tool-error.mjs";
 
-const usage = `npm run bench -- [--runs 3] [--sizes 1,10,100] [--parts planner,switch]
+const usage = `npm run bench -- [--runs 3] [--sizes 1,10,100] [--parts planner,policies,switch]
 
   --runs    how often each step is timed; the table shows medians
   --sizes   numbers of resources on the host, each up to 1000
-  --parts   planner: the CPU planner; switch: resources on one host beside Ansible;
+  --parts   planner: the CPU planner; policies: the packs on ten thousand resources;
+            switch: resources on one host beside Ansible;
             tuning: a tuned host beside Ansible and TuneD, on an emulated server, which takes minutes`;
 
-const allParts = ["planner", "switch", "tuning"];
-const usualParts = ["planner", "switch"];
+const allParts = ["planner", "policies", "switch", "tuning"];
+const usualParts = ["planner", "policies", "switch"];
 
 /** The options of the command line; undefined where it asked for help and has it now. */
 export function readOptions(args) {

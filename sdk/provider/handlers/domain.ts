@@ -2,6 +2,7 @@ import { cpuTopology } from "../../observe/cpus.ts";
 import { domains } from "../../observe/domains.ts";
 import { guestAttachments, guestPlatform } from "../../observe/guest-platform.ts";
 import { hugepagePools } from "../../observe/hugepages.ts";
+import { listeningSockets } from "../../observe/listening-sockets.ts";
 import { guestsAway } from "../../observe/migration.ts";
 import { pciLinks } from "../../observe/nics.ts";
 import { ovsDatabase, polling, type Switch } from "../../observe/ovs.ts";
@@ -23,6 +24,7 @@ import { checkDomain } from "../../plan/domain-check.ts";
 import { renderDomain, serialLogOf } from "../../plan/domain-xml.ts";
 import { requireHome } from "../../plan/migration-whereabouts.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
+import { closeSockets, socketOutputs } from "../../plan/vhost-sockets.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { libvirtDomain } from "../../schema/libvirt.ts";
 import { nanoseconds } from "../../units/duration.ts";
@@ -30,7 +32,8 @@ import { agentAnswers } from "../guest-agent.ts";
 import { type Handler, type Host, Incomplete, type Operation } from "../handler.ts";
 
 const probes = { domains };
-const started = { domains, database: ovsDatabase, polling };
+const seenBy = { ...probes, sockets: listeningSockets };
+const started = { ...seenBy, database: ovsDatabase, polling };
 const LINK_MS = 60_000;
 const BOOT_MS = 300_000;
 /** Guests share memory, and the last of them takes it along. */
@@ -38,7 +41,7 @@ const TURN = "libvirt";
 
 export const domainHandler: Handler<typeof libvirtDomain> = {
   definition: libvirtDomain,
-  probes,
+  probes: seenBy,
 
   id: ({ host, name }) => `${host.name}/libvirt/${name}`,
   check: checkDomain,
@@ -47,15 +50,15 @@ export const domainHandler: Handler<typeof libvirtDomain> = {
   update: bring,
 
   read: async (operation, state) => {
-    const found = (await operation.host(state.host).observe(probes)).domains.find(
-      ({ name }) => name === state.name,
-    );
+    const { domains, sockets } = await operation.host(state.host).observe(seenBy);
+    const found = domains.find(({ name }) => name === state.name);
     if (found === undefined) return undefined;
     return {
       ...state,
       ...observedDomain(state, found),
       uuid: found.uuid,
       running: found.state === "running",
+      ...socketOutputs(state, sockets),
     };
   },
 
@@ -110,8 +113,10 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
   const xml = renderDomain(inputs, { tag: operation.tag, cpuFlags: before.platform.cpuFlags });
   operation.status(`${running ? "changing" : "starting"} ${name}`);
   await host.execute(planDomain(inputs, existing, xml, before.platform.qemuUser));
-  const defined = (await host.observeNow(probes)).domains.find((domain) => domain.name === name);
+  const after = await host.observeNow(seenBy);
+  const defined = after.domains.find((domain) => domain.name === name);
   if (defined !== undefined) await host.execute(planPins(inputs, defined));
+  await host.execute(closeSockets(inputs, after.sockets));
 
   // The switch's port is connected only once the guest's driver is up, so the guest is waited for first.
   const booted = inputs.guestAgent === false ? undefined : await bootFault(operation, host, name);
@@ -125,6 +130,7 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
     uuid: domain?.uuid ?? "",
     running: domain?.state === "running",
     serialLog: serialLogOf(name),
+    ...socketOutputs(inputs, facts.sockets),
   };
   try {
     verifyDomain(name, wrong, wrong === undefined ? "" : await lastConsoleLines(host, name));

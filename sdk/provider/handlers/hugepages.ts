@@ -29,7 +29,7 @@ export const hugepagesHandler: Handler<typeof hugepages> = {
     const { total } = poolOf(state, pools);
     // What an older state asked for is what it wrote; what is imported is as it was found.
     const written = state.written ?? state.count ?? total;
-    return { ...state, count: total, found: state.found ?? total, written };
+    return { ...state, count: total, found: state.found ?? total, written, intact: total === written };
   },
 
   update: async (operation, inputs, { found }) => {
@@ -53,7 +53,7 @@ async function bring(host: Host, desired: Pool, found: number) {
   const before = await host.observeNow({ pools: hugepagePools });
   await host.execute(planHugepages(desired, poolOf(desired, before.pools)));
   const after = poolOf(desired, (await host.observeNow({ pools: hugepagePools })).pools);
-  const outputs = { found, written: after.total };
+  const outputs = { found, written: after.total, intact: after.total === desired.count };
   try {
     verifyHugepages(desired, after);
   } catch (error) {

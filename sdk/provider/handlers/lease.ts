@@ -1,3 +1,4 @@
+import { confinedTasks } from "../../observe/confined-tasks.ts";
 import { leaseLedger } from "../../observe/leases.ts";
 import {
   checkLease,
@@ -23,16 +24,18 @@ import {
   verifyHolder,
 } from "../../plan/lease-holder.ts";
 import { partsWords } from "../../plan/lease-parts.ts";
+import { strangersOn } from "../../plan/strangers.ts";
 import type { Inputs, Outputs } from "../../schema/definition.ts";
 import { getLeases, lease } from "../../schema/lease.ts";
 import { type FunctionHandler, type Handler, Incomplete, type Operation } from "../handler.ts";
 import { grant, originOfProgram, ownerOf } from "../leasing.ts";
 
 const probes = { ledger: leaseLedger };
+const seenBy = { ...probes, tasks: confinedTasks };
 
 export const leaseHandler: Handler<typeof lease> = {
   definition: lease,
-  probes,
+  probes: seenBy,
 
   id: ({ host }, { resourceName }) => `${host.name}/lease/${resourceName}`,
   check: checkLease,
@@ -41,10 +44,10 @@ export const leaseHandler: Handler<typeof lease> = {
   update: (operation, inputs, prior) => take(operation, inputs, prior.lease),
 
   read: async (operation, state) => {
-    const { ledger } = await operation.host(state.host).observe(probes);
+    const { ledger, tasks } = await operation.host(state.host).observe(seenBy);
     const seen = seenLease(state, ownerOf(operation), ledger, state.host.name);
     if (seen.complaint !== undefined) operation.warn(seen.complaint);
-    return { ...state, ...seen.state };
+    return { ...state, ...seen.state, strangers: strangersOn(seen.state.parts, tasks) };
   },
 
   delete: async (operation, state) => {
@@ -71,11 +74,12 @@ async function take(
       ...takenOver.flatMap(({ lease }) => (ledger.holders.has(lease.id) ? [removeHolder(lease.id)] : [])),
       ...planHolder(id, record, ledger.holders.get(id)),
     ]);
-    verifyHolder(id, (await host.observeNow(probes)).ledger, host.name);
+    const after = await host.observeNow(seenBy);
+    verifyHolder(id, after.ledger, host.name);
+    return { ...outputs, held: true, strangers: strangersOn(parts, after.tasks) };
   } catch (error) {
-    throw new Incomplete(error as Error, { ...outputs, held: false });
+    throw new Incomplete(error as Error, { ...outputs, held: false, strangers: [] });
   }
-  return { ...outputs, held: true };
 }
 
 export const getLeasesHandler: FunctionHandler<typeof getLeases> = {

@@ -1,12 +1,21 @@
-import { type PolicyResource, type StackValidationPolicy, unknownCheckingProxy } from "@pulumi/policy";
+import {
+  type PolicyResource,
+  type ResourceValidationPolicy,
+  type StackValidationPolicy,
+  unknownCheckingProxy,
+} from "@pulumi/policy";
 import { runtime } from "@pulumi/pulumi";
 
 /** What the engine sends for a value that a preview can't know. */
 export const unknown = runtime.unknownValue;
 
+/** A resource of a stack as a test writes it. */
 export interface Declared {
+  /** Type token: `nfvlab:host:Hugepages`. */
   readonly type: string;
+  /** Name in the program, different from that of every other. */
   readonly name: string;
+  /** Inputs and outputs; `unknown` for what a preview can't know, at any depth. */
   readonly props: Readonly<Record<string, unknown>>;
   /** Name of the resource that this is a child of. */
   readonly parent?: string;
@@ -14,6 +23,21 @@ export interface Declared {
   readonly dependsOn?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** A stack as a policy may meet it. */
+export interface Case {
+  readonly stack: readonly Declared[];
+  /** Configuration of the policy. Default: none. */
+  readonly config?: object;
+}
+
+const NO_OPTIONS = {
+  protect: false,
+  ignoreChanges: [],
+  aliases: [],
+  additionalSecretOutputs: [],
+} as unknown as PolicyResource["opts"];
+
+/** The URN that a declared resource has in a judged stack. */
 export function urnOf({ type, name }: Pick<Declared, "type" | "name">): string {
   return `urn:pulumi:dev::lab::${type}::${name}`;
 }
@@ -27,7 +51,7 @@ export function resourcesOf(declared: readonly Declared[]): PolicyResource[] {
       name,
       urn: urnOf({ type, name }),
       props: unknownCheckingProxy(structuredClone(props)) as PolicyResource["props"],
-      opts: { protect: false, ignoreChanges: [], aliases: [], additionalSecretOutputs: [] } as never,
+      opts: NO_OPTIONS,
       dependencies: [],
       propertyDependencies: {},
       isType: () => false,
@@ -49,6 +73,7 @@ export function resourcesOf(declared: readonly Declared[]): PolicyResource[] {
   return [...resources.values()];
 }
 
+/** What a policy said of a stack. */
 export interface Judged {
   /** Findings at the level of the policy. */
   readonly violations: readonly string[];
@@ -56,12 +81,17 @@ export interface Judged {
   readonly advice: readonly string[];
   /** Resource of each finding, violations first. */
   readonly about: readonly string[];
+  /** Why it is not about the stack; absent where it is. */
   readonly notApplicable?: string;
 }
 
 class NotApplicable extends Error {}
 
-/** Runs a stack policy as the pack's server does, short of the wire. */
+/**
+ * Judges a stack by one policy, as the pack's server does, short of the wire.
+ *
+ * @param config the policy's configuration, as a file for `--policy-pack-config` has it under the policy's name
+ */
 export async function judge(
   policy: StackValidationPolicy,
   declared: readonly Declared[],
@@ -101,7 +131,33 @@ export async function judge(
   };
 }
 
-/** Findings as one text, the form of the golden files. */
+/**
+ * A stack as a policy that mends leaves it.
+ *
+ * @example
+ * expect(await remediated(noCounters, cases.violates.stack)).toEqual(cases.passes.stack);
+ */
+export async function remediated(
+  { mending }: { readonly mending?: Pick<ResourceValidationPolicy, "remediateResource"> },
+  declared: readonly Declared[],
+  config: object = {},
+): Promise<Declared[]> {
+  const after: Declared[] = [];
+  for (const resource of declared) {
+    const copy = structuredClone(resource.props) as Record<string, unknown>;
+    const { type, name } = resource;
+    await mending?.remediateResource?.({
+      ...{ type, name, urn: urnOf(resource), opts: NO_OPTIONS, props: unknownCheckingProxy(copy) },
+      ...{ stackTags: new Map(), isType: () => false, asType: () => undefined },
+      getConfig: <T extends object>() => config as T,
+      notApplicable: () => undefined as never,
+    });
+    after.push({ ...resource, props: copy });
+  }
+  return after;
+}
+
+/** Findings as one text, the form of golden files. */
 export function textOf({ violations, advice }: Judged): string {
   return [
     ...violations.map((text) => `[mandatory] ${text}\n`),
