@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { buildImage } from "../../sdk/emulate/image.ts";
 import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
 import { inspectServer, removeServer, startServer } from "../../sdk/emulate/server.ts";
+import { longTrials } from "../lab/long-trials.ts";
 
 let image: string;
 let folder: string;
@@ -49,7 +50,8 @@ test("a server that needs more memory than there is says what QEMU said", async 
   expect(await inspectServer(folder)).toBe("stopped");
 });
 
-test("QEMU that crashes while its server boots is started again, and that is said", async () => {
+const again = "QEMU that crashes while its server boots is started again, and that is said";
+test.runIf(longTrials)(`${again} (skipped unless NFVLAB_LONG_TRIALS is set: a whole boot)`, async () => {
   const said: string[] = [];
   const starting = startServer(folder, specification("1GiB"), { onProgress: (text) => said.push(text) });
   const first = await nextPid();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { describeChains } from "./chain-trials.ts";
 import { describeContainerChains } from "./container-chain-trials.ts";
 import { describeContainers } from "./container-trials.ts";
-import { describeGuests } from "./guest-trials.ts";
+import { describeDefinitions, describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
 import { describeLiveChecks } from "./live-check-trials.ts";
 import { longTrials } from "./long-trials.ts";
@@ -17,7 +17,7 @@ const long = (what: string) => `(skipped unless NFVLAB_LONG_TRIALS is set: ${wha
 
 /** What carries packets, on one server after another's trials: each group leaves the server as it found it. */
 const everyday: readonly (readonly [string, (server: () => TrialServer) => void])[] = [
-  ["guests", describeGuests],
+  ["definitions of guests", describeDefinitions],
   ["paths", describePaths],
   ["containers", describeContainers],
   ["sriov", describeSriov],
@@ -26,6 +26,7 @@ const everyday: readonly (readonly [string, (server: () => TrialServer) => void]
 
 /** What takes too many minutes for every day. */
 const rare: typeof everyday = [
+  [`guests ${long("three guests on an emulated processor, which start at once")}`, describeGuests],
   [
     `live checks ${long("a switch, a guest, two containers, and three rounds of changes by hand")}`,
     describeLiveChecks,
