@@ -26,8 +26,11 @@ function operationOn(environment: Readonly<Record<string, string>>, name = "ndr"
   const execute = async (command: Command) => {
     const words = command.argv.join(" ");
     const unit = command.argv.indexOf("sh");
-    if (command.argv[0] === "systemd-run")
-      return local.execute({ ...command, argv: ["env", ...command.argv.slice(unit)], environment });
+    if (command.argv[0] === "systemd-run") {
+      // systemd takes two dollars for one.
+      const argv = command.argv.slice(unit).map((word) => word.replaceAll("$$", "$$"));
+      return local.execute({ ...command, argv: ["env", ...argv], environment });
+    }
     if (/systemctl|systemd-run/.test(words)) {
       units.push(words);
       return said("");
