@@ -4,7 +4,7 @@ import { CpuSet } from "../units/cpuset.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { NO_PATH } from "./dead-path.ts";
-import type { TrafficPlan } from "./traffic-run.ts";
+import type { TrafficPlan } from "./traffic-plan.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 

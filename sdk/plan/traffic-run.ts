@@ -4,8 +4,8 @@ import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { checkPktgen, planPktgen } from "./pktgen.ts";
-import type { Step } from "./step.ts";
 import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
+import type { TrafficPlan } from "./traffic-plan.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 
@@ -20,18 +20,6 @@ export const LINK_MS = 10_000;
 export const PROBE_MS = 15_000;
 /** Start of DPDK and its ports, and their end, at most: a virtio-user port waits for its switch, and an emulated machine takes its time. */
 export const START_MS = 120_000;
-
-export interface TrafficPlan {
-  readonly argv: readonly [string, ...string[]];
-  /** Done before. */
-  readonly prepare: readonly Step[];
-  /** Of its unit. */
-  readonly properties: readonly string[];
-  /** Of one repetition, at most. */
-  readonly seconds: number;
-  readonly repetitions: number;
-  readonly rate: number;
-}
 
 /** @throws InputError `traffic-length`, `traffic-both`, and those of `checkPktgen` */
 export function checkTraffic(inputs: TrafficInputs): void {

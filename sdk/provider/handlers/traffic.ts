@@ -2,7 +2,8 @@ import { trafficFaults, trafficFrames, trafficMetrics, trafficRemarks } from "..
 import { parseTrafficReport, receivedBySecond, trafficProgress } from "../../observe/traffic.ts";
 import { inUnit, stopUnit, unitOf } from "../../plan/benchmarks.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
-import { checkTraffic, planTraffic, type TrafficPlan, withErrors } from "../../plan/traffic-run.ts";
+import type { TrafficPlan } from "../../plan/traffic-plan.ts";
+import { checkTraffic, planTraffic, withErrors } from "../../plan/traffic-run.ts";
 import { traffic } from "../../schema/traffic.ts";
 import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
