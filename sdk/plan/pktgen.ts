@@ -64,7 +64,7 @@ thread=/proc/net/pktgen/kpktgend_$cpu
 [ -w "$thread" ] || { say "the kernel has no pktgen, or no thread of it on CPU $cpu"; exit 69; }
 for interface in "$from" "$to"; do
   [ -e "/sys/class/net/$interface" ] || { say "there is no interface $interface"; exit 69; }
-  ip link set "$interface" up
+  [ $(($(cat "/sys/class/net/$interface/flags") & 1)) = 1 ] || { say "$interface is not up"; exit 69; }
 done
 [ -n "$frommac" ] || frommac=$(cat "/sys/class/net/$from/address")
 [ -n "$tomac" ] || tomac=$(cat "/sys/class/net/$to/address")
