@@ -4,15 +4,8 @@ import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { type FrameSize, frameText, meanBytes, sizesOf } from "../units/frames.ts";
 import { lineFrames } from "../units/rate.ts";
-import {
-  checkWay,
-  LINK_MS,
-  PROBE_MS,
-  planWay,
-  START_MS,
-  type TrafficPlan,
-  type TrafficWay,
-} from "./traffic-run.ts";
+import type { TrafficPlan } from "./traffic-plan.ts";
+import { checkWay, LINK_MS, PROBE_MS, planWay, START_MS, type TrafficWay } from "./traffic-run.ts";
 
 type ThroughputInputs = Inputs<typeof throughput>;
 type BackToBackInputs = Inputs<typeof backToBack>;

@@ -1,6 +1,7 @@
 import { lastWords, parseTrafficReport, trafficProgress } from "../observe/traffic.ts";
 import { inUnit, stopUnit } from "../plan/benchmarks.ts";
-import { type TrafficPlan, withErrors } from "../plan/traffic-run.ts";
+import type { TrafficPlan } from "../plan/traffic-plan.ts";
+import { withErrors } from "../plan/traffic-run.ts";
 import type { TrafficReport } from "../schema/traffic-report.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
