@@ -93,7 +93,9 @@ export function describeLiveChecks(server: () => TrialServer): void {
       shell(round.map(({ byHand }) => byHand).join("\n"));
       const refresh = run("refresh", "--yes", "--skip-preview");
       expect(refresh.code, refresh.said).toBe(0);
-      expect(refusals()).toEqual(round.map(({ policy, about }) => `${policy} of ${about}`).sort());
+      expect(refusals(), refresh.said).toEqual(
+        round.map(({ policy, about }) => `${policy} of ${about}`).sort(),
+      );
       const undone = round.flatMap((check) => check.undone ?? []);
       if (undone.length > 0) shell(undone.join("\n"));
       const up = run("up", "--yes", "--skip-preview", ...(undone.length > 0 ? ["--refresh"] : []));
