@@ -6,6 +6,7 @@ import type {
   StackValidationArgs,
   StackValidationPolicy,
 } from "@pulumi/policy";
+import { LabError } from "../sdk/units/errors.ts";
 import type { CheckId } from "./checks.ts";
 import { type Exception, exceptionsSchema, judgedBy, readExceptions } from "./exceptions.ts";
 import { type Lab, readLab } from "./lab.ts";
@@ -131,7 +132,18 @@ export function labPolicy(policy: LabPolicy, clock: () => Date = () => new Date(
           );
         },
       };
-      if (reason === undefined) unknowns.judging(() => judge(lab, findings, args));
+      if (reason === undefined)
+        unknowns.judging(() => {
+          try {
+            judge(lab, findings, args);
+          } catch (error) {
+            // An error would keep the engine from asking the other policies.
+            if (!(error instanceof LabError)) throw error;
+            report(
+              `a value of this stack can't be read, so that nobody can say whether this holds: ${error.message}; run pulumi up where somebody changed it by hand.`,
+            );
+          }
+        });
       unknowns.sayRest(lab, policy.name, findings.pending);
     },
   };
