@@ -143,16 +143,26 @@ const SETTLE: Step = {
   timeoutMs: 90_000,
 };
 
-/** Index to address to IOMMU group to interface. */
+type FunctionMap = Outputs<typeof virtualFunctions>["functions"];
+
+/**
+ * Index to address to IOMMU group to interface.
+ *
+ * @param had as it was when they were made: an interface that was given to a container since is not seen any more, and is that function's all the same
+ */
 export function functionMap(
   { sriov }: PhysicalFunction,
   functions: PciFunctions,
-): Outputs<typeof virtualFunctions>["functions"] {
+  had: FunctionMap = [],
+): FunctionMap {
   return sriov.functions.map((address, index) => ({
     index,
     address,
     iommuGroup: functions.get(address)?.iommuGroup ?? null,
-    interface: functions.get(address)?.interfaces[0] ?? null,
+    interface:
+      had.find((each) => each.address === address)?.interface ??
+      functions.get(address)?.interfaces[0] ??
+      null,
   }));
 }
 

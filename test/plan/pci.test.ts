@@ -26,6 +26,7 @@ import {
   wantedTexts,
 } from "../../sdk/plan/virtual-function.ts";
 import {
+  functionMap,
   isRemoving,
   meantBeside,
   physicalFunction,
@@ -71,6 +72,18 @@ describe("numbers of virtual functions", () => {
     expect(wrong).toMatch(
       /^up: .* has other virtual functions than it was told: observed sriov_numvfs 2, up 0/,
     );
+  });
+
+  test("keep the interfaces that they were made with, also those that a container has by now", () => {
+    const driven = machine(card, virtual({ interfaces: ["p0v0"] }), virtual({ address: "0000:5e:10.1" }));
+    const made = functionMap(physical, driven);
+    expect(made.map(({ index, interface: name }) => [index, name])).toEqual([
+      [0, "p0v0"],
+      [1, null],
+    ]);
+    const moved = machine(card, virtual(), virtual({ address: "0000:5e:10.1", interfaces: ["p0v1"] }));
+    expect(functionMap(physical, moved, made).map(({ interface: name }) => name)).toEqual(["p0v0", "p0v1"]);
+    expect(functionMap(physical, moved).map(({ interface: name }) => name)).toEqual([null, "p0v1"]);
   });
 
   const writes = (target: Record<string, string>) =>

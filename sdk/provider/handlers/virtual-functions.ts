@@ -56,7 +56,11 @@ export const virtualFunctionsHandler: Handler<typeof virtualFunctions> = {
       ...(driversAutoprobe !== undefined && { driversAutoprobe: sriov.autoprobe }),
       ...(up !== undefined && { up: sriov.link?.up === true }),
       total: sriov.total,
-      functions: functionMap({ ...(functions.get(state.pf) as PhysicalFunction), sriov }, functions),
+      functions: functionMap(
+        { ...(functions.get(state.pf) as PhysicalFunction), sriov },
+        functions,
+        state.functions,
+      ),
       persisted: isPersisted(virtualFunctionsUnit(wanted as never), units.get(name)),
     };
   },
