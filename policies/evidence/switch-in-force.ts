@@ -5,7 +5,8 @@ import { ofType } from "../machine.ts";
 /**
  * DPDK runs inside the switch, and every port of it works: no error, an OpenFlow number, and polled where it has to be.
  *
- * ovs-vswitchd goes on without DPDK and without a port that failed; what is measured then is another path, or none.
+ * ovs-vswitchd goes on without DPDK and without a port that failed, and shows a port as up whose interface in the kernel was taken away and made again, from which it receives
+ * nothing; what is measured then is another path, or none.
  *
  * Look at the log of ovs-vswitchd and at `status` of the port, then `pulumi up --refresh`.
  *
@@ -41,7 +42,7 @@ export const switchInForce = labPolicy({
         );
       else if (ask.flag(port, "up") === false)
         findings.violation(
-          `${port.name} does not work (up false), expected it without an error, and polled.`,
+          `${port.name} does not work (up false), expected it without an error, polled, and of the interface that it was added for.`,
           port.urn,
         );
     }

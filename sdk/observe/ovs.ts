@@ -2,7 +2,7 @@ import { OWNER_KEY } from "../schema/ovs.ts";
 import { HostError } from "../units/errors.ts";
 import { decodeTables, listOf, mapOf, optional, type Row } from "./ovsdb.ts";
 import { unreadable } from "./parse-error.ts";
-import type { Answer, Probe } from "./probe.ts";
+import { type Answer, filesOf, type Probe } from "./probe.ts";
 import { jsonOf, understood } from "./understood.ts";
 
 /** What is set in a row, one text by the path that ovs-vsctl writes to: `options:n_rxq`, `mtu_request`. */
@@ -19,6 +19,8 @@ export interface ObservedInterface {
   readonly ofportRequest?: number;
   readonly mtuRequest?: number;
   readonly linkState?: string;
+  /** The kernel's number of it: 0 where the kernel has none, or no longer. */
+  readonly ifindex?: number;
   readonly statistics: Readonly<Record<string, number>>;
   readonly settings: Settings;
   /** Row of the database, by which a port lets go of it. */
@@ -161,6 +163,7 @@ function databaseIn(answer: Answer): Switch {
       ...given("ofportRequest", optional<number>(row.ofport_request)),
       ...given("mtuRequest", optional<number>(row.mtu_request)),
       ...given("linkState", optional<string>(row.link_state)),
+      ...given("ifindex", optional<number>(row.ifindex)),
       ...given("bridge", bridgeOf.get(portOf.get(row._uuid)?._uuid)),
       ...given("port", optional<string>(portOf.get(row._uuid)?.name)),
       ...given("owner", ownerOf(row)),
@@ -316,6 +319,24 @@ export const bridgeFlows: Probe<ReadonlyMap<string, readonly ObservedFlow[]>> = 
 export interface ObservedFlow {
   readonly cookie: string;
   readonly text: string;
+}
+
+/**
+ * Numbers of the interfaces that some packet socket is bound to: a userspace datapath receives from the kernel's interfaces by such. A socket stays behind, bound to -1, where
+ * its interface was taken away, also once there is another of that name. Undefined where the kernel does not say.
+ */
+export const packetSockets: Probe<ReadonlySet<number> | undefined> = {
+  name: "packet-sockets",
+  ask: { kind: "files", patterns: ["/proc/net/packet"] },
+  parse: (answer) => {
+    const [head = "", ...rows] = filesOf(answer).get("/proc/net/packet") ?? [];
+    const column = words(head).indexOf("Iface");
+    return column < 0 ? undefined : new Set(rows.map((row) => Number(words(row)[column])));
+  },
+};
+
+function words(line: string): string[] {
+  return line.trim().split(/\s+/);
 }
 
 /** IPv4 addresses by interface. */

@@ -352,7 +352,7 @@ function linkFault(
     const row = rows.find((candidate) => socketOf(candidate) === nic.socketPath);
     if (row?.status["status"] !== "connected")
       return `the switch's port of nic ${name} is ${row?.status["status"] ?? "missing"}`;
-    const fault = portFault(row.type, row, polling);
+    const fault = portFault(row.type, row, { polling });
     if (fault !== undefined) return `the switch's port ${row.name} of nic ${name}: ${fault}`;
   }
   return undefined;

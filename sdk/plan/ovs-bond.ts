@@ -10,7 +10,7 @@ import {
   requireType,
 } from "./ovs-interface.ts";
 import { decodeFields, encodeFields, type Field, flag, same, spans, whole } from "./ovs-notation.ts";
-import { changePort, observedShared, requireBridge, transaction } from "./ovs-port.ts";
+import { changePort, observedShared, removePort, requireBridge, transaction } from "./ovs-port.ts";
 import type { Step } from "./step.ts";
 
 type BondInputs = Inputs<typeof ovsBond>;
@@ -117,6 +117,34 @@ export function planBond(inputs: BondInputs, database: ObservedDatabase, tag: st
     ...(port?.owner === tag ? [] : [["set", "Port", name, own]]),
   ];
   return transaction(`set bond ${name} of ${bridge}`, commands);
+}
+
+/**
+ * Takes members out and adds them again, since the switch opens an interface only then. The others carry on meanwhile; where none is left, the bond itself is made anew.
+ */
+export function reopenMembers(
+  inputs: BondInputs,
+  database: ObservedDatabase,
+  reopened: ReadonlySet<string>,
+  tag: string,
+): Step[] {
+  const { bridge, name } = inputs;
+  const port = database.ports.find((row) => row.name === name);
+  const rows = [...rowsOf(port, database).values()];
+  const leaving = rows.filter((row) => reopened.has(row.name));
+  const isWhole = leaving.length === rows.length;
+  const steps = isWhole
+    ? removePort(bridge, name, port?.qos, tag)
+    : transaction(
+        `take ${leaving.map((row) => row.name).join(", ")} out of bond ${name}`,
+        leaving.map((row) => ["remove", "Port", name, "interfaces", row.uuid]),
+      );
+  const left: ObservedDatabase = {
+    ...database,
+    interfaces: database.interfaces.filter((row) => !leaving.includes(row)),
+    ports: isWhole ? database.ports.filter((row) => row !== port) : database.ports,
+  };
+  return [...steps, ...planBond(inputs, left, tag)];
 }
 
 /** The state of a bond as inputs. */

@@ -1,4 +1,10 @@
-import type { ObservedDatabase, ObservedInterface, Polling, Settings } from "../observe/ovs.ts";
+import type {
+  ObservedBridge,
+  ObservedDatabase,
+  ObservedInterface,
+  Polling,
+  Settings,
+} from "../observe/ovs.ts";
 import type { OvsInterface, VirtualDevice } from "../schema/ovs-interface.ts";
 import { HostError } from "../units/errors.ts";
 import { bytes } from "../units/size.ts";
@@ -244,20 +250,51 @@ export function requireType(
   });
 }
 
+/** Kinds that the kernel has an interface of the same name for. */
+const OF_KERNEL: ReadonlySet<string> = new Set(["system", "internal", "tap", "afxdp", "afxdp-nonpmd"]);
+
+/** What tells of an interface what its row does not. */
+export interface Surroundings {
+  readonly polling: Polling;
+  readonly bridges?: readonly Pick<ObservedBridge, "name" | "datapath">[];
+  readonly packetSockets?: ReadonlySet<number> | undefined;
+}
+
+type Judged = Pick<ObservedInterface, "name" | "type" | "error" | "ofport" | "ifindex" | "bridge">;
+
+/**
+ * Why the switch no longer receives from an interface of the kernel whose row has no error and a number. It opens an interface when the port is added, and never again: of one
+ * that was taken away, and of another that has its name since, it receives nothing.
+ */
+export function detachment(
+  row: Judged,
+  { bridges = [], packetSockets }: Omit<Surroundings, "polling">,
+): string | undefined {
+  if (!OF_KERNEL.has(row.type) || row.ifindex === undefined) return undefined;
+  if (row.ifindex === 0) return "the kernel's interface of that name is gone (ifindex 0)";
+  const isUserspace = bridges.some(({ name, datapath }) => name === row.bridge && datapath === "netdev");
+  if (row.type !== "system" || !isUserspace || packetSockets === undefined) return undefined;
+  return packetSockets.has(row.ifindex)
+    ? undefined
+    : `the kernel's interface of that name is another than the one that was added (no packet socket is bound to its ifindex ${row.ifindex})`;
+}
+
 /**
  * What keeps an interface from carrying packets; nothing where it is up. Its row alone does not tell: with a memory pool missing a port was seen without
  * error, with a number, connected, and dead. Only its absence among the polled queues showed it.
  */
 export function portFault(
   kind: string,
-  row: Pick<ObservedInterface, "name" | "error" | "ofport"> | undefined,
-  polling: Polling,
+  row: Judged | undefined,
+  { polling, ...kernel }: Surroundings,
 ): string | undefined {
   if (row === undefined) return "it is not in the database";
   // The other end may come later, and says so itself where it does not.
   const isWaiting = kind === "patch" && row.error?.startsWith("No usable peer") === true;
   if (row.error !== undefined && !isWaiting) return row.error;
   if (row.ofport === undefined || row.ofport < 1) return `it has the OpenFlow port ${row.ofport ?? "none"}`;
+  const detached = detachment(row, kernel);
+  if (detached !== undefined) return detached;
   if (!POLLED.has(kind)) return undefined;
   if (polling.state === "silent") return `ovs-vswitchd does not say who polls it: ${polling.said}`;
   if (polling.threads.length === 0) return "no poll-mode thread runs";

@@ -15,7 +15,7 @@ import { decodeFields, encodeFields, same, whole } from "./ovs-notation.ts";
 import { changeRow, ownSettings } from "./ovs-row.ts";
 import type { Step } from "./step.ts";
 
-export { portFault } from "./ovs-interface.ts";
+export { detachment, portFault } from "./ovs-interface.ts";
 
 type PortInputs = Inputs<typeof ovsPort>;
 type Shared = Pick<PortInputs, "vlan" | "egressPolicer">;
@@ -160,17 +160,20 @@ export function checkPort(
   });
 }
 
-/** What brings a port to what is desired, in one transaction. */
+/** What brings a port to what is desired, in one transaction. One that is added takes the OpenFlow number `ofport`, where it is said and nothing else is asked for. */
 export function planPort(
   inputs: PortInputs,
   row: ObservedInterface | undefined,
   port: ObservedPort | undefined,
   addresses: readonly string[],
   tag: string,
+  ofport?: number,
 ): Step[] {
-  const { bridge, name } = inputs;
+  const { bridge, name, openflowPort } = inputs;
+  const isKept = row === undefined && ofport !== undefined && ofport > 0 && openflowPort === undefined;
   const commands = [
     ...(row === undefined ? [["--may-exist", "add-port", bridge, name]] : []),
+    ...(isKept ? [["set", "Interface", name, `ofport=${ofport}`]] : []),
     ...changeInterface(name, inputs, row),
     ...(row?.owner === tag ? [] : [["set", "Interface", name, `external_ids:${OWNER_KEY}=${tag}`]]),
     ...changePort(name, inputs, port, { settings: {}, paths: new Set() }, tag),
@@ -179,6 +182,20 @@ export function planPort(
   return [
     ...transaction(`set port ${name} of ${bridge}`, commands),
     ...(inputs.interface.kind === "internal" ? planAddresses(name, own, addresses) : []),
+  ];
+}
+
+/** Takes a port away and adds it again, since the switch opens an interface only then, under the number that it had: flows mean it by that. */
+export function reopenPort(
+  inputs: PortInputs,
+  { ofport }: Pick<ObservedInterface, "ofport">,
+  port: ObservedPort | undefined,
+  addresses: readonly string[],
+  tag: string,
+): Step[] {
+  return [
+    ...removePort(inputs.bridge, inputs.name, port?.qos, tag),
+    ...planPort(inputs, undefined, undefined, addresses, tag, ofport),
   ];
 }
 
@@ -259,6 +276,7 @@ function adviceOn(said: string): string {
     return "DPDK knows no such device or lacks its driver: look for librte_net_NAME.so of its release";
   if (/Cannot find device/.test(said))
     return "no such PCI function is bound to vfio-pci or another driver that DPDK can use";
-  if (/No such device/.test(said)) return "the kernel has no interface of that name";
+  if (/No such device/.test(said))
+    return "the kernel has no interface of that name: make it (net.Veth, net.Tap, a driver for its card), let the port depend on it, and run up again";
   return "a PMD CPU and switch memory must be on its NUMA node, and after a failed memory pool only a restart of ovs-vswitchd helps";
 }

@@ -353,7 +353,8 @@ export const ovsPort = defineResource({
   token: "nfvlab:ovs:Port",
   description:
     "A port of a bridge with its one interface. Up means: the row has no error, an OpenFlow port number, and, where a poll-mode thread has " +
-    "to serve it, its receive queues are in dpif-netdev/pmd-rxq-show. Delete removes the port where it is still ours.",
+    "to serve it, its receive queues are in dpif-netdev/pmd-rxq-show; of an interface of the kernel also that it is there, and still the one that was added. A port whose interface " +
+    "was taken away or replaced is added anew by the next up, under its number. Delete removes the port where it is still ours.",
   inputs: z.strictObject({
     host: hostReference,
     bridge: interfaceName("Bridge that the port belongs to.", { change: "recreate" }),
@@ -364,7 +365,10 @@ export const ovsPort = defineResource({
   }),
   outputs: z.object({
     ofport: z.number().meta({ description: "The OpenFlow port number it has." }),
-    up: z.boolean().meta({ description: "No error, a port number, and polled where it must be." }),
+    up: z.boolean().meta({
+      description:
+        "No error, a port number, polled where it must be, and its interface is still the one that was added.",
+    }),
   }),
   expectations: { up: true },
 });

@@ -1,11 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ObservedInterface, ObservedPort } from "../../sdk/observe/ovs.ts";
-import { planBond } from "../../sdk/plan/ovs-bond.ts";
+import {
+  answering,
+  type ObservedInterface,
+  type ObservedPort,
+  ovsDatabase,
+  packetSockets,
+} from "../../sdk/observe/ovs.ts";
+import { planBond, reopenMembers } from "../../sdk/plan/ovs-bond.ts";
 import { deviceArguments, interfaceSettings, observedInterface } from "../../sdk/plan/ovs-interface.ts";
-import { hungDaemon, planPort, removePort, verifyPort } from "../../sdk/plan/ovs-port.ts";
+import {
+  detachment,
+  hungDaemon,
+  planPort,
+  portFault,
+  removePort,
+  reopenPort,
+  verifyPort,
+} from "../../sdk/plan/ovs-port.ts";
 import { changeRow, requireKnown } from "../../sdk/plan/ovs-row.ts";
 import type { OvsInterface } from "../../sdk/schema/ovs-interface.ts";
+import { recordedMachine, said } from "../observe/recorded.ts";
 
 const host = { name: "dut", connection: { kind: "local" as const } };
 const row = (type: string, settings: Record<string, string>): ObservedInterface => ({
@@ -264,5 +279,83 @@ describe("a bond", () => {
     expect(planBond(bond, { ...database, ports: [whole], interfaces: [of("m0"), of("m1")] }, "a1")).toEqual(
       [],
     );
+  });
+});
+
+describe("an interface of the kernel under a userspace datapath", () => {
+  const seen = (state: string) => {
+    const answers = recordedMachine(`ovs/3.1.0/system-port-${state}.txt`);
+    const database = answering(ovsDatabase.parse(answers.get("ovs-database") ?? said("")));
+    const row = database.interfaces.find(({ name }) => name === "tl1") as ObservedInterface;
+    const sockets = packetSockets.parse(answers.get("packet-sockets") ?? said(""));
+    return { database, row, sockets };
+  };
+  const fault = (state: string) => {
+    const { database, row, sockets } = seen(state);
+    const polling = { state: "answering" as const, threads: [] };
+    return portFault("system", row, { polling, bridges: database.bridges, packetSockets: sockets });
+  };
+
+  it("is up where a packet socket is bound to it", () => {
+    expect(fault("up")).toBeUndefined();
+  });
+
+  it("that was taken away is a fault, though its row has no error and a number", () => {
+    expect(seen("gone").row).toMatchObject({ ofport: 2, ifindex: 0 });
+    expect(seen("gone").row).not.toHaveProperty("error");
+    expect(fault("gone")).toBe("the kernel's interface of that name is gone (ifindex 0)");
+  });
+
+  it("that was made again is a fault, though its row is as before", () => {
+    expect(seen("replaced").row).toMatchObject({ ofport: 2, ifindex: 8, linkState: "up" });
+    expect(fault("replaced")).toBe(
+      "the kernel's interface of that name is another than the one that was added (no packet socket is bound to its ifindex 8)",
+    );
+  });
+
+  it("that is not there is what the switch says, with what to do", () => {
+    expect(fault("missing")).toBe("could not open network device tl1 (No such device)");
+    expect(() => verifyPort({ bridge: "br0", name: "tl1" }, fault("missing"))).toThrow(
+      /no interface of that name: make it \(net\.Veth, /,
+    );
+  });
+
+  it("is judged by its row alone where sockets aren't told, or another datapath has none", () => {
+    const { database, row, sockets } = seen("replaced");
+    expect(packetSockets.parse(said(""))).toBeUndefined();
+    expect(detachment(row, { bridges: database.bridges, packetSockets: undefined })).toBeUndefined();
+    const kernel = database.bridges.map((bridge) => ({ ...bridge, datapath: "system" }));
+    expect(detachment(row, { bridges: kernel, packetSockets: sockets })).toBeUndefined();
+    expect(detachment({ ...row, type: "vxlan", ifindex: 0 }, { bridges: kernel })).toBeUndefined();
+  });
+
+  it("is added anew under the number that it had, unless another is asked for", () => {
+    const wanted = { host, bridge: "br0", name: "tl1", interface: { kind: "system" as const } };
+    const words = (inputs: Parameters<typeof reopenPort>[0]) =>
+      reopenPort(inputs, seen("gone").row, undefined, [], "a1").map(({ argv }) => argv.slice(2).join(" "));
+    expect(words(wanted)).toEqual([
+      "-- --if-exists del-port br0 tl1",
+      "-- --may-exist add-port br0 tl1 -- set Interface tl1 ofport=2 -- set Interface tl1 type=system -- set Interface tl1 external_ids:nfvlab-owner=a1",
+    ]);
+    expect(words({ ...wanted, openflowPort: 5 })[1]).not.toContain(" ofport=");
+  });
+
+  it("comes back into a bond while the others carry on, and alone takes the bond with it", () => {
+    const { database } = seen("gone");
+    const bonded = {
+      ...database,
+      ports: [{ name: "bond0", bridge: "br0", interfaces: ["tl1", "tm1"], settings: {}, owner: "a1" }],
+    };
+    const member = { interface: { kind: "system" as const } };
+    const wanted = { host, bridge: "br0", name: "bond0", members: { tl1: member, tm1: member } };
+    const words = (reopened: readonly string[]) =>
+      reopenMembers(wanted, bonded, new Set(reopened), "a1").map(({ argv }) => argv.slice(2).join(" "));
+    const [away, back] = words(["tl1"]);
+    expect(away).toBe(`-- remove Port bond0 interfaces ${seen("gone").row.uuid}`);
+    expect(back).toContain("create Interface name=tl1");
+    expect(back).not.toContain("name=tm1");
+    const [without, anew] = words(["tl1", "tm1"]);
+    expect(without).toBe("-- --if-exists del-port br0 bond0");
+    expect(anew).toContain("add-bond br0 bond0 tl1 tm1");
   });
 });

@@ -187,19 +187,21 @@ describe("pmd-rxq-show", () => {
     };
     const shown = (stdout: string) => polling.parse({ code: 0, stdout, stderr: "" });
     const others = shown("pmd thread numa_id 1 core_id 2:\n  isolated : false\n");
-    expect(portFault("dpdkvhostuserclient", row, others)).toMatch(/no poll-mode thread polls it/);
-    expect(portFault("dpdkvhostuserclient", row, shown(""))).toBe("no poll-mode thread runs");
+    expect(portFault("dpdkvhostuserclient", row, { polling: others })).toMatch(
+      /no poll-mode thread polls it/,
+    );
+    expect(portFault("dpdkvhostuserclient", row, { polling: shown("") })).toBe("no poll-mode thread runs");
     const silent = polling.parse({
       code: 142,
       stdout: "",
       stderr: "2026-01-01T00:00:00Z|00001|fatal_signal|WARN|terminating with signal 14 (Alarm clock)\n",
     });
-    expect(portFault("dpdkvhostuserclient", row, silent)).toMatch(
+    expect(portFault("dpdkvhostuserclient", row, { polling: silent })).toMatch(
       /^ovs-vswitchd does not say who polls it: .*Alarm clock/,
     );
     const served = shown(
       "pmd thread numa_id 1 core_id 2:\n  isolated : false\n  port: vhu0  queue-id:  0 (enabled)   pmd usage:  1 %\n",
     );
-    expect(portFault("dpdkvhostuserclient", row, served)).toBeUndefined();
+    expect(portFault("dpdkvhostuserclient", row, { polling: served })).toBeUndefined();
   });
 });

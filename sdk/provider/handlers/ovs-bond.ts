@@ -1,15 +1,29 @@
-import { answering, type ObservedDatabase, ovsDatabase, ovsLiveness, polling } from "../../observe/ovs.ts";
+import {
+  answering,
+  type ObservedDatabase,
+  ovsDatabase,
+  ovsLiveness,
+  packetSockets,
+  polling,
+} from "../../observe/ovs.ts";
 import { knownOptions } from "../../observe/ovs-options.ts";
 import type { Observed } from "../../observe/probe.ts";
-import { bondSettings, checkBond, checkBondPlace, observedBond, planBond } from "../../plan/ovs-bond.ts";
-import { portFault, removePort, verifyPort } from "../../plan/ovs-port.ts";
+import {
+  bondSettings,
+  checkBond,
+  checkBondPlace,
+  observedBond,
+  planBond,
+  reopenMembers,
+} from "../../plan/ovs-bond.ts";
+import { detachment, portFault, removePort, verifyPort } from "../../plan/ovs-port.ts";
 import { requireKnown } from "../../plan/ovs-row.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { ovsBond } from "../../schema/ovs.ts";
 import { type Handler, Incomplete, type Operation } from "../handler.ts";
 import { executeOrWithdraw, lastWordsOn } from "./ovs-adding.ts";
 
-const probes = { database: ovsDatabase, live: ovsLiveness, polling };
+const probes = { database: ovsDatabase, live: ovsLiveness, polling, packetSockets };
 const UP_MS = 20_000;
 
 export const ovsBondHandler: Handler<typeof ovsBond> = {
@@ -49,11 +63,18 @@ export const ovsBondHandler: Handler<typeof ovsBond> = {
 
 async function bring(operation: Operation, inputs: Inputs<typeof ovsBond>) {
   const host = operation.host(inputs.host);
-  const { database, live, known } = await host.observeNow({ ...probes, known: knownOptions });
+  const { database, live, known, packetSockets } = await host.observeNow({ ...probes, known: knownOptions });
   const before = answering(database, live);
   checkBondPlace(inputs, before, operation.tag);
   requireKnown(bondSettings(inputs), known, before.version);
-  await executeOrWithdraw(host, planBond(inputs, before, operation.tag), inputs, "members");
+  const detached = before.interfaces
+    .filter((row) => row.port === inputs.name && detachment(row, { ...before, packetSockets }) !== undefined)
+    .map(({ name }) => name);
+  const steps =
+    detached.length === 0
+      ? planBond(inputs, before, operation.tag)
+      : reopenMembers(inputs, before, new Set(detached), operation.tag);
+  await executeOrWithdraw(host, steps, inputs, "members");
   const after = await host.waitFor(
     probes,
     (facts) =>
@@ -74,8 +95,8 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsBond>) {
 /** How the members are: decided where each is up, or has been refused. */
 function standing(
   members: Inputs<typeof ovsBond>["members"],
-  { interfaces }: ObservedDatabase,
-  { polling: polled }: Observed<typeof probes>,
+  { interfaces, bridges }: ObservedDatabase,
+  { polling, packetSockets }: Observed<typeof probes>,
 ) {
   const each = Object.entries(members).map(
     ([
@@ -85,7 +106,7 @@ function standing(
       },
     ]) => {
       const row = interfaces.find((candidate) => candidate.name === name);
-      return { name, row, fault: portFault(kind, row, polled) };
+      return { name, row, fault: portFault(kind, row, { polling, packetSockets, bridges }) };
     },
   );
   const faulty = each.find(({ fault }) => fault !== undefined);

@@ -1,8 +1,24 @@
-import { answering, interfaceAddresses, ovsDatabase, ovsLiveness, polling } from "../../observe/ovs.ts";
+import {
+  answering,
+  interfaceAddresses,
+  ovsDatabase,
+  ovsLiveness,
+  packetSockets,
+  polling,
+} from "../../observe/ovs.ts";
 import { knownOptions } from "../../observe/ovs-options.ts";
 import type { Observed } from "../../observe/probe.ts";
 import { interfaceSettings } from "../../plan/ovs-interface.ts";
-import { checkPort, observedPort, planPort, portFault, removePort, verifyPort } from "../../plan/ovs-port.ts";
+import {
+  checkPort,
+  detachment,
+  observedPort,
+  planPort,
+  portFault,
+  removePort,
+  reopenPort,
+  verifyPort,
+} from "../../plan/ovs-port.ts";
 import { requireKnown } from "../../plan/ovs-row.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { ovsPort } from "../../schema/ovs.ts";
@@ -13,6 +29,7 @@ const probes = {
   database: ovsDatabase,
   live: ovsLiveness,
   polling,
+  packetSockets,
   addresses: interfaceAddresses,
 };
 const UP_MS = 20_000;
@@ -31,14 +48,14 @@ export const ovsPortHandler: Handler<typeof ovsPort> = {
   update: bring,
 
   read: async (operation, state) => {
-    const { database, live, polling, addresses } = await operation.host(state.host).observe(probes);
+    const { database, live, addresses, ...seen } = await operation.host(state.host).observe(probes);
     const observed = answering(database, live);
     const row = observed.interfaces.find(({ name }) => name === state.name);
     if (row === undefined) return undefined;
     return {
       ...observedPort(state, row, observed, addresses.get(state.name) ?? []),
       ofport: row.ofport ?? -1,
-      up: portFault(row.type, row, polling) === undefined,
+      up: portFault(row.type, row, { ...seen, bridges: observed.bridges }) === undefined,
     };
   },
 
@@ -57,13 +74,21 @@ export const ovsPortHandler: Handler<typeof ovsPort> = {
 
 async function bring(operation: Operation, inputs: Inputs<typeof ovsPort>) {
   const host = operation.host(inputs.host);
-  const { database, live, addresses, known } = await host.observeNow({ ...probes, known: knownOptions });
+  const { database, live, addresses, known, packetSockets } = await host.observeNow({
+    ...probes,
+    known: knownOptions,
+  });
   const before = answering(database, live);
   const row = before.interfaces.find(({ name }) => name === inputs.name);
   const port = before.ports.find(({ name }) => name === inputs.name);
   checkPort(inputs, before, row, operation.tag);
   requireKnown(interfaceSettings(inputs.name, inputs), known, before.version);
-  const steps = planPort(inputs, row, port, addresses.get(inputs.name) ?? [], operation.tag);
+  const held = addresses.get(inputs.name) ?? [];
+  const isOurs = row !== undefined && row.owner === operation.tag;
+  const steps =
+    isOurs && detachment(row, { bridges: before.bridges, packetSockets }) !== undefined
+      ? reopenPort(inputs, row, port, held, operation.tag)
+      : planPort(inputs, row, port, held, operation.tag);
   await executeOrWithdraw(host, steps, inputs, "interface");
   const after = await host.waitFor(probes, (facts) => isSettled(inputs, facts), { timeoutMs: UP_MS });
   answering(after.database, after.live);
@@ -87,9 +112,9 @@ function isSettled(inputs: Inputs<typeof ovsPort>, facts: Observed<typeof probes
 
 function faultIn(
   { name, interface: { kind } }: Inputs<typeof ovsPort>,
-  { database, polling }: Observed<typeof probes>,
+  { database, ...seen }: Observed<typeof probes>,
 ) {
-  const rows = database.state === "answering" ? database.interfaces : [];
-  const row = rows.find((candidate) => candidate.name === name);
-  return { fault: portFault(kind, row, polling), ofport: row?.ofport ?? -1, error: row?.error };
+  const { interfaces, bridges } = database.state === "answering" ? database : { interfaces: [], bridges: [] };
+  const row = interfaces.find((candidate) => candidate.name === name);
+  return { fault: portFault(kind, row, { ...seen, bridges }), ofport: row?.ofport ?? -1, error: row?.error };
 }
