@@ -6,7 +6,7 @@ import { SUMMARY_USAGE, summary } from "./summary.ts";
 const [command, ...rest] = process.argv.slice(2);
 try {
   if (command === "summary") process.stdout.write(summary(rest, process.cwd()));
-  else if (command === "results") process.stdout.write(results(rest));
+  else if (command === "results") process.stdout.write(results(rest, process.cwd()));
   else if (command === "review") {
     const { said, code } = review(rest, process.cwd());
     process.stdout.write(said);

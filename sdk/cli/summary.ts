@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -7,6 +6,7 @@ import { renderReport } from "../report/html.ts";
 import { renderSummary } from "../report/terminal.ts";
 import { InputError } from "../units/errors.ts";
 import { experimentOf } from "./experiment.ts";
+import { exportedState, firstLine } from "./stack-state.ts";
 import type { StateResource } from "./state-resource.ts";
 
 export const SUMMARY_USAGE =
@@ -58,7 +58,7 @@ function argumentsOf(args: readonly string[]) {
 function resourcesOf(stack: string, file: string | undefined, folder: string): readonly StateResource[] {
   let resources: readonly StateResource[];
   try {
-    const text = file === undefined ? exported(stack, folder) : readFileSync(file, "utf8");
+    const text = file === undefined ? exportedState(stack, folder) : readFileSync(file, "utf8");
     const state = JSON.parse(text) as State;
     resources = state.deployment.resources ?? [];
   } catch (cause) {
@@ -78,34 +78,6 @@ function resourcesOf(stack: string, file: string | undefined, folder: string): r
   });
 }
 
-function exported(stack: string, folder: string): string {
-  try {
-    return execFileSync("pulumi", ["stack", "export", "--stack", stack, "--non-interactive"], {
-      cwd: folder,
-      maxBuffer: 2 ** 30,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-  } catch (cause) {
-    const said = String((cause as { stderr?: unknown }).stderr ?? "").trim();
-    if (said.includes("no stack named")) {
-      throw new InputError({
-        code: "stack-unknown",
-        problem: `there is no stack ${stack}`,
-        hint: `bring it up: npm run up -- --stack ${stack}`,
-        cause,
-      });
-    }
-    throw new InputError({
-      code: "state-unreadable",
-      problem: `the state of ${stack} can't be read`,
-      observed: firstLine(said) || String((cause as { code?: unknown }).code ?? "no word from the engine"),
-      hint: "run it in the project's folder, by npx nfvlab",
-      cause,
-    });
-  }
-}
-
 /** None where nobody has judged yet. */
 function verdictsIn(file: string): Verdict[] {
   if (!existsSync(file)) return [];
@@ -119,8 +91,4 @@ function verdictsIn(file: string): Verdict[] {
       cause,
     });
   }
-}
-
-function firstLine(text: string): string {
-  return (text.split("\n")[0] ?? "").replace(/^error: /, "").replace(/\.$/, "");
 }

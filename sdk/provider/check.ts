@@ -96,18 +96,33 @@ function seen(input: unknown): string {
   return input === undefined ? "is missing, " : `observed ${JSON.stringify(input)}, `;
 }
 
-/** The provider's own configuration: machines by name, from which resources can be imported. */
-const ProviderConfig = z.object({ hosts: z.record(z.string(), Connection).optional() });
+/** The provider's own configuration: machines by name, from which resources can be imported, and where runs are kept. */
+const ProviderConfig = z.object({
+  hosts: z.record(z.string(), Connection).optional(),
+  results: z
+    .string()
+    .refine((place) => place !== "" && !/^[a-z][a-z0-9+.-]+:/i.test(place), {
+      error: ({ input }) =>
+        `observed ${JSON.stringify(input)}, expected a folder; to an object store it is copied, see docs/results.md`,
+    })
+    .optional(),
+});
 
-/** Reads `nfvlab:hosts`. The engine hands structured configuration over as JSON text. */
-export function checkProviderConfig({ value, unknown }: Decoded): {
-  failures: Failure[];
-  hosts: Record<string, Connection>;
-} {
-  if (within(["hosts"], unknown)) return { failures: [], hosts: {} };
-  const result = ProviderConfig.safeParse({ ...value, hosts: fromJson(value.hosts) }, { reportInput: true });
+interface KnownConfig {
+  readonly failures: Failure[];
+  readonly hosts: Record<string, Connection>;
+  /** A folder as the user names it. */
+  readonly results?: string | undefined;
+}
+
+/** Reads `nfvlab:hosts` and `nfvlab:results`. The engine hands structured configuration over as JSON text. */
+export function checkProviderConfig({ value, unknown }: Decoded): KnownConfig {
+  const known = Object.entries({ ...value, hosts: fromJson(value.hosts) }).filter(
+    ([name]) => !within([name], unknown),
+  );
+  const result = ProviderConfig.safeParse(Object.fromEntries(known), { reportInput: true });
   return result.success
-    ? { failures: [], hosts: result.data.hosts ?? {} }
+    ? { failures: [], hosts: result.data.hosts ?? {}, results: result.data.results }
     : { failures: result.error.issues.flatMap(failuresOf), hosts: {} };
 }
 

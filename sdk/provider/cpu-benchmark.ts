@@ -13,6 +13,7 @@ import { runInGuest } from "./guest-agent.ts";
 import type { Host, Operation } from "./handler.ts";
 import { coLoadProbes, loaded } from "./loading.ts";
 import { type Measured, measuring } from "./measuring.ts";
+import type { RawOutputs } from "./raw-outputs.ts";
 import { printedBy, runUnit } from "./unit-program.ts";
 
 /** Beyond the run itself: start, locking memory, writing the report, s. A loaded emulated server takes more than a minute for them. */
@@ -68,12 +69,12 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
     operation,
     host,
     {
-      ...{ kind: benchmark.kind, seconds, firmware },
+      ...{ kind: benchmark.kind, name: inputs.name, seconds, firmware },
       subject: `${placeOf(inputs)}, CPUs ${subject.cpus}${beside}`,
     },
     (facts) => {
       const plan = benchmark.plan(housekeepingFor(inputs, facts));
-      const measure = () => measureAll(operation, host, inputs, benchmark, plan);
+      const measure = (raw: RawOutputs) => measureAll(operation, host, inputs, benchmark, { plan, raw });
       if (coLoad === undefined || asked === undefined) return measure;
       const load = planCoLoad(
         coLoad,
@@ -84,8 +85,10 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
           seconds: seconds + repetitions * SLACK_S,
         },
       );
-      return async () => {
-        const { result, coLoad: seen } = await loaded(operation, host, load, measure);
+      return async (raw) => {
+        const { result, coLoad: seen } = await loaded(operation, host, { plan: load, raw }, () =>
+          measure(raw),
+        );
         return { ...result, coLoad: seen };
       };
     },
@@ -102,14 +105,15 @@ async function measureAll<Plan extends ProgramPlan, Run>(
   host: Host,
   inputs: CpuBenchmarkInputs,
   { kind, parse, slowestNs, measured }: CpuBenchmark<Plan, Run>,
-  plan: Plan,
+  { plan, raw }: { readonly plan: Plan; readonly raw: RawOutputs },
 ): Promise<Omit<Measured, "coLoad">> {
   const runs: Run[] = [];
   for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
     const slowest = Math.max(0, ...runs.map(slowestNs));
     const soFar = runs.length === 0 ? "" : `, max ${formatNanoseconds(slowest)} so far`;
     const status = () => operation.status(`repetition ${repetition}/${plan.repetitions}${soFar}`);
-    runs.push(parse(await runOnce(operation, host, inputs, { kind, ...plan }, status)));
+    status();
+    runs.push(parse(await runOnce(operation, host, inputs, { kind, raw, ...plan }, status)));
   }
   return measured(runs, plan);
 }
@@ -134,17 +138,22 @@ async function runOnce(
   operation: Operation,
   host: Host,
   inputs: CpuBenchmarkInputs,
-  { kind, argv, seconds, properties = [] }: ProgramPlan & { readonly kind: string },
+  {
+    kind,
+    raw,
+    argv,
+    seconds,
+    properties = [],
+  }: ProgramPlan & { readonly kind: string; readonly raw: RawOutputs },
   onProgress: () => void,
 ): Promise<string> {
   const { subject, name } = inputs;
   const limit = seconds + SLACK_S;
-  onProgress();
   const ran =
     subject.kind === "host"
-      ? await runUnit(operation, host, name, { argv, properties, seconds: limit })
+      ? await runUnit(operation, host, name, { argv, properties, seconds: limit }, raw)
       : await runInGuest(host, subject.domain, argv, {
-          ...{ timeoutMs: limit * 1000, signal: operation.signal, onProgress },
+          ...{ timeoutMs: limit * 1000, signal: operation.signal, onProgress, raw },
         });
   return printedBy(kind, placeOf(inputs), ran);
 }

@@ -2,8 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { VIRSH } from "../plan/domain.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host } from "./handler.ts";
+import { NOTHING_KEPT, type RawOutputs } from "./raw-outputs.ts";
 
 export interface GuestCommandOptions {
+  /** Where it is kept with what it printed, which the agent tells at its end; a question that belongs to no measurement is not. */
+  readonly raw?: RawOutputs;
   /** The program is given up after this long, ms. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -32,9 +35,10 @@ export async function runInGuest(
   host: Host,
   domain: string,
   argv: readonly [string, ...string[]],
-  { timeoutMs, signal, onProgress }: GuestCommandOptions,
+  { timeoutMs, signal, onProgress, raw = NOTHING_KEPT }: GuestCommandOptions,
 ): Promise<GuestCommandResult> {
   const [path, ...arg] = argv;
+  const output = raw.begin(`guest ${domain} of ${host.name}`, argv);
   const { pid } = await ask<{ pid: number }>(
     host,
     domain,
@@ -47,12 +51,13 @@ export async function runInGuest(
     for (;;) {
       const status = await ask<ExecStatus>(host, domain, "guest-exec-status", { pid }, signal);
       if (status.exited) {
-        const text = (data: string | undefined) => Buffer.from(data ?? "", "base64").toString("utf8");
-        return {
-          code: status.exitcode ?? 128 + (status.signal ?? 0),
-          stdout: text(status["out-data"]),
-          stderr: text(status["err-data"]),
-        };
+        const bytes = (data: string | undefined) => Buffer.from(data ?? "", "base64");
+        const [stdout, stderr] = [bytes(status["out-data"]), bytes(status["err-data"])];
+        const code = status.exitcode ?? 128 + (status.signal ?? 0);
+        output.stdout(stdout);
+        output.stderr(stderr);
+        output.end(code);
+        return { code, stdout: stdout.toString("utf8"), stderr: stderr.toString("utf8") };
       }
       const elapsed = performance.now() - begun;
       if (elapsed > timeoutMs) {

@@ -46,6 +46,10 @@ export interface Operation {
   readonly resourceName: string;
   readonly project: string;
   readonly stack: string;
+  /** The results folder of the stack, where it names one. */
+  readonly results: string | undefined;
+  /** Texts of the inputs that are secret: they reach no record and no file. */
+  readonly secrets: readonly string[];
   /** Aborted by Ctrl-C and by the resource's custom timeout. */
   readonly signal: AbortSignal;
   /** A line that lives as long as the operation: `booting: 12 s`. */

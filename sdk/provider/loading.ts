@@ -4,6 +4,7 @@ import { loadFolderSpace, parseOperations, stressNgVersion } from "../observe/st
 import { type CoLoadPlan, recordedCoLoad } from "../plan/co-load.ts";
 import type { RecordedCoLoad } from "../schema/record.ts";
 import type { Host, Operation } from "./handler.ts";
+import { type RawOutputs, runKept } from "./raw-outputs.ts";
 
 /** What is asked before a load is planned. */
 export const coLoadProbes = { stressNg: stressNgVersion, space: loadFolderSpace, domains };
@@ -19,7 +20,7 @@ const POLL_MS = 2000;
 export async function loaded<T>(
   operation: Operation,
   host: Host,
-  plan: CoLoadPlan,
+  { plan, raw }: { readonly plan: CoLoadPlan; readonly raw: RawOutputs },
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly coLoad: RecordedCoLoad }> {
   // One of a run that was lost would be in the way.
@@ -31,7 +32,7 @@ export async function loaded<T>(
     const result = await work();
     const { times: after } = await host.observeNow({ times: cpuTimes });
     const { stdout: running } = await host.transport.run({ ...plan.running, signal: operation.signal });
-    const { stdout: told } = await host.transport.execute(plan.stop);
+    const { stdout: told } = await runKept(raw, host, plan.stop);
     const busy = (cpu: number) => busyShare(cpu, before, after);
     return { result, coLoad: recordedCoLoad(plan, { busy, running, operations: parseOperations(told) }) };
   } finally {

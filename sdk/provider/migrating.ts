@@ -35,6 +35,7 @@ import type { MigrationJob } from "../schema/migration-report.ts";
 import { exactDuration, formatNanoseconds } from "../units/duration.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
+import { type RawOutputs, runKept } from "./raw-outputs.ts";
 import { besideTraffic } from "./traffic-beside.ts";
 
 /** The two machines, and the guest that goes between them. */
@@ -44,6 +45,7 @@ export interface Journey {
   readonly home: Host;
   readonly away: Host;
   readonly uuid: string;
+  readonly raw: RawOutputs;
 }
 
 type Place = "home" | "away";
@@ -86,7 +88,7 @@ function soFar(runs: readonly MigrationRun[]): string {
 type Ways = Readonly<Record<Place, Way>>;
 
 async function migrateMeasured(journey: Journey, from: Place, ways: Ways): Promise<MigrationRun> {
-  const { operation, inputs } = journey;
+  const { operation, inputs, raw } = journey;
   const { traffic, settings = {} } = inputs;
   if (traffic === undefined)
     return { ...(await migrateOnce(journey, from, ways, settings)), traffic: undefined };
@@ -95,7 +97,7 @@ async function migrateMeasured(journey: Journey, from: Place, ways: Ways): Promi
   const plan = planTraffic({ ...rest, host: inputs.host, name: inputs.name, duration: `${limit}s` });
   const sender = generatorHost === undefined ? journey.home : operation.host(generatorHost);
   const unit = unitOf(operation.tag, `${inputs.name}-traffic`);
-  const { result, report } = await besideTraffic(operation, sender, { unit, plan }, async () => {
+  const { result, report } = await besideTraffic(operation, sender, { unit, plan, raw }, async () => {
     const run = await migrateOnce(journey, from, ways, settings);
     // Frames come again before it is over, or the outage would have no end.
     await sleep(AFTERWARDS_MS, undefined, { signal: operation.signal });
@@ -113,14 +115,14 @@ async function migrateOnce(
   ways: Ways,
   settings: MigrationSettings,
 ): Promise<Omit<MigrationRun, "traffic">> {
-  const { operation, inputs } = journey;
+  const { operation, inputs, raw } = journey;
   const { domain, name } = inputs;
   const [left, reached] = from === "home" ? [journey.home, journey.away] : [journey.away, journey.home];
   const limit = limitOf(inputs);
   const seconds = limit + MIGRATION_SLACK_S;
   const unit = unitOf(operation.tag, name);
   await left.execute([stopUnit(unit), ...planParameters(domain, settings)]);
-  const { stdout, stderr } = await left.transport.execute({
+  const { stdout, stderr } = await runKept(raw, left, {
     argv: inUnit(unit, seconds, migrationRun(domain, limit, migrateCommand(domain, settings, ways[from]))),
     timeoutMs: (seconds + MIGRATION_SLACK_S) * 1000,
     signal: operation.signal,
@@ -134,12 +136,12 @@ async function migrateOnce(
     return { observed, job: undefined };
   }
   operation.status(`${domain} is on ${reached.name}`);
-  return { observed, job: (await accountOf(reached, domain)) ?? (await accountOf(left, domain)) };
+  return { observed, job: (await accountOf(reached, domain, raw)) ?? (await accountOf(left, domain, raw)) };
 }
 
 /** libvirt keeps its account on both machines; of a post-copy only on the one that the guest left, and there only as long as the guest is defined. */
-async function accountOf(host: Host, domain: string): Promise<MigrationJob | undefined> {
-  const { code, stdout } = await host.transport.execute({ argv: finishedJob(domain) });
+async function accountOf(host: Host, domain: string, raw: RawOutputs): Promise<MigrationJob | undefined> {
+  const { code, stdout } = await runKept(raw, host, { argv: finishedJob(domain) });
   return code === 0 ? parseMigrationJob(stdout) : undefined;
 }
 

@@ -8,7 +8,16 @@ import type { Hosts } from "./host.ts";
 const STATUS_EVERY_MS = 200;
 
 /** What one call of the engine works with. */
-export function startOperation(urn: string, signal: AbortSignal, hosts: Hosts, log: EngineLog): Operation {
+export function startOperation(
+  urn: string,
+  signal: AbortSignal,
+  {
+    hosts,
+    log,
+    results,
+    secrets = [],
+  }: { readonly hosts: Hosts; readonly log: EngineLog } & Partial<Pick<Operation, "results" | "secrets">>,
+): Operation {
   const { project, stack, resourceName } = partsOf(urn);
   let lastStatus = { at: Number.NEGATIVE_INFINITY, text: "" };
   return {
@@ -17,6 +26,8 @@ export function startOperation(urn: string, signal: AbortSignal, hosts: Hosts, l
     project,
     stack,
     resourceName,
+    results,
+    secrets,
     signal,
     status: (text) => {
       const now = performance.now();

@@ -129,6 +129,11 @@ export function renderSchema(
           secret: true,
           description: "Machines by name with their connections as JSON, for `pulumi import`.",
         },
+        results: {
+          type: "string",
+          description:
+            "Folder in which each run of a benchmark leaves its record, what its tools printed, and hashes of both. A relative one is in the project's folder. Default: none, the record is in the state alone.",
+        },
       },
     },
     types: Object.fromEntries(Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1))),

@@ -108,13 +108,13 @@ export function searching(
   const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}`;
   const seconds = alone.seconds + plan.seconds;
   const unit = unitOf(operation.tag, inputs.name);
-  return measuring(operation, host, { kind, subject, seconds, firmware }, (facts) => {
+  return measuring(operation, host, { kind, name: inputs.name, subject, seconds, firmware }, (facts) => {
     requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
-    return async (): Promise<Measured> => {
+    return async (raw): Promise<Measured> => {
       const log: RecordedTrial[] = [];
       let version = "";
       const within = <T>(of: typeof plan, measure: (trials: Trials) => Promise<T>) =>
-        withTrialProgram(operation, host, unit, of, async (run) => {
+        withTrialProgram(operation, host, { unit, plan: of, raw }, async (run) => {
           const trials = new Trials(run, operation.status, log);
           const result = await measure(trials);
           version = trials.version;

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import grpc from "@grpc/grpc-js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
@@ -13,7 +14,8 @@ import { type Failure, failureOf, initializationFailure, inputFailure } from "./
 import { type FunctionHandler, type Handler, Incomplete, type Operation } from "./handler.ts";
 import { Hosts } from "./host.ts";
 import { startOperation } from "./operation.ts";
-import { inputsOf, outputsOf, stateStruct } from "./state.ts";
+import { projectFolder } from "./project-folder.ts";
+import { inputsOf, outputsOf, secretsOf, stateStruct } from "./state.ts";
 import { type Decoded, decode, encode, formatPath } from "./wire.ts";
 
 type Properties = Record<string, unknown>;
@@ -42,6 +44,8 @@ export class ProviderServer {
   #log: EngineLog = silentLog;
   /** Machines by name, for import, where a resource's inputs are not known yet. */
   #importHosts: Readonly<Record<string, HostReference["connection"]>> = {};
+  /** Where runs are kept; nowhere where the stack does not say. */
+  #results: string | undefined;
 
   constructor(options: ProviderOptions) {
     this.#options = options;
@@ -137,7 +141,9 @@ export class ProviderServer {
   }
 
   #configure(request: providerpb.ConfigureRequest): providerpb.ConfigureResponse {
-    this.#importHosts = checkProviderConfig(decode(request.getArgs())).hosts;
+    const { hosts, results } = checkProviderConfig(decode(request.getArgs()));
+    this.#importHosts = hosts;
+    this.#results = results === undefined ? undefined : resolve(projectFolder(), results);
     const response = new providerpb.ConfigureResponse();
     response.setAcceptsecrets(true);
     response.setSupportspreview(true);
@@ -200,7 +206,8 @@ export class ProviderServer {
       response.setProperties(request.getProperties());
       return response;
     }
-    const operation = this.#operation(request.getUrn(), request.getTimeout());
+    const secrets = secretsOf(handler.definition, inputs);
+    const operation = this.#operation(request.getUrn(), request.getTimeout(), secrets);
     const id = handler.id(inputs.value as never, operation);
     const outputs = await this.#attempt(handler, id, inputs, () =>
       handler.create(operation, inputs.value as never),
@@ -222,7 +229,8 @@ export class ProviderServer {
       response.setProperties(stateStruct(handler.definition, state, inputs));
       return response;
     }
-    const operation = this.#operation(request.getUrn(), request.getTimeout());
+    const secrets = secretsOf(handler.definition, inputs);
+    const operation = this.#operation(request.getUrn(), request.getTimeout(), secrets);
     const outputs = await this.#attempt(handler, request.getId(), inputs, () =>
       handler.update(operation, inputs.value as never, prior as never),
     );
@@ -279,10 +287,12 @@ export class ProviderServer {
     return new emptypb.Empty();
   }
 
-  #operation(urn: string, timeoutSeconds: number): Operation {
+  #operation(urn: string, timeoutSeconds: number, secrets: readonly string[] = []): Operation {
     const signals = [this.#cancelled.signal];
     if (timeoutSeconds > 0) signals.push(AbortSignal.timeout(timeoutSeconds * 1000));
-    return startOperation(urn, AbortSignal.any(signals), this.#hosts, this.#log);
+    return startOperation(urn, AbortSignal.any(signals), {
+      ...{ hosts: this.#hosts, log: this.#log, results: this.#results, secrets },
+    });
   }
 
   async #attempt(

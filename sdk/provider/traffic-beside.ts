@@ -5,6 +5,7 @@ import { withErrors } from "../plan/traffic-run.ts";
 import type { TrafficReport } from "../schema/traffic-report.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
+import { type RawOutputs, runKept } from "./raw-outputs.ts";
 
 /** How much longer than the program itself its unit may live, s. */
 const SLACK_S = 15;
@@ -17,7 +18,7 @@ const SLACK_S = 15;
 export async function besideTraffic<T>(
   { signal, status }: Operation,
   host: Host,
-  { unit, plan }: { readonly unit: string; readonly plan: TrafficPlan },
+  { unit, plan, raw }: { readonly unit: string; readonly plan: TrafficPlan; readonly raw: RawOutputs },
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly report: TrafficReport }> {
   const stop = stopUnit(unit);
@@ -27,7 +28,7 @@ export async function besideTraffic<T>(
   const sending = new Promise<void>((resolve) => {
     isSending = resolve;
   });
-  const ended = host.transport.execute({
+  const ended = runKept(raw, host, {
     argv: inUnit(unit, seconds, withErrors(plan.argv), plan.properties),
     timeoutMs: (seconds + SLACK_S) * 1000,
     signal,

@@ -7,6 +7,7 @@ import { type AskedTrial, type TrialPlan, trialLimitMs, trialLine } from "../pla
 import type { TrafficReport } from "../schema/traffic-report.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
+import type { RawOutputs } from "./raw-outputs.ts";
 import { trafficFailed } from "./traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live, and we wait for it, s. */
@@ -32,8 +33,7 @@ export type RunTrial = (trial: AskedTrial) => Promise<TrialAnswer>;
 export async function withTrialProgram<T>(
   { signal }: Operation,
   host: Host,
-  unit: string,
-  plan: TrialPlan,
+  { unit, plan, raw }: { readonly unit: string; readonly plan: TrialPlan; readonly raw: RawOutputs },
   work: (run: RunTrial) => Promise<T>,
 ): Promise<T> {
   const stop = stopUnit(unit);
@@ -41,15 +41,22 @@ export async function withTrialProgram<T>(
   await host.execute([stop, ...plan.prepare]);
   const stdin = new Readable({ read: () => undefined });
   const said = new TrialText();
+  const argv = inUnit(unit, seconds, withErrors(plan.argv), plan.properties);
+  const output = raw.begin(host.name, argv);
   const ended = host.transport
     .execute({
-      argv: inUnit(unit, seconds, withErrors(plan.argv), plan.properties),
+      argv,
       timeoutMs: Math.min((seconds + SLACK_S) * 1000, LONGEST_MS),
       signal,
       stdin,
-      onStdout: (chunk) => said.take(chunk),
+      onStdout: (chunk) => {
+        output.stdout(chunk);
+        said.take(chunk);
+      },
+      onStderr: (chunk) => output.stderr(chunk),
     })
     .then(async (result) => {
+      output.end(result.code);
       if (result.code !== 0) throw await trafficFailed(host, result);
     });
   const early = ended.then(() => {
@@ -65,7 +72,9 @@ export async function withTrialProgram<T>(
     const result = await work(async (trial) => {
       const waiting = new AbortController();
       const report = said.next();
-      stdin.push(`${trialLine(trial)}\n`);
+      const line = `${trialLine(trial)}\n`;
+      output.stdin(line);
+      stdin.push(line);
       try {
         const silent = silence(host, unit, trialLimitMs(trial.durationMs, plan.settle), waiting.signal);
         return await Promise.race([report, early, silent]);

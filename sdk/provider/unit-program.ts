@@ -1,6 +1,7 @@
 import { inUnit, stopUnit, unitOf } from "../plan/benchmarks.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
+import { type RawOutputs, runKept } from "./raw-outputs.ts";
 
 /** A program of a machine, as a unit that ends by itself. */
 export interface UnitProgram {
@@ -25,12 +26,13 @@ export async function runUnit(
   host: Host,
   name: string,
   { argv, properties, seconds, endSeconds = 60 }: UnitProgram,
+  raw: RawOutputs,
 ): Promise<Ran> {
   const unit = unitOf(tag, name);
   const stop = { ...stopUnit(unit), timeoutMs: endSeconds * 1000 };
   await host.execute([stop]);
   try {
-    return await host.transport.execute({
+    return await runKept(raw, host, {
       argv: inUnit(unit, seconds, argv, properties),
       timeoutMs: seconds * 1000,
       signal,

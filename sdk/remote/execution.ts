@@ -53,7 +53,10 @@ export async function execute(machine: Machine, command: Command): Promise<Comma
     const starters = await Promise.race([machine.connect(), interruption.reason]);
     if (typeof starters === "string") throw output.interrupted({ reason: starters, timeoutMs });
 
-    const line = new SessionLine((chunk) => output.stderr.push(chunk));
+    const line = new SessionLine((chunk) => {
+      output.stderr.push(chunk);
+      command.onStderr?.(chunk);
+    });
     const abandonment = new AbortController();
     output.begin();
     interruption.limit(timeoutMs);

@@ -24,6 +24,8 @@ export interface Command {
   readonly secrets?: readonly string[];
   /** Called with each chunk of standard output as it comes. */
   readonly onStdout?: (chunk: Uint8Array) => void;
+  /** Called with each chunk of standard error as it comes. */
+  readonly onStderr?: (chunk: Uint8Array) => void;
 }
 
 export interface CommandResult {

@@ -73,6 +73,17 @@ export function fieldFacts(schema: z.ZodType, path: PropertyPath, value?: unknow
   return inherited;
 }
 
+/** The schema of what lies at a path of a value. */
+export function fieldAt(schema: z.ZodType, path: PropertyPath, value: unknown): z.ZodType | undefined {
+  let current: z.ZodType | undefined = schema;
+  let at = value;
+  for (const step of path) {
+    current = child(current, step, at);
+    at = (at as Record<string | number, unknown> | undefined)?.[step];
+  }
+  return current;
+}
+
 /** The field of a name, which may be one that every object inherits. */
 export function fieldOf(schema: z.ZodObject, name: string | number): z.ZodType | undefined {
   return Object.hasOwn(schema.shape, name) ? (schema.shape[name] as z.ZodType) : undefined;

@@ -27,7 +27,7 @@ export const oslat = defineResource({
   token: "nfvlab:bench:Oslat",
   description:
     "How long a thread that only polls is kept from it, by oslat (rt-tests): no timer is involved, as in a poll-mode driver or a vCPU that runs one. Runs once, and again when an input or " +
-    "a trigger changes; never on an unchanged `up`. Runs as a transient unit with a time limit. Delete forgets the record.",
+    "a trigger changes; never on an unchanged `up`. Runs as a transient unit with a time limit. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...cpuBenchmark,
     duration: length,
@@ -56,7 +56,7 @@ export const hwlatdetect = defineResource({
   token: "nfvlab:bench:Hwlatdetect",
   description:
     "Gaps that the hardware makes, by hwlatdetect (rt-tests): a kernel thread polls the clock with interrupts off, so what takes time from it is firmware (SMIs), or a hypervisor below. " +
-    "Needs a kernel with the tracer hwlat, which nobody else traces with. Run it on an idle host: it keeps interrupts off for `width` of each `window`. Delete forgets the record.",
+    "Needs a kernel with the tracer hwlat, which nobody else traces with. Run it on an idle host: it keeps interrupts off for `width` of each `window`. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...common,
     cpus: cpuList("CPUs that the thread goes round, a window on each.", recreate),
@@ -72,7 +72,7 @@ export const rtla = defineResource({
   token: "nfvlab:bench:Rtla",
   description:
     "What the kernel's own tracers see, as histograms by rtla: `timerlat` tells how late a timer's interrupt came and how late its thread ran, `osnoise` how long each thing took that got into " +
-    "the way of a thread which only runs. Needs a kernel with that tracer, and rtla. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+    "the way of a thread which only runs. Needs a kernel with that tracer, and rtla. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...cpuBenchmark,
     duration: length,
@@ -115,7 +115,7 @@ export const exitRate = defineResource({
   token: "nfvlab:bench:ExitRate",
   description:
     "VM exits a second of a guest in its steady state, each vCPU by itself, in all and by reason, as KVM counts them (`virsh domstats --vcpu`). A guest that only polls should have next to none. " +
-    "Changes nothing. Needs QEMU 7.1 and libvirt 8.10. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+    "Changes nothing. Needs QEMU 7.1 and libvirt 8.10. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...common,
     domain: name("Name of the libvirt domain, which runs.", recreate),
@@ -133,7 +133,7 @@ export const bootTime = defineResource({
   token: "nfvlab:bench:BootTime",
   description:
     "How long a guest takes from its start to its first answer. Shuts the guest down and starts it again for each repetition, and leaves it running; what it does not take gracefully is not forced: " +
-    "the run fails, and the guest runs on. Delete forgets the record.",
+    "the run fails, and the guest runs on. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...common,
     repetitions: wholeNumber(

@@ -142,6 +142,15 @@ export const RecordedTrial = z.object({
 });
 export type RecordedTrial = z.infer<typeof RecordedTrial>;
 
+/** Where a run left its record, with everything that its tools printed. */
+export const KeptRecord = z.object({
+  folder: z.string().meta({ description: "The run's folder, an absolute path on the machine that kept it." }),
+  sha256: z.string().meta({
+    description: "Of its manifest.json, which has those of all other files: hexadecimal.",
+  }),
+});
+export type KeptRecord = z.infer<typeof KeptRecord>;
+
 export const RecordVersion = "nfvlab/record/1" as const;
 
 /** The record of one measurement: what was measured, on what, by what, and whether it is valid. */
@@ -170,6 +179,9 @@ export const ResultRecord = z.object({
     .meta({ description: "Measured on an emulated server: says that it works, not how fast." }),
   valid: z.boolean(),
   invalidReasons: z.array(z.string()),
+  kept: KeptRecord.optional().meta({
+    description: "Absent where no results folder was named, and of the record in that folder itself.",
+  }),
 });
 export type ResultRecord = z.infer<typeof ResultRecord>;
 

@@ -107,7 +107,7 @@ export const throughput = defineResource({
     "Throughput of a path for each frame size and goal, by MLRsearch or by RFC 2544's bisection, and one-way latency at shares of it. The generator is tried first, against itself: where it can't " +
     "send and receive the highest load, nothing is searched and the record is invalid. Trials run one after another in one program, a transient unit with a time limit, and are kept in the record. " +
     "Frames that a port does not take in their time are lost: what is behind it does not keep up. Runs once, and again when an input or a trigger changes; never on an unchanged `up`. " +
-    "Delete forgets the record.",
+    "Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...searchPath,
     method: z
@@ -174,7 +174,7 @@ export const frameLoss = defineResource({
   token: "nfvlab:bench:FrameLoss",
   description:
     "Frame loss rate of a path for each frame size (RFC 2544, section 26.3): from the highest load down in equal steps, until two loads in a row lose nothing. The generator is tried first, as for " +
-    "a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+    "a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...searchPath,
     step: z
@@ -201,7 +201,7 @@ export const backToBack = defineResource({
   token: "nfvlab:bench:BackToBack",
   description:
     "Back-to-back frames (RFC 2544, section 26.4) with RFC 9004's corrections: the longest burst at the highest load that loses nothing, many times, and what buffer it tells of. The generator is " +
-    "tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+    "tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...searchPath,
     throughput: known.meta({
@@ -232,7 +232,7 @@ export const soak = defineResource({
   token: "nfvlab:bench:Soak",
   description:
     "A load below the throughput for a long time, for each frame size: what is lost, latency, and whether it stays as it was. The record is invalid where what arrives changes on the way. The " +
-    "generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+    "generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...searchPath,
     throughput: known.meta({ description: "Throughput by frame size, measured before.", ...recreate }),

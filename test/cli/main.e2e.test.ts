@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { environment } from "../../tools/environment.mjs";
-import { resources } from "./state.ts";
+import { benchmark, recordOf, resources } from "./state.ts";
 
 const root = join(import.meta.dirname, "../..");
 let folder: string;
@@ -56,7 +56,11 @@ describe("nfvlab, with the real engine", () => {
     const { stdout } = run("pulumi", ["stack", "export", "--stack", "rack"]);
     const { deployment, ...rest } = JSON.parse(stdout) as { deployment: object };
     // Secrets of another stack's key would not be imported.
-    const plain = resources.map(({ outputs = {}, id, ...resource }) => ({
+    const measured = benchmark(
+      recordOf([{ buckets: [[2000, 10]], overflow: 0, max: 2000, expected: 10 }]),
+      "timers",
+    );
+    const plain = [...resources, measured].map(({ outputs = {}, id, ...resource }) => ({
       ...resource,
       ...(id !== undefined && { id, custom: true }),
       outputs: Object.fromEntries(
@@ -72,6 +76,15 @@ describe("nfvlab, with the real engine", () => {
     expect(said).toMatchObject({ status: 0, stderr: "" });
     expect(said.stdout).toContain("    bridge   br0 198.18.0.1/24\n");
     expect(existsSync(join(folder, ".nfvlab/reports/rack.html"))).toBe(true);
+
+    const listed = nfvlab(["results", "list", "stack:rack"]);
+    expect(listed).toMatchObject({ status: 0, stderr: "" });
+    expect(listed.stdout).toMatch(/^NAME +BENCHMARK .*\n\S+ +cyclictest /);
+    expect(nfvlab(["results", "list", "stack:nowhere"])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "there is no stack nowhere; bring it up: npm run up -- --stack nowhere\n",
+    });
   });
 
   it("says in a sentence what the engine refuses outside a project", () => {

@@ -30,8 +30,10 @@ async function recordedWith(firmware?: FirmwareIntent) {
         }),
       ),
   } as unknown as Host;
-  const operation = { status: () => undefined, signal: new AbortController().signal } as unknown as Operation;
-  const what = { kind: "cyclictest", subject: "dut", seconds: 1, firmware };
+  const operation = {
+    ...{ status: () => undefined, signal: new AbortController().signal, secrets: [] },
+  } as unknown as Operation;
+  const what = { name: "timers", kind: "cyclictest", subject: "dut", seconds: 1, firmware };
   const measured = { metrics: [metric], tool: { command: ["cyclictest"], version: "2.8" } };
   return { record: await measuring(operation, host, what, () => async () => measured), asked };
 }

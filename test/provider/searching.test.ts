@@ -1,4 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Probe } from "../../sdk/observe/probe.ts";
@@ -11,6 +14,7 @@ import { LocalTransport } from "../../sdk/remote/local-transport.ts";
 import type { Command } from "../../sdk/remote/transport.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
 import { ResultRecord } from "../../sdk/schema/record.ts";
+import { RunManifest } from "../../sdk/schema/run.ts";
 import type { throughput } from "../../sdk/schema/throughput.ts";
 import { recordedMachine, said } from "../observe/recorded.ts";
 
@@ -50,6 +54,8 @@ function operationOn(environment: Readonly<Record<string, string>>, name = "ndr"
   } as unknown as Host;
   const operation = {
     ...{ tag: "0a1b2c3d", resourceName: name, project: "lab", stack: "dev", signal: controller.signal },
+    ...{ results: environment["RESULTS"], secrets: [] },
+    warn: (text: string) => statuses.push(text),
     status: (text: string) => statuses.push(text),
     host: () => host,
   } as unknown as Operation;
@@ -141,6 +147,81 @@ describe("a throughput", () => {
       ...again,
     });
     expect(unchanged).toEqual(again);
+  });
+
+  it("leaves in the results folder each trial that was told and each word that came back, and the record says where", async () => {
+    const root = mkdtempSync(join(tmpdir(), "nfvlab-results-"));
+    try {
+      const { operation } = operationOn(carrying({ RESULTS: root }));
+      const { record } = await throughputHandler.create(operation, short);
+      const { folder = "", sha256 = "" } = record?.kept ?? {};
+      expect(folder.startsWith(`${root}/lab/dev/ndr/`)).toBe(true);
+      expect(
+        createHash("sha256")
+          .update(readFileSync(join(folder, "manifest.json")))
+          .digest("hex"),
+      ).toBe(sha256);
+      const { kept: _, ...own } = record!;
+      const text = (file: string) => readFileSync(join(folder, file), "utf8");
+      expect(JSON.parse(text("record.json"))).toEqual(own);
+      const { commands, ended } = RunManifest.parse(JSON.parse(text("manifest.json")));
+      expect([ended, commands.map(({ on, exitCode }) => [on, exitCode])]).toEqual([
+        "complete",
+        [
+          ["dut", 0],
+          ["dut", 0],
+        ],
+      ]);
+      expect(commands.every(({ argv }) => argv[0] === "systemd-run" && argv.includes(PROGRAM))).toBe(true);
+      const told = commands.flatMap(({ stdin }) => text(stdin!).trimEnd().split("\n"));
+      expect(told).toHaveLength(record!.trials!.length);
+      const reports = commands.flatMap(
+        ({ stdout }) => text(stdout!).match(/^\{"nfvlabTraffic":1,.*$/gm) ?? [],
+      );
+      expect(reports).toHaveLength(told.length);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  it("that is interrupted, or fails, leaves what was printed until then, marked as that", async () => {
+    const root = mkdtempSync(join(tmpdir(), "nfvlab-results-"));
+    const kept = () => {
+      const folder = join(root, "lab/dev/ndr");
+      return readdirSync(folder).map((name) => {
+        const manifest = RunManifest.parse(
+          JSON.parse(readFileSync(join(folder, name, "manifest.json"), "utf8")),
+        );
+        return { folder: join(folder, name), manifest };
+      });
+    };
+    try {
+      const { operation, statuses, controller } = operationOn(carrying({ TAKES_MS: "300", RESULTS: root }));
+      const failure = throughputHandler.create(operation, short).catch((error) => error);
+      while (!statuses.some((text) => text.startsWith("64 bytes, trial 2")))
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      controller.abort();
+      await failure;
+      const [{ folder, manifest } = expect.fail("no run was kept")] = kept();
+      expect(manifest).toMatchObject({
+        ended: "interrupted",
+        commands: [{ exitCode: 0 }, { exitCode: null }],
+      });
+      expect(Object.keys(manifest.files)).not.toContain("record.json");
+      expect(readFileSync(join(folder, manifest.commands[1]!.stdout!), "utf8")).toContain(
+        '{"nfvlabTraffic":1,',
+      );
+
+      const dying = operationOn(carrying({ DIES: "1000000", RESULTS: root })).operation;
+      await throughputHandler.create(dying, short).catch((error) => error);
+      const failed = kept().find((each) => each.folder !== folder)?.manifest;
+      expect(failed).toMatchObject({
+        ended: "failed",
+        reason: expect.stringContaining("port net_af_packet0: gone"),
+      });
+    } finally {
+      rmSync(root, { recursive: true });
+    }
   });
 
   it("fails with the program's own words where that ends on the way", async () => {

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
-import { stateStruct } from "../../sdk/provider/state.ts";
+import { secretsOf, stateStruct } from "../../sdk/provider/state.ts";
 import { decode } from "../../sdk/provider/wire.ts";
+import { cyclictest } from "../../sdk/schema/benchmarks.ts";
 import { mayHoldSecrets } from "../../sdk/schema/definition.ts";
 import { hugepages } from "../../sdk/schema/hugepages.ts";
 import { resourceDefinitions } from "../../sdk/schema/registry.ts";
@@ -20,6 +21,22 @@ it("what came as a secret stays one, beside what the schema calls secret", () =>
     "count",
     "host.connection.privateKey",
   ]);
+});
+
+it("texts that no file may hold are those, and not the address of a machine whose connection is one secret", () => {
+  const of = (value: Record<string, unknown>, secret: readonly (readonly string[])[]) =>
+    secretsOf(cyclictest, { value, secret, unknown: [] });
+  const keyed = { name: "dut", connection: { ...ssh, privateKey: "-----BEGIN\nkey\n-----END" } };
+  const subject = { kind: "guest", domain: "customer-7", cpus: "0" };
+  expect(of({ host: keyed, name: "timers", subject }, [])).toEqual(["-----BEGIN\nkey\n-----END"]);
+  expect(of({ host: keyed, name: "timers", subject }, [["host", "connection"]])).toEqual([
+    "-----BEGIN\nkey\n-----END",
+  ]);
+  const local = { name: "dut", connection: { kind: "local" } };
+  expect(of({ host: local, name: "timers", subject }, [["host"]])).toEqual([]);
+  expect(of({ host: keyed, name: "timers", subject }, [["subject"], ["host", "connection", "host"]])).toEqual(
+    ["-----BEGIN\nkey\n-----END", ...["guest", "customer-7", "10.0.0.7"]],
+  );
 });
 
 it("every resource on a host may hold the host's credentials, and nothing else that is secret", () => {

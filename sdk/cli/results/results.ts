@@ -1,17 +1,23 @@
 import { parseArgs } from "node:util";
 import { plain } from "../../report/plain.ts";
 import { recordJsonSchema } from "../../schema/record.ts";
+import { runJsonSchema } from "../../schema/run.ts";
 import { InputError } from "../../units/errors.ts";
 import { compareText } from "./compare.ts";
 import { csvText } from "./csv.ts";
 import { junitText } from "./junit.ts";
 import { listText } from "./list.ts";
 import { openMetricsText } from "./openmetrics.ts";
-import { type NamedRecord, recordsIn } from "./recorded.ts";
-import { showText } from "./show.ts";
+import { type Found, type NamedRecord, recordsIn } from "./recorded.ts";
+import { showRunText, showText } from "./show.ts";
 
 export const RESULTS_USAGE =
-  "usage: nfvlab results list PATH... | show PATH... [--name NAME] | compare BEFORE AFTER [--name NAME] | export PATH... --format csv|junit|openmetrics|json | export --format schema";
+  "usage: nfvlab results list PATH... | show PATH... [--name NAME] | compare BEFORE AFTER [--name NAME] | export PATH... --format csv|junit|openmetrics|json | export --format schema|manifest-schema; a PATH is a folder, a file, or stack:NAME";
+
+const SCHEMAS: Readonly<Record<string, () => object>> = {
+  schema: recordJsonSchema,
+  "manifest-schema": runJsonSchema,
+};
 
 const FORMATS: Readonly<Record<string, (records: readonly NamedRecord[]) => readonly string[]>> = {
   csv: csvText,
@@ -28,30 +34,55 @@ const FORMATS: Readonly<Record<string, (records: readonly NamedRecord[]) => read
 
 /**
  * Records as text: `list` a line each, `show` all of them, `compare` what changed from one to the other, `export` for other programs. Paths are files or
- * folders of records, or states as `pulumi stack export` writes them.
+ * folders of records, results folders among them, states as `pulumi stack export` writes them, or stacks: `stack:dev`. Of what a run kept each file is held against its hash: `list` and `show` say which
+ * one was altered, `compare` and `export` refuse it.
  *
- * @throws InputError `usage`, and those of `recordsIn`
- * @example results(["compare", "before.json", "after.json"])
+ * @param project folder of the project whose stacks are named
+ * @throws InputError `usage`, `results-altered`, and those of `recordsIn`
+ * @example results(["compare", "before.json", "results/lab/rack"], process.cwd())
  */
-export function results(args: readonly string[]): string {
+export function results(args: readonly string[], project: string): string {
   const { task, paths, name, format } = argumentsOf(args);
-  const records = (of: readonly string[]) => named(recordsIn(of), name, of);
+  const found = (of: readonly string[]) => named(recordsIn(of, project), name, of);
+  const sound = (of: readonly string[]) => soundRecords(found(of), of);
   switch (task) {
     case "list":
-      return forPeople(listText(records(paths)));
-    case "show":
-      return forPeople(
-        records(paths).flatMap((each, index) => [...(index === 0 ? [] : [""]), ...showText(each)]),
-      );
+      return forPeople(listText(found(paths)));
+    case "show": {
+      const { records, recordless } = found(paths);
+      const parts = [...records.map(showText), ...recordless.map(showRunText)];
+      return forPeople(parts.flatMap((part, index) => [...(index === 0 ? [] : [""]), ...part]));
+    }
     case "compare": {
       const [before = "", after = ""] = paths;
-      return forPeople(compareText(records([before]), records([after])));
+      return forPeople(compareText(sound([before]), sound([after])));
     }
-    default:
-      return format === "schema"
-        ? `${JSON.stringify(recordJsonSchema(), null, 2)}\n`
-        : lines(FORMATS[format]?.(records(paths)) ?? []);
+    default: {
+      const schema = SCHEMAS[format];
+      return schema === undefined
+        ? lines(FORMATS[format]?.(sound(paths)) ?? [])
+        : `${JSON.stringify(schema(), null, 2)}\n`;
+    }
   }
+}
+
+/** Numbers that somebody else may have written are no numbers. */
+function soundRecords(found: Found, paths: readonly string[]): readonly NamedRecord[] {
+  const altered = [...found.records, ...found.recordless].flatMap(({ run }) =>
+    (run?.altered ?? []).map((sentence) => `${run?.folder}: ${sentence}`),
+  );
+  if (altered.length === 0 && found.records.length > 0) return found.records;
+  if (altered.length === 0)
+    throw new InputError({
+      code: "results-none",
+      problem: `no run in ${paths.join(", ")} came to its end, so there is no record`,
+      hint: "nfvlab results list says how each ended",
+    });
+  throw new InputError({
+    code: "results-altered",
+    problem: `what a run kept is not what it wrote: ${altered.join("; ")}`,
+    hint: "take it from where it is whole, or measure again",
+  });
 }
 
 function argumentsOf(args: readonly string[]) {
@@ -69,25 +100,29 @@ function argumentsOf(args: readonly string[]) {
   const { name, format = "" } = parsed.values;
   if (!["list", "show", "compare", "export"].includes(task))
     throw refuse(task === "" ? "nothing is asked of the results" : `results can't be asked to ${task}`);
-  if (task === "export" && format !== "schema" && !(format in FORMATS))
+  const isSchema = format in SCHEMAS;
+  if (task === "export" && !isSchema && !(format in FORMATS))
     throw refuse(format === "" ? "no format is named" : `${format} is no format`);
   if (task === "compare" && paths.length !== 2)
     throw refuse("two things are compared: one before, one after");
-  if (paths.length === 0 && format !== "schema") throw refuse("no file or folder is named");
+  if (paths.length === 0 && !(task === "export" && isSchema)) throw refuse("no file or folder is named");
   return { task, paths, name, format };
 }
 
-function named(
-  records: readonly NamedRecord[],
-  name: string | undefined,
-  paths: readonly string[],
-): readonly NamedRecord[] {
-  const of = name === undefined ? records : records.filter((each) => each.name === name);
-  if (of.length > 0) return of;
+function named(found: Found, name: string | undefined, paths: readonly string[]): Found {
+  const { records, recordless } = found;
+  const of: Found =
+    name === undefined
+      ? found
+      : {
+          records: records.filter((each) => each.name === name),
+          recordless: recordless.filter((each) => each.name === name),
+        };
+  if (of.records.length + of.recordless.length > 0) return of;
   throw new InputError({
     code: "results-none",
     problem: `${paths.join(", ")} holds no record of that name`,
-    observed: [...new Set(records.map((each) => each.name))].join(", "),
+    observed: [...new Set([...records, ...recordless].map((each) => each.name))].join(", "),
     expected: name ?? "",
   });
 }

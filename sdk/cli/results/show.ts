@@ -1,13 +1,14 @@
 import { wrap } from "../../report/wrap.ts";
 import { type Metric, PERCENTILES, type ResultRecord } from "../../schema/record.ts";
 import { formatNanoseconds } from "../../units/duration.ts";
+import { quoteAll } from "../../units/quoting.ts";
 import { table } from "../../units/table.ts";
 import { figure, grouped } from "./figure.ts";
-import { standing } from "./list.ts";
-import type { NamedRecord } from "./recorded.ts";
+import { endingOf, standing } from "./list.ts";
+import type { KeptRun, NamedRecord, RecordlessRun } from "./recorded.ts";
 
 /** All of one record but its histograms and the settings that are the kernel's own affair. */
-export function showText({ name, file, record }: NamedRecord): string[] {
+export function showText({ name, file, record, run }: NamedRecord): string[] {
   const {
     kind,
     subject,
@@ -33,9 +34,11 @@ export function showText({ name, file, record }: NamedRecord): string[] {
         ...(record.disturbances === undefined ? [] : [["hardware", hardwareText(record.disturbances)]]),
         ...(trials === undefined ? [] : [["trials", trialsText(trials)]]),
         ["standing", standing(record)],
+        ...(run === undefined ? [] : [["kept", keptText(run)]]),
       ],
       { indent: 2 },
     ),
+    ...alteredLines(run),
     ...record.invalidReasons.flatMap((reason) => wrap(`invalid: ${reason}`)),
     ...remarks.flatMap((remark) => wrap(`remark: ${remark}`)),
     ...(record.functional
@@ -48,6 +51,45 @@ export function showText({ name, file, record }: NamedRecord): string[] {
     "conditions",
     ...table(conditions(fingerprint), { indent: 2 }),
   ];
+}
+
+/** A run that has no record: why, and what it ran. */
+export function showRunText({ name, manifest, run }: RecordlessRun): string[] {
+  const { kind, subject, startedAt, endedAt, reason, commands } = manifest;
+  return [
+    `${name}   ${kind} of ${subject}`,
+    ...table(
+      [
+        ["started", startedAt],
+        ["ended", endedAt ?? "not told: it still runs, or whoever kept it was killed"],
+        ["standing", endingOf(manifest)],
+        ["kept", keptText(run)],
+      ],
+      { indent: 2 },
+    ),
+    ...alteredLines(run),
+    ...(reason === "" ? [] : wrap(`reason: ${reason}`)),
+    "",
+    "commands",
+    ...commands.flatMap(({ on, argv, exitCode, stdout, stderr }) => [
+      ...wrap(`${on}: ${quoteAll(argv)}`, 2),
+      ...wrap(
+        [
+          exitCode === null ? "not seen to end" : `exit code ${exitCode}`,
+          ...[stdout, stderr].filter((file) => file !== null),
+        ].join(", "),
+      ),
+    ]),
+  ];
+}
+
+function keptText({ folder, altered }: KeptRun): string {
+  if (altered === undefined) return `${folder}, which is not on this machine`;
+  return altered.length === 0 ? `${folder}, as it was written` : `${folder}, ALTERED since`;
+}
+
+function alteredLines(run: KeptRun | undefined): string[] {
+  return (run?.altered ?? []).flatMap((sentence) => wrap(`altered: ${sentence}`));
 }
 
 /** What the hardware did meanwhile, as far as it could be counted. */

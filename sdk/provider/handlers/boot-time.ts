@@ -25,16 +25,16 @@ export const bootTimeHandler: Handler<typeof bootTime> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "boot-time", subject: `guest ${domain}, to ${until}`, seconds, firmware },
+      { kind: "boot-time", name, subject: `guest ${domain}, to ${until}`, seconds, firmware },
       ({ versions }) =>
-        async () => {
+        async (raw) => {
           const boots: GuestBoot[] = [];
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
             const last = boots.at(-1);
             const soFar =
               last === undefined ? "" : `, ${formatNanoseconds(last.answerMs * 1e6)} the last time`;
             operation.status(`start ${repetition}/${plan.repetitions} of ${domain}${soFar}`);
-            const ran = await runUnit(operation, host, name, plan);
+            const ran = await runUnit(operation, host, name, plan, raw);
             if (ran.code !== 0) throw bootFailure(inputs, ran);
             boots.push(parseGuestBoot(ran.stdout));
           }

@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { checkMachine } from "../../emulate/machine.ts";
 import { inspectServer, removeServer, startServer } from "../../emulate/server.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { emulatedServer } from "../../schema/emulate.ts";
 import type { Handler, Operation } from "../handler.ts";
+import { projectFolder } from "../project-folder.ts";
 
 export const emulatedServerHandler: Handler<typeof emulatedServer> = {
   definition: emulatedServer,
@@ -36,12 +36,6 @@ async function start(operation: Operation, inputs: Inputs<typeof emulatedServer>
 
 /** Servers live beside the project that made them, in the folder that git ignores. */
 function folderOf({ project, stack }: Operation, name: string): string {
-  const state = process.env.NFVLAB_STATE ?? join(projectFolder(process.cwd()), ".nfvlab");
+  const state = process.env.NFVLAB_STATE ?? join(projectFolder(), ".nfvlab");
   return join(state, "servers", `${project}.${stack}`, name);
-}
-
-function projectFolder(from: string): string {
-  if (existsSync(join(from, "Pulumi.yaml"))) return from;
-  const above = dirname(from);
-  return above === from ? resolve(process.cwd()) : projectFolder(above);
 }

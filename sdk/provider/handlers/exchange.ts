@@ -8,6 +8,7 @@ import { HostError } from "../../units/errors.ts";
 import { runInGuest } from "../guest-agent.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
+import type { RawOutputs } from "../raw-outputs.ts";
 
 /** Beyond what a run takes: the agents' own way, s. */
 const SLACK_S = 60;
@@ -29,11 +30,11 @@ export const exchangeHandler: Handler<typeof exchange> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "exchange", subject, seconds, firmware },
-      () => async () => {
+      { kind: "exchange", name: inputs.name, subject, seconds, firmware },
+      () => async (raw) => {
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
           operation.status(`repetition ${repetition}/${plan.repetitions}`);
-          runs.push(await runOnce(operation, host, inputs, planOnce(inputs)));
+          runs.push(await runOnce(operation, host, inputs, { plan: planOnce(inputs), raw }));
         }
         return {
           metrics: exchangeMetrics(runs),
@@ -60,13 +61,13 @@ async function runOnce(
   operation: Operation,
   host: Host,
   { from, to }: Inputs<typeof exchange>,
-  plan: ExchangePlan,
+  { plan, raw }: { readonly plan: ExchangePlan; readonly raw: RawOutputs },
 ): Promise<ExchangeRun> {
   const given = new AbortController();
   const signal = AbortSignal.any([operation.signal, given.signal]);
   const run = async (guest: string, argv: ExchangePlan["send"]): Promise<ExchangeReport> => {
     const timeoutMs = (plan.seconds + SLACK_S) * 1000;
-    const { code, stdout, stderr } = await runInGuest(host, guest, argv, { timeoutMs, signal });
+    const { code, stdout, stderr } = await runInGuest(host, guest, argv, { timeoutMs, signal, raw });
     if (code === 0) return parseExchangeReport(stdout);
     throw new HostError({
       code: "exchange-failed",

@@ -28,14 +28,14 @@ export const exitRateHandler: Handler<typeof exitRate> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "exit-rate", subject, seconds, firmware },
+      { kind: "exit-rate", name, subject, seconds, firmware },
       ({ versions }) =>
-        async () => {
+        async (raw) => {
           const runs: ExitCounters[][] = [];
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
             operation.status(`repetition ${repetition}/${plan.repetitions}`);
             const program = { argv: plan.argv, seconds: plan.seconds + SLACK_S };
-            const ran = await runUnit(operation, host, name, program);
+            const ran = await runUnit(operation, host, name, program, raw);
             runs.push(parseExitCounters(printedBy("virsh domstats", host.name, ran)));
           }
           const looked = vcpus === undefined ? undefined : CpuSet.parse(vcpus);

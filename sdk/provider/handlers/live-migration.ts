@@ -26,6 +26,7 @@ import { HostError } from "../../units/errors.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring, takingPart } from "../measuring.ts";
 import { migrateInTurn } from "../migrating.ts";
+import type { RawOutputs } from "../raw-outputs.ts";
 
 export const liveMigrationHandler: Handler<typeof liveMigration> = {
   definition: liveMigration,
@@ -42,14 +43,14 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
     const seconds = migrationSeconds(inputs);
     const subject = `guest ${domain}, ${home.name} to ${away.name} and back${traffic === undefined ? "" : `, ${traffic.rate} frames/s through it`}`;
     let taken: Awaited<ReturnType<typeof migrateAll>> | undefined;
-    const migrateAll = () =>
+    const migrateAll = (raw: RawOutputs) =>
       takingPart(operation, away, { machineId, seconds }, () =>
-        migrateInTurn({ operation, inputs, home, away, uuid: guest.uuid }),
+        migrateInTurn({ operation, inputs, home, away, uuid: guest.uuid, raw }),
       );
     const record = await measuring(
       operation,
       home,
-      { kind: "live-migration", subject, seconds, firmware },
+      { kind: "live-migration", name: inputs.name, subject, seconds, firmware },
       (facts) => {
         if (facts.identity.machineId === machineId) throw oneMachine(home, away);
         if (traffic !== undefined && traffic.host === undefined)
@@ -58,8 +59,8 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
             CpuSet.parse(facts.onlineCpus),
             home.name,
           );
-        return async () => {
-          taken = await migrateAll();
+        return async (raw) => {
+          taken = await migrateAll(raw);
           const way = { socket: linkOf(operation.tag, "out").socket, address: inputs.addresses.destination };
           return {
             metrics: migrationMetrics(taken.result),

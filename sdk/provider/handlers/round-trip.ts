@@ -6,6 +6,7 @@ import { HostError } from "../../units/errors.ts";
 import { runInGuest } from "../guest-agent.ts";
 import type { Handler } from "../handler.ts";
 import { measuring } from "../measuring.ts";
+import type { RawOutputs } from "../raw-outputs.ts";
 
 /** Beyond the schedule: the last echo's answer, and the agent's own way, s. */
 const SLACK_S = 60;
@@ -21,26 +22,28 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
     const { domain, target } = inputs;
     const plan = planRoundTrip(inputs);
     const runs: PingRun[] = [];
-    const once = () =>
+    const once = (raw: RawOutputs) =>
       runInGuest(host, domain, plan.argv, {
         timeoutMs: (plan.seconds + SLACK_S) * 1000,
         signal: operation.signal,
+        raw,
       });
     const record = await measuring(
       operation,
       host,
       {
         kind: "round-trip",
+        name: inputs.name,
         subject: `guest ${domain} to ${target}`,
         seconds: plan.repetitions * (plan.seconds + SLACK_S),
         firmware: inputs.firmware,
       },
-      () => async () => {
+      () => async (raw) => {
         // The first exchange resolves addresses and installs flows in the datapath: it is no sample.
-        await once();
+        await once(raw);
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
           operation.status(`repetition ${repetition}/${plan.repetitions}`);
-          const { stdout, stderr } = await once();
+          const { stdout, stderr } = await once(raw);
           runs.push(parsePing(stdout.trim() === "" ? stderr : stdout));
         }
         const answered = runs.filter(({ received }) => received > 0);

@@ -9,6 +9,7 @@ import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
+import { type RawOutputs, runKept } from "../raw-outputs.ts";
 import { trafficFailed } from "../traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live. */
@@ -31,13 +32,13 @@ export const trafficHandler: Handler<typeof traffic> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "traffic", subject, seconds, firmware },
+      { kind: "traffic", name, subject, seconds, firmware },
       (facts) => {
         requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
-        return async () => {
+        return async (raw) => {
           let version = "";
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
-            const run = await runOnce(operation, host, unitOf(operation.tag, name), plan);
+            const run = await runOnce(operation, host, { unit: unitOf(operation.tag, name), plan, raw });
             runs.push(run);
             version = run.report.dpdk;
           }
@@ -68,14 +69,13 @@ interface CountedRun {
 async function runOnce(
   { signal, status }: Operation,
   host: Host,
-  unit: string,
-  plan: TrafficPlan,
+  { unit, plan, raw }: { readonly unit: string; readonly plan: TrafficPlan; readonly raw: RawOutputs },
 ): Promise<CountedRun> {
   const stop = stopUnit(unit);
   const seconds = plan.seconds + SLACK_S;
   await host.execute([stop, ...plan.prepare]);
   try {
-    const { code, stdout, stderr } = await host.transport.execute({
+    const { code, stdout, stderr } = await runKept(raw, host, {
       argv: inUnit(unit, seconds, withErrors(plan.argv), plan.properties),
       timeoutMs: (seconds + SLACK_S) * 1000,
       signal,

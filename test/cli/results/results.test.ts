@@ -82,7 +82,7 @@ const broken: ResultRecord = {
 };
 
 /** Paths of this run are no part of what is compared. */
-const said = (...args: string[]) => results(args).replaceAll(folder, "/lab");
+const said = (...args: string[]) => results(args, folder).replaceAll(folder, "/lab");
 const golden = (name: string) => join(import.meta.dirname, "../../golden/results", name);
 
 describe("nfvlab results", () => {
@@ -114,10 +114,10 @@ describe("nfvlab results", () => {
 
   it("reads what it exported, and the schema takes it", () => {
     const first = file("timers.json", before);
-    const exported = results(["export", first, "--format", "json"]);
+    const exported = results(["export", first, "--format", "json"], folder);
     const again = file("again.json", exported);
-    expect(results(["export", again, "--format", "json"])).toBe(exported);
-    const schema = z.fromJSONSchema(JSON.parse(results(["export", "--format", "schema"])));
+    expect(results(["export", again, "--format", "json"], folder)).toBe(exported);
+    const schema = z.fromJSONSchema(JSON.parse(results(["export", "--format", "schema"], folder)));
     expect(schema.safeParse(before).success).toBe(true);
     expect(schema.safeParse({ ...before, metrics: [] }).success).toBe(false);
   });
@@ -125,14 +125,14 @@ describe("nfvlab results", () => {
   it("exports XML that a parser takes, whatever the names", () => {
     const path = file("ping.json", [{ name: 'a"<b>&\n\u0001', ...broken }]);
     const parser = new XMLParser({ ignoreAttributes: false, htmlEntities: true });
-    const { testsuites } = parser.parse(results(["export", path, "--format", "junit"]), true);
+    const { testsuites } = parser.parse(results(["export", path, "--format", "junit"], folder), true);
     expect(testsuites.testsuite.testcase["@_name"]).toBe('a"<b>&\n\uFFFD');
     expect(testsuites["@_failures"]).toBe("1");
   });
 
   it("does not let a name steer the terminal", () => {
     const path = file("ping.json", [{ name: "\u001b[31mred\r", ...broken }]);
-    expect(results(["list", path])).toContain("\nred\uFFFD");
+    expect(results(["list", path], folder)).toContain("\nred\uFFFD");
   });
 });
 
