@@ -3,16 +3,21 @@ import type { HostFacts } from "../schema/facts.ts";
 import type { Fingerprint } from "../schema/record.ts";
 import { domains, type ObservedDomain } from "./domains.ts";
 import { hostFactsOf, hostFactsProbes } from "./host-facts.ts";
+import { interruptSettings } from "./interrupts.ts";
+import { kernelThreadsNow, type ObservedThread } from "./kernel-threads.ts";
 import { type ObservedInterface, ovsDatabase, type Switch } from "./ovs.ts";
 import type { Observed } from "./probe.ts";
 import { idleLatencyLimit, kernelSettings } from "./settings.ts";
 import { stableDomain } from "./stable-domain.ts";
+import { byStandingName } from "./standing-names.ts";
 
 /** Everything that is in force on a machine, for one round trip. */
 export const fingerprintProbes = {
   ...hostFactsProbes,
   settings: kernelSettings,
   idleLatencyLimit,
+  interrupts: interruptSettings,
+  threads: kernelThreadsNow,
   database: ovsDatabase,
   domains,
 };
@@ -42,7 +47,12 @@ export function fingerprintOf(
     clocksource: kernel.clocksource,
     cpuModel: facts.cpuModel,
     microcode: facts.microcode ?? null,
-    settings: { ...observed.settings, ...(limit !== undefined && { "/dev/cpu_dma_latency": `${limit}` }) },
+    settings: {
+      ...observed.settings,
+      ...(limit !== undefined && { "/dev/cpu_dma_latency": `${limit}` }),
+      ...observed.interrupts,
+      ...threadSettings(observed.threads.threads),
+    },
     hugepages: Object.fromEntries(
       facts.numaNodes.flatMap(({ node, hugepages }) =>
         hugepages.map(({ size, total }) => [`node${node}/${size}`, total]),
@@ -59,6 +69,22 @@ export function fingerprintOf(
     declared: { ...declared },
   };
   return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
+}
+
+/** Threads of the kernel that are there from its boot on. Those of devices, file systems and guests come and go. */
+const STANDING_THREADS =
+  /^(ksoftirqd|ktimers|irq_work|rcu\w*|rcu[bc]|backlog_napi|kswapd|kcompactd|khugepaged|ksmd)(\/?\d+)?$/;
+
+function threadSettings(threads: readonly ObservedThread[]): Record<string, string> {
+  return byStandingName(
+    "thread",
+    threads
+      .filter(({ name }) => STANDING_THREADS.test(name))
+      .map(({ name, policy, priority, cpus, bound }) => {
+        const scheduled = priority === 0 ? policy : `${policy} ${priority}`;
+        return [name, bound ? scheduled : `${scheduled}, CPUs ${cpus}`];
+      }),
+  );
 }
 
 function described({

@@ -56,10 +56,11 @@ function threadsIn(stdout: string): ObservedThreads {
     ([, number = "", name = "", rest = ""]) => {
       const [pid, fields] = [Number(number), rest.split(" ")];
       // Fields of proc_pid_stat(5), counted from the fourth: 9 flags, 40 priority, 41 policy.
-      const [flags, priority, policy] = [9, 40, 41].map((field) => Number(fields[field - 4]));
+      const [flags = Number.NaN, priority = Number.NaN, policy = Number.NaN] = [9, 40, 41].map((field) =>
+        Number(fields[field - 4]),
+      );
       const cpus = cpusOf.get(pid);
-      if (cpus === undefined || flags === undefined || priority === undefined || policy === undefined)
-        return [];
+      if (cpus === undefined || ![flags, priority, policy].every(Number.isInteger)) return [];
       const bound = Math.floor(flags / PF_NO_SETAFFINITY) % 2 === 1;
       return [{ pid, name, policy: POLICIES[policy] ?? `${policy}`, priority, cpus, bound }];
     },

@@ -2,7 +2,9 @@ import { CpuSet } from "../units/cpuset.ts";
 import { filesOf, type Probe } from "./probe.ts";
 
 const CPU = "/sys/devices/system/cpu";
-const EACH_CPU = new RegExp(`^${CPU}/cpu(\\d+)/(.*)$`);
+const MACHINE_CHECK = "/sys/devices/system/machinecheck";
+const EACH_CPU = new RegExp(`^(${CPU}/cpu|${MACHINE_CHECK}/machinecheck)(\\d+)(/.*)$`);
+const FIRST_PROCESS = "/proc/1/status";
 
 /**
  * Settings of the running kernel that move a latency or a rate: frequency, idle states, memory, scheduling, isolation, modules. By path as text; those that
@@ -31,9 +33,12 @@ export const kernelSettings: Probe<Readonly<Record<string, string>>> = {
         "cpu[0-9]*/power/pm_qos_resume_latency_us",
         "cpu[0-9]*/cpuidle/state*/disable",
       ].map((file) => `${CPU}/${file}`),
-      ...["transparent_hugepage/enabled", "transparent_hugepage/defrag", "ksm/run"].map(
-        (file) => `/sys/kernel/mm/${file}`,
-      ),
+      ...[
+        "transparent_hugepage/enabled",
+        "transparent_hugepage/defrag",
+        "transparent_hugepage/khugepaged/defrag",
+        "ksm/run",
+      ].map((file) => `/sys/kernel/mm/${file}`),
       ...[
         "kernel/numa_balancing",
         "kernel/nmi_watchdog",
@@ -42,17 +47,26 @@ export const kernelSettings: Probe<Readonly<Record<string, string>>> = {
         "kernel/sched_rt_runtime_us",
         "kernel/sched_rt_period_us",
         "kernel/timer_migration",
+        "kernel/hung_task_timeout_secs",
         "vm/stat_interval",
         "vm/swappiness",
         "vm/zone_reclaim_mode",
+        "vm/dirty_*",
+        "vm/overcommit_*",
+        "vm/compaction_proactiveness",
         "net/core/busy_read",
         "net/core/busy_poll",
+        "net/core/netdev_budget*",
+        "net/core/netdev_max_backlog",
+        "net/core/[rw]mem_max",
       ].map((file) => `/proc/sys/${file}`),
       "/proc/irq/default_smp_affinity",
       "/sys/kernel/rcu_normal",
       "/sys/kernel/rcu_expedited",
-      "/sys/devices/system/machinecheck/machinecheck0/ignore_ce",
+      `${MACHINE_CHECK}/machinecheck*/ignore_ce`,
       "/sys/devices/virtual/workqueue/cpumask",
+      "/sys/devices/virtual/workqueue/writeback/cpumask",
+      FIRST_PROCESS,
       "/sys/fs/cgroup/cpuset.cpus.isolated",
       "/sys/fs/cgroup/*.slice/cpuset.cpus",
       "/sys/fs/resctrl/schemata",
@@ -72,22 +86,25 @@ export const kernelSettings: Probe<Readonly<Record<string, string>>> = {
     const perCpu = new Map<string, Map<string, number[]>>();
     for (const [path, lines] of filesOf(answer)) {
       const value = lines
+        // What systemd may run on is what everything that it starts begins with.
+        .filter((line) => path !== FIRST_PROCESS || line.startsWith("Cpus_allowed_list:"))
         .map((line) => line.trim())
         .filter((line) => line !== "")
         .join("; ");
       // Control groups come and go with their first use: one without a limit is like none.
       if (value === "") continue;
-      const [, cpu, file] = EACH_CPU.exec(path) ?? [];
-      if (cpu === undefined || file === undefined) {
+      const [, folder, cpu, rest] = EACH_CPU.exec(path) ?? [];
+      if (cpu === undefined) {
         shared[path] = value;
         continue;
       }
+      const file = `${folder}*${rest}`;
       const values = perCpu.get(file) ?? new Map<string, number[]>();
       perCpu.set(file, values.set(value, [...(values.get(value) ?? []), Number(cpu)]));
     }
     return {
       ...shared,
-      ...Object.fromEntries([...perCpu].map(([file, values]) => [`${CPU}/cpu*/${file}`, byCpus(values)])),
+      ...Object.fromEntries([...perCpu].map(([file, values]) => [file, byCpus(values)])),
     };
   },
 };

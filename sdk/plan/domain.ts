@@ -113,7 +113,13 @@ export function planDomain(
       }),
     ),
     ...(domain === undefined
-      ? [{ purpose: `define ${name}`, argv: [...VIRSH, "define", "/dev/stdin"] as const, stdin: xml }]
+      ? [
+          {
+            ...{ purpose: `define ${name}`, argv: [...VIRSH, "define", "/dev/stdin"] as const, stdin: xml },
+            // libvirtd may have to start for it, and asks each QEMU for all that it can first.
+            timeoutMs: 180_000,
+          },
+        ]
       : []),
     ...(domain?.state === "running"
       ? []

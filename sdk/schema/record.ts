@@ -63,7 +63,7 @@ export const Fingerprint = z.object({
   microcode: z.string().nullable(),
   settings: z.record(z.string(), z.string()).meta({
     description:
-      "Settings of the running kernel by path, those of each CPU under cpu*: governors, idle states, mitigations, scheduling, modules.",
+      "Settings of the running kernel by path, those of each CPU under cpu*: governors, idle states, mitigations, scheduling, modules; CPUs of interrupts and of the kernel's threads, by name.",
   }),
   hugepages: z.record(z.string(), z.number()).meta({ description: "Pages by node and size: node0/2MiB." }),
   nics: z

@@ -4,6 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { differencesOf } from "../../sdk/measure/differences.ts";
+import { fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
+import type { Observed } from "../../sdk/observe/probe.ts";
+import { askAll } from "../../sdk/remote/batch.ts";
+import { SshTransport } from "../../sdk/remote/ssh-transport.ts";
 import { fieldFacts } from "../../sdk/schema/definition.ts";
 import { resourceDefinitions } from "../../sdk/schema/registry.ts";
 import type { Shell } from "./shell.ts";
@@ -119,6 +124,31 @@ const byHand: readonly Readonly<Record<string, string>>[] = [
   },
 ];
 
+/** Where a fingerprint has what each of these changes: what is kept for the next boot alone is not in force. */
+const inFingerprint: Readonly<Record<string, string | undefined>> = {
+  "CpuIdle.resumeLatency": `settings.${CPU}/cpu*/power/pm_qos_resume_latency_us`,
+  "Workqueues.writebackCpus": `settings.${WORKQUEUE}/writeback/cpumask`,
+  "MemoryManagement.transparentHugepages": `settings.${MEMORY}/transparent_hugepage/enabled`,
+  "MemoryManagement.khugepagedDefrag": `settings.${MEMORY}/transparent_hugepage/khugepaged/defrag`,
+  "MachineChecks.ignoreCorrected": `settings.${MACHINE_CHECK}/machinecheck*/ignore_ce`,
+  "IrqAffinity.defaultCpus": "settings./proc/irq/default_smp_affinity",
+  "Sysctls.vm.stat_interval": "settings./proc/sys/vm/stat_interval",
+  "SystemdCpus.cpuAffinity": "settings./proc/1/status",
+  "SystemdCpus.user": "settings./sys/fs/cgroup/user.slice/cpuset.cpus",
+  "KernelThreads.priority": "settings.thread ksoftirqd/*",
+  "CpuIdle.dmaLatency": "settings./dev/cpu_dma_latency",
+  "Workqueues.cpus": `settings.${WORKQUEUE}/cpumask`,
+  "MemoryManagement.defrag": `settings.${MEMORY}/transparent_hugepage/defrag`,
+  "MemoryManagement.ksm": `settings.${MEMORY}/ksm/run`,
+  "ModuleParameters.halt_poll_ns": "settings./sys/module/kvm/parameters/halt_poll_ns",
+  "IrqAffinity.cpus": "settings.interrupt virtio*",
+  "Hugepages.count": "hugepages.node0/2MiB",
+  "SystemdCpus.system": "settings./sys/fs/cgroup/system.slice/cpuset.cpus",
+  "SystemdCpus.machine": "settings./sys/fs/cgroup/machine.slice/cpuset.cpus",
+  "KernelThreads.policy": "settings.thread ksoftirqd/*",
+  "KernelThreads.cpus": "settings.thread rcu_preempt",
+};
+
 /** The running kernel's settings and every file of ours. */
 const SNAPSHOT = `cd /
 grep -H . ${CPU}/cpu*/power/pm_qos_resume_latency_us ${WORKQUEUE}/cpumask ${WORKQUEUE}/writeback/cpumask
@@ -164,6 +194,21 @@ describe("the run-time knobs of a host", () => {
   });
 
   const pulumi = (trial: TrialProject, ...args: string[]) => trial.pulumi(args, server.environment);
+
+  const fingerprint = async () => {
+    const transport = new SshTransport(server.connection);
+    try {
+      const answers = await askAll(transport, Object.values(fingerprintProbes));
+      const observed = Object.entries(fingerprintProbes).map(([key, { name, parse }]) => {
+        const answer = answers.get(name);
+        if (answer === undefined) throw new Error(`no answer of ${name}`);
+        return [key, parse(answer)];
+      });
+      return fingerprintOf(Object.fromEntries(observed) as Observed<typeof fingerprintProbes>);
+    } finally {
+      await transport.close();
+    }
+  };
 
   it("are changed by hand below, all that the server has", () => {
     const properties = byHand.flatMap((changes) => Object.keys(changes));
@@ -222,9 +267,18 @@ describe("the run-time knobs of a host", () => {
   });
 
   it.each(byHand.map((changes, index) => [`round ${index + 1}`, changes] as const))(
-    "that drifted are shown, no others, and put back: %s",
-    (_, changes) => {
+    "that drifted are shown, no others, make another fingerprint, and are put back: %s",
+    async (_, changes) => {
+      const stood = await fingerprint();
       shell.run(Object.values(changes).join(" && "));
+      const drifted = await fingerprint();
+      expect(drifted.hash).not.toBe(stood.hash);
+      // Which of its interrupts a device moves is another matter on each machine.
+      const named = differencesOf(stood, drifted).map((line) =>
+        line.replace(/: .*/, "").replace(/^(settings\.interrupt virtio\*).*/, "$1"),
+      );
+      const expected = Object.keys(changes).flatMap((property) => inFingerprint[property] ?? []);
+      expect(named.sort()).toEqual([...new Set(expected)].sort());
       expect(shell.run(SNAPSHOT)).not.toBe(during);
       const refresh = pulumi(project, "refresh", "--yes", "--skip-preview", "--diff");
       expect(refresh.code, refresh.said).toBe(0);
@@ -232,6 +286,7 @@ describe("the run-time knobs of a host", () => {
       const up = pulumi(project, "up", "--yes", "--skip-preview");
       expect(up.code, up.said).toBe(0);
       expect(shell.run(SNAPSHOT)).toBe(during);
+      expect(differencesOf(stood, await fingerprint())).toEqual([]);
     },
   );
 
