@@ -20,6 +20,8 @@ export { LabComponent, type Scope } from "./lab-component.ts";
 export {
   BootTimeBenchmark,
   type BootTimeBenchmarkArgs,
+  ExitCostBenchmark,
+  type ExitCostBenchmarkArgs,
   ExitRateBenchmark,
   type ExitRateBenchmarkArgs,
   HwlatdetectBenchmark,

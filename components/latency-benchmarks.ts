@@ -1,9 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { BootTime, ExitRate, Hwlatdetect, Oslat, Rtla } from "../sdk/resources/bench.ts";
+import { BootTime, ExitCost, ExitRate, Hwlatdetect, Oslat, Rtla } from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { Tool } from "../sdk/resources/traffic.ts";
 import type { bootTime, oslat, rtla } from "../sdk/schema/latency.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
-import type { CpuList } from "../sdk/units/cpuset.ts";
+import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import {
   type BenchmarkResults,
@@ -169,6 +170,69 @@ export class ExitRateBenchmark extends LabComponent<Measured> {
       return measured(scope.child(ExitRate, "run", { ...inputs, ...own }, { dependsOn }).record);
     });
   }
+}
+
+export interface ExitCostBenchmarkArgs extends Omit<CpuBenchmarkArgs, "on" | "duration"> {
+  /** The host whose KVM is measured. */
+  readonly on: TunedHost;
+  /** What runs as the guest: a `Tool` of the host with `program: "exits"`. */
+  readonly program: Tool;
+  /** Two CPUs of it, one for each vCPU. Default: the first two isolated ones. */
+  readonly cpus?: CpuList;
+  /** How often each operation is timed in one repetition, 100 to 10000000. Default 100000. */
+  readonly samples?: number;
+  /** How long the guest of one repetition may take, whole seconds. Default 2min. */
+  readonly limit?: Duration;
+}
+
+/**
+ * What it costs to leave a guest and come back on a host: hypercall, CPUID, an exit to QEMU, a notification of another vCPU, polling, and VMFUNC where there is one; beside them a system call of the host.
+ *
+ * @throws InputError `component-inputs` where these are not two CPUs
+ * @example
+ * const program = new Tool("exits", { host: dut.reference, name: "exits", program: "exits" });
+ * const exits = new ExitCostBenchmark("exit-cost", { on: dut, program });
+ * export const hypercallNs = exits.results.apply(({ metrics }) => metrics["guest.exit.hypercall"]?.percentiles["50"]);
+ */
+export class ExitCostBenchmark extends LabComponent<Measured> {
+  /** The whole record: each operation in ns and in cycles, fingerprint. */
+  declare readonly record: pulumi.Output<ResultRecord>;
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+
+  constructor(name: string, args: ExitCostBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const cpus = args.cpus ?? firstTwo(args.on.cpus.isolated);
+    const { host, inputs, dependsOn } = cpuRun("ExitCostBenchmark", name, { ...args, cpus });
+    checkTwo(name, cpus);
+    const { program, samples, limit } = args;
+    super("ExitCostBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
+      const { subject, ...common } = inputs;
+      const own = {
+        ...{ cpus: subject.cpus, program: program.path },
+        ...(samples !== undefined && { samples }),
+        ...(limit !== undefined && { limit }),
+      };
+      return measured(scope.child(ExitCost, "run", { ...common, ...own }, { dependsOn }).record);
+    });
+  }
+}
+
+function firstTwo(isolated: string): CpuList {
+  return CpuSet.of([...CpuSet.parse(isolated)].slice(0, 2)).format() as CpuList;
+}
+
+function checkTwo(name: string, cpus: CpuList): void {
+  const check = new InputCheck("ExitCostBenchmark", name);
+  if (check.someCpus("cpus", cpus)?.size !== 2) {
+    check.wrong({
+      code: "exit-cpus",
+      property: "cpus",
+      problem: "the guest has two vCPUs, one that times and one that is notified",
+      observed: cpus,
+      expected: "two CPUs",
+      hint: "name two cores of one node, not two threads of one core",
+    });
+  }
+  check.done();
 }
 
 export interface BootTimeBenchmarkArgs extends GuestBenchmarkArgs {

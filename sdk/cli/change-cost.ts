@@ -146,6 +146,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "nfvlab:bench:Hwlatdetect": measuredAgain,
   "nfvlab:bench:Rtla": measuredAgain,
   "nfvlab:bench:ExitRate": measuredAgain,
+  "nfvlab:bench:ExitCost": measuredAgain,
   "nfvlab:bench:BootTime": (change) => [
     ...measuredAgain(change),
     ...(change.action === "create" || change.action === "replace"

@@ -13,6 +13,17 @@ export type Program = NonNullable<Inputs<typeof trafficTool>["program"]>;
 
 const FOLDER = "/var/lib/nfvlab/traffic";
 const FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra"];
+/** Of what runs as a guest's kernel and as a program of Linux alike: no library, nothing that an interrupt would have to save, and at 1 MiB, where both may be. */
+const BARE_FLAGS = [
+  ...["-ffreestanding", "-nostdlib", "-static", "-fno-pic", "-no-pie", "-fno-stack-protector"],
+  ...["-fcf-protection=none", "-mgeneral-regs-only", "-mno-red-zone", "-fno-asynchronous-unwind-tables"],
+  ...[
+    "-Wl,--build-id=none",
+    "-Wl,-Ttext-segment=0x100000",
+    "-Wl,-z,noexecstack",
+    "-Wl,-z,max-page-size=4096",
+  ],
+];
 const LIBRARIES = "$(pkg-config --cflags --libs libdpdk)";
 /** A compiler under full emulation needs minutes for DPDK's headers. */
 const BUILD_MS = 15 * 60_000;
@@ -21,7 +32,7 @@ const MARK = 'umask 022; mkdir -p "$1/source" "$1/owners" && : > "$1/owners/$2"'
 const PUT = 'cat > "$1/source/$2"';
 // Whoever looks sees no half-made program.
 const build = (file: string, libraries: string) => `set -e; cd "$1"; shift
-gcc "$@" -o "${file}.$$" source/*.c${libraries}
+gcc "$@" -o "${file}.$$" source/*.[cS]${libraries}
 mv -T "${file}.$$" ${file}
 sha256sum ${file} > ${file}.sha256`;
 const REMOVE = `rm -f "$1/owners/$2"; rmdir "$1/owners" 2>/dev/null && rm -rf "$1"; rmdir "$(dirname "$1")" 2>/dev/null; true`;
@@ -38,7 +49,7 @@ export interface ToolPlan {
 /**
  * The program of this source for this machine: its folder is named by what it is made of.
  *
- * @throws HostError `dpdk-headers-missing`, `compiler-missing`
+ * @throws HostError `dpdk-headers-missing`, `compiler-missing`, `architecture`
  */
 export function planTool(
   program: Program,
@@ -54,6 +65,16 @@ export function planTool(
     // A guest's boot image has no libraries but those that come along.
     const flags = [...FLAGS, "-static"];
     return toolOf(program, files, { flags, libraries: "", dpdk: "", architecture }, tag);
+  }
+  if (program === "exits") {
+    if (architecture !== "x86_64") throw otherArchitecture(host, architecture);
+    if (compiler === undefined) throw noCompiler(host);
+    return toolOf(
+      program,
+      files,
+      { flags: [...FLAGS, ...BARE_FLAGS], libraries: "", dpdk: "", architecture },
+      tag,
+    );
   }
   const { dpdk } = ground;
   if (dpdk === undefined || compiler === undefined)
@@ -74,6 +95,16 @@ function noCompiler(host: string): HostError {
     observed: "no gcc",
     expected: "gcc and the headers and static libraries of C",
     hint: 'install them, for instance by host.Packages { gcc: "any", "libc6-dev": "any" }',
+  });
+}
+
+function otherArchitecture(host: string, architecture: string): HostError {
+  return new HostError({
+    code: "architecture",
+    problem: `${host} can't build a guest that times its exits`,
+    observed: architecture,
+    expected: "x86_64",
+    hint: "what its hypercalls and interrupts are is known of x86-64 alone",
   });
 }
 

@@ -46,7 +46,7 @@ export interface CpuBenchmark<Plan extends ProgramPlan, Run> {
   readonly plan: (housekeeping: CpuSet) => Plan;
   readonly parse: (stdout: string) => Run;
   readonly slowestNs: (run: Run) => number;
-  readonly measured: (runs: readonly Run[], plan: Plan) => Omit<Measured, "coLoad">;
+  readonly measured: (runs: readonly Run[], plan: Plan, facts: HostFacts) => Omit<Measured, "coLoad">;
 }
 
 /**
@@ -74,7 +74,7 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
     },
     (facts) => {
       const plan = benchmark.plan(housekeepingFor(inputs, facts));
-      const measure = (raw: RawOutputs) => measureAll(operation, host, inputs, benchmark, { plan, raw });
+      const measure = (raw: RawOutputs) => measureAll(operation, host, inputs, benchmark, { plan, facts, raw });
       if (coLoad === undefined || asked === undefined) return measure;
       const load = planCoLoad(
         coLoad,
@@ -105,7 +105,7 @@ async function measureAll<Plan extends ProgramPlan, Run>(
   host: Host,
   inputs: CpuBenchmarkInputs,
   { kind, parse, slowestNs, measured }: CpuBenchmark<Plan, Run>,
-  { plan, raw }: { readonly plan: Plan; readonly raw: RawOutputs },
+  { plan, facts, raw }: { readonly plan: Plan; readonly facts: HostFacts; readonly raw: RawOutputs },
 ): Promise<Omit<Measured, "coLoad">> {
   const runs: Run[] = [];
   for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
@@ -115,7 +115,7 @@ async function measureAll<Plan extends ProgramPlan, Run>(
     status();
     runs.push(parse(await runOnce(operation, host, inputs, { kind, raw, ...plan }, status)));
   }
-  return measured(runs, plan);
+  return measured(runs, plan, facts);
 }
 
 /** CPUs of the machine that the measured threads run on. */

@@ -13,6 +13,7 @@ import { emulatedImageHandler } from "./handlers/emulated-image.ts";
 import { emulatedServerHandler } from "./handlers/emulated-server.ts";
 import { eswitchModeHandler } from "./handlers/eswitch-mode.ts";
 import { exchangeHandler } from "./handlers/exchange.ts";
+import { exitCostHandler } from "./handlers/exit-cost.ts";
 import { exitRateHandler } from "./handlers/exit-rate.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
 import { frameLossHandler } from "./handlers/frame-loss.ts";
@@ -116,6 +117,7 @@ export const handlers = [
   hwlatdetectHandler,
   rtlaHandler,
   exitRateHandler,
+  exitCostHandler,
   bootTimeHandler,
   roundTripHandler,
   trafficHandler,

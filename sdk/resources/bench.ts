@@ -1,6 +1,6 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
 import { exchange } from "../schema/exchange.ts";
-import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
+import { bootTime, exitCost, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { liveMigration } from "../schema/migration.ts";
 import { backToBack, frameLoss, soak, throughput } from "../schema/throughput.ts";
 import { traffic } from "../schema/traffic.ts";
@@ -85,6 +85,26 @@ export class Rtla extends resourceClass(rtla) {}
  * const run = new ExitRate("vnf-exits", { host, name: "exits", domain: "vnf", vcpus: "1-2", duration: "1min" });
  */
 export class ExitRate extends resourceClass(exitRate) {}
+
+/**
+ * What it costs to leave a guest and come back, each operation timed by itself in cycles of the time stamp counter, inside a guest of its own on KVM: two vCPUs and no operating system. QEMU runs it
+ * as a unit with a time limit, ends with it, and leaves nothing.
+ *
+ * Metrics, each in ns and as `NAME.cycles`: `guest.exit.none` is what the timing itself takes and is in all others, `guest.exit.hypercall`, `guest.exit.cpuid`, `guest.exit.user-space` (to QEMU),
+ * `guest.notification` (until another vCPU's interrupt runs), `guest.notification.halted` (of one that sleeps), `guest.polling.round-trip` (through memory that both poll), `guest.vmfunc` where the
+ * guest has the instruction, and `host.getppid`, a system call of the host. What could not be timed is in the record's remarks.
+ *
+ * @property cpus two CPUs of the machine
+ * @property program `path` of a `Tool` with program `exits`
+ * @property samples of each operation in a repetition, 100 to 10000000, default 100000
+ * @property limit of one repetition, whole seconds, default 2min
+ * @throws InputError `exit-cpus`, `cpu-unknown`, `co-load-measured`; HostError `benchmark-failed`, `exit-guest`, `parse`, `measurement-running`
+ * @see the cost of transitions in "Extending KVM Models Toward High-Performance NFV", KVM Forum 2014
+ * @example
+ * const program = new Tool("exits", { host, name: "exits", program: "exits" });
+ * const run = new ExitCost("dut-exits", { host, name: "exit-cost", cpus: "2-3", program: program.path });
+ */
+export class ExitCost extends resourceClass(exitCost) {}
 
 /**
  * How long a guest takes from the order to start until its first answer, `guest.boot`, and until libvirt had it running, `guest.start`, in ms to a hundredth of a second. **It shuts the guest down** for each

@@ -2,12 +2,12 @@ import { trafficForwarder, trafficTool } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
 /**
- * A program of nfvlab's on a machine, built there: the traffic program, which is generator, sink and forwarder, against the DPDK that the machine has; or the end of an exchange between guests.
+ * A program of nfvlab's on a machine, built there: the traffic program, which is generator, sink and forwarder, against the DPDK that the machine has; the end of an exchange between guests; or a guest that times its own exits.
  * Delete removes it where nobody else has built the same.
  *
- * @property program `"traffic"` (default) or `"exchange"`
- * @property path the program, for `nfvlab:bench:Traffic` and `nfvlab:traffic:Forwarder`; an exchange program for `programs` of a boot image
- * @throws HostError `dpdk-headers-missing`, `compiler-missing`; VerificationError `not-built`
+ * @property program `"traffic"` (default), `"exchange"` or `"exits"`
+ * @property path the program, for `nfvlab:bench:Traffic` and `nfvlab:traffic:Forwarder`; an exchange program for `programs` of a boot image, an exits program for `nfvlab:bench:ExitCost`
+ * @throws HostError `dpdk-headers-missing`, `compiler-missing`, `architecture`; VerificationError `not-built`
  * @see https://doc.dpdk.org/guides/linux_gsg/sys_reqs.html
  * @example
  * const packages = new Packages("build", { host: dut, name: "build", packages: { gcc: "any", pkgconf: "any", "libdpdk-dev": "any" } });

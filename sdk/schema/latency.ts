@@ -2,7 +2,7 @@ import { z } from "zod";
 import { BenchmarkSubject, besideLoad, declaredFirmware, repetitions } from "./benchmarks.ts";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
-import { cpuList, duration, ipAddress, name, size, triggers, wholeNumber } from "./fields.ts";
+import { cpuList, duration, ipAddress, name, path, size, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
 
 const recreate = { change: "recreate" } as const;
@@ -125,6 +125,33 @@ export const exitRate = defineResource({
       "Length of one repetition, whole seconds: a sample of each vCPU each second. Default 30s.",
       recreate,
     ).optional(),
+  }),
+  outputs: z.object({ record: ResultRecord }),
+});
+
+export const exitCost = defineResource({
+  token: "nfvlab:bench:ExitCost",
+  description:
+    "What it costs to leave a guest and come back, timed inside a guest of its own with two vCPUs and nothing else: a null hypercall, CPUID, an exit to QEMU, a notification of the other vCPU that " +
+    "runs or sleeps, a round trip through memory that both poll, and VMFUNC where there is one; beside them a system call of the host. QEMU runs it on KVM, each vCPU on a CPU of its own, and ends " +
+    "with it. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+  inputs: z.strictObject({
+    ...common,
+    cpus: cpuList(
+      "Two CPUs of the machine: the first for the vCPU that times, the second for the other one.",
+      recreate,
+    ),
+    program: path("What runs as the guest: `path` of an nfvlab:traffic:Tool with program `exits`.", recreate),
+    samples: wholeNumber(
+      "How often each operation is timed in one repetition; a vCPU that sleeps is notified a tenth as often. Default 100000.",
+      { min: 100, max: 10_000_000 },
+      recreate,
+    ).optional(),
+    limit: duration(
+      "How long the guest of one repetition may take, whole seconds; then its QEMU is ended, and the run fails. Default 2min.",
+      recreate,
+    ).optional(),
+    coLoad: besideLoad,
   }),
   outputs: z.object({ record: ResultRecord }),
 });

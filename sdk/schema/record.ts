@@ -11,7 +11,7 @@ export const Percentiles = z.record(z.enum(PERCENTILES), z.number().nullable());
  */
 export const Metric = z.object({
   name: z.string().meta({ description: "What was measured, for instance host.timer.latency." }),
-  unit: z.enum(["ns", "pps", "bps", "ratio", "count", "1/s", "ms", "s", "bytes"]),
+  unit: z.enum(["ns", "pps", "bps", "ratio", "count", "1/s", "ms", "s", "bytes", "cycles"]),
   direction: z.enum(["lower", "higher"]).meta({ description: "Which way is better." }),
   samples: z.number(),
   min: z.number(),

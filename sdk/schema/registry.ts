@@ -13,7 +13,7 @@ import { inspect } from "./inspection.ts";
 import { irqAffinity } from "./irq-affinity.ts";
 import { irqBalance } from "./irq-balance.ts";
 import { kernelThreads } from "./kernel-threads.ts";
-import { bootTime, exitRate, hwlatdetect, oslat, rtla } from "./latency.ts";
+import { bootTime, exitCost, exitRate, hwlatdetect, oslat, rtla } from "./latency.ts";
 import { getLeases, lease } from "./lease.ts";
 import { bootImage, libvirtDomain } from "./libvirt.ts";
 import { container } from "./lxc.ts";
@@ -91,6 +91,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   hwlatdetect,
   rtla,
   exitRate,
+  exitCost,
   bootTime,
   roundTrip,
   traffic,

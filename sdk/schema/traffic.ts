@@ -117,18 +117,18 @@ export const trafficTool = defineResource({
   token: "nfvlab:traffic:Tool",
   description:
     "A traffic program of nfvlab on a machine, built there from the source that comes with the SDK: generator, sink and forwarder in one against the DPDK that the machine has, or the end of an " +
-    "exchange between guests. Needs gcc, and for the first pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
+    "exchange between guests, or a guest that times its own exits. Needs gcc, and for the first pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
     "delete removes it where no other resource has built the same.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the tool, for its id.", { change: "recreate" }),
     program: z
-      .enum(["traffic", "exchange"])
+      .enum(["traffic", "exchange", "exits"])
       .optional()
       .meta({
         description:
           "Which program. traffic (default): generator, sink and forwarder on the machine, by DPDK. exchange: an end in a guest, for nfvlab:bench:Exchange; without libraries, so that a boot image " +
-          "can hold it, and without DPDK.",
+          "can hold it, and without DPDK. exits: a guest without an operating system, for nfvlab:bench:ExitCost; of x86-64, without libraries and without DPDK.",
         change: "recreate",
       }),
   }),

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import {
   BootTimeBenchmark,
+  ExitCostBenchmark,
   ExitRateBenchmark,
   HwlatdetectBenchmark,
   OslatBenchmark,
   RtlaBenchmark,
 } from "../../components/latency-benchmarks.ts";
+import type { TunedHost } from "../../components/tuned-host.ts";
+import { Tool } from "../../sdk/resources/traffic.ts";
 import { evaluated, named, register } from "./program.ts";
 import { aBridge, aGuest, aHost, answers as alone, golden, host, thrown } from "./testbed.ts";
 
@@ -16,9 +19,10 @@ const record = {
   fingerprint: { hash: "cafe" },
   metrics: [],
 };
-const types = ["Oslat", "Hwlatdetect", "Rtla", "ExitRate", "BootTime"];
+const types = ["Oslat", "Hwlatdetect", "Rtla", "ExitRate", "ExitCost", "BootTime"];
 const answers = {
   ...alone,
+  "nfvlab:traffic:Tool": { path: "/var/lib/nfvlab/traffic/cafe/nfvlab-exits" },
   ...Object.fromEntries(types.map((type) => [`nfvlab:bench:${type}`, { record }])),
 };
 const results = { valid: true, functional: false, invalidReasons: [], inForce: "cafe", metrics: {} };
@@ -104,6 +108,37 @@ describe("benchmarks of CPUs", () => {
       return thrown(() => new OslatBenchmark("polling", { on, cpus: "" }));
     });
     expect(text).toContain('OslatBenchmark "polling" can\'t be made from its inputs');
+  });
+});
+
+describe("the cost of an exit", () => {
+  const program = (on: TunedHost) =>
+    new Tool("exits", { host: on.reference, name: "exits", program: "exits" });
+
+  it("is timed on the first two isolated CPUs by the host's program, once that is built", async () => {
+    const registered = await register(
+      () => {
+        const on = aHost();
+        new ExitCostBenchmark("exits", {
+          ...{ on, program: program(on), samples: 1000, limit: "30s", repetitions: 6 },
+          ...{ coLoad: { kind: "cpu", cpus: "4" } },
+        });
+      },
+      { answers },
+    );
+    expect(named(registered, "exits-run").inputs).toEqual({
+      ...{ host, name: "exits", cpus: "2-3", program: "/var/lib/nfvlab/traffic/cafe/nfvlab-exits" },
+      ...{ samples: 1000, limit: "30s", repetitions: 6 },
+      ...{ coLoad: { kind: "cpu", cpus: "4" }, triggers: ["boot-1"] },
+    });
+  });
+
+  it("takes two CPUs, no fewer and no more", async () => {
+    const text = await evaluated(() => {
+      const on = aHost();
+      return thrown(() => new ExitCostBenchmark("exits", { on, program: program(on), cpus: "2-4" }));
+    });
+    await expect(text).toMatchFileSnapshot(golden("exit-cost-cpus"));
   });
 });
 

@@ -7,7 +7,7 @@ import type { TrialServer } from "./trial-server.ts";
 /** What of a host takes time from a thread, and of a guest on it. */
 const program = `
 import * as pulumi from "@pulumi/pulumi";
-import { bench, libvirt } from ${modulePath("sdk/index.ts")};
+import { bench, libvirt, traffic } from ${modulePath("sdk/index.ts")};
 
 const host = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
 const asked = process.env.ASKED.split(",");
@@ -21,6 +21,15 @@ const made = {
   polling: () => new bench.Oslat("polling", { ...short, ...lasting("polling"), name: "polling", subject: onHost }, cut("polling")),
   "real-time": () => new bench.Oslat("real-time", { ...short, name: "real-time", subject: onHost, priority: 1 }),
   hardware: () => new bench.Hwlatdetect("hardware", { ...short, name: "hardware", cpus: "3" }),
+  "exit-cost": () => {
+    const { path } = new traffic.Tool("exits", { host, name: "exits", program: "exits" });
+    const samples = process.env.CUT === "exit-cost" ? 10_000_000 : 200;
+    new bench.ExitCost(
+      "exit-cost",
+      { host, name: "exit-cost", cpus: "2-3", program: path, samples, limit: "10min", repetitions: 1 },
+      cut("exit-cost"),
+    );
+  },
   timerlat: () => new bench.Rtla("timerlat", { ...short, name: "timerlat", subject: onHost, tracer: { kind: "timerlat" } }),
 };
 const ofGuest = {
@@ -41,7 +50,7 @@ for (const name of asked) made[name]?.();
 `;
 
 const SNAPSHOT = `systemctl list-units --all --plain --no-legend 'nfvlab-*' | cut -d' ' -f1
-pgrep -a oslat; virsh -q list --all --name | grep trial-latency; ls -d /run/nfvlab-* /var/lib/nfvlab/images/trial-latency 2>/dev/null; ls /tmp/tmp.* 2>/dev/null
+pgrep -a oslat; pgrep -a qemu-system; virsh -q list --all --name | grep trial-latency; ls -d /run/nfvlab-* /var/lib/nfvlab/images/trial-latency 2>/dev/null; ls /tmp/tmp.* 2>/dev/null
 true`;
 
 const GUEST =
@@ -99,6 +108,43 @@ export function describeLatency(server: () => TrialServer): void {
     expect(polling?.disturbances).toMatchObject({ machineChecks: 0 });
     expect(shell(SNAPSHOT)).toBe(before);
   });
+
+  describe.runIf(longTrials)(
+    "of a guest that times its own exits (skipped unless NFVLAB_LONG_TRIALS is set: each exit takes an emulated processor long)",
+    () => {
+      beforeAll(() => {
+        shell("modprobe kvm_amd 2>/dev/null || modprobe kvm_intel");
+      });
+
+      it("is timed on KVM, with what there is none of told", () => {
+        const { code, said } = up({ ASKED: "exit-cost" });
+        expect(code, said).toBe(0);
+        const { "exit-cost": cost } = records();
+        expect(cost).toMatchObject({ kind: "exit-cost", subject: "dut, CPUs 2-3", functional: true });
+        expect(cost?.invalidReasons).toEqual([]);
+        const operations = ["none", "hypercall", "cpuid", "user-space"].map((name) => `guest.exit.${name}`);
+        const others = ["guest.notification", "guest.notification.halted", "guest.polling.round-trip"];
+        expect(cost?.metrics.map(({ name }) => name)).toEqual(
+          [...operations, ...others, "host.getppid"].flatMap((name) => [name, `${name}.cycles`]),
+        );
+        const median = (name: string) =>
+          cost?.metrics.find((metric) => metric.name === `${name}.cycles`)?.percentiles["50"] ?? 0;
+        expect(median("guest.exit.hypercall")).toBeGreaterThan(median("guest.exit.none"));
+        expect(median("guest.exit.user-space")).toBeGreaterThan(median("guest.exit.cpuid"));
+        expect(cost?.remarks?.join()).toMatch(/^no figure of vmfunc: /);
+        expect(cost?.tool.version).toMatch(/^QEMU \d+/);
+        expect(shell(SNAPSHOT)).toBe(before);
+      });
+
+      it("is ended half-way with its QEMU", () => {
+        const given = up({ ASKED: "exit-cost", CUT: "exit-cost" });
+        expect(given.code, given.said).not.toBe(0);
+        shell("sleep 6");
+        expect(shell(SNAPSHOT)).toBe(before);
+        expect(shell("ls -d /run/nfvlab-exits 2>/dev/null || true")).toBe("");
+      });
+    },
+  );
 
   describe.runIf(longTrials)(GUEST, () => {
     it("is measured in it, counted of it, and timed", () => {

@@ -1,5 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import {
+  type ExitCosts,
+  exitCostFaults,
+  exitCostMetrics,
+  exitCostRemarks,
+} from "../../sdk/measure/exit-costs.ts";
 import { exitFaults, exitRates, type Look } from "../../sdk/measure/exit-rates.ts";
 import { type HardwareGapRun, hardwareGaps } from "../../sdk/measure/hardware-gaps.ts";
 import { traced } from "../../sdk/measure/traced.ts";
@@ -160,4 +166,82 @@ describe("exits of vCPUs", () => {
       "the guest has none of these vCPUs, or too few looks were taken",
     ),
   );
+});
+
+describe("costs of an exit", () => {
+  const operation = (name: string, all: readonly number[]) => ({
+    ...{ operation: name, samples: all.length, min: Math.min(...all), max: Math.max(...all) },
+    buckets: [...new Set(all)]
+      .sort((a, b) => a - b)
+      .map((value) => [value, all.filter((each) => each === value).length] as const),
+  });
+  const run = (
+    guest: readonly ReturnType<typeof operation>[],
+    more: Partial<ExitCosts["guest"]> = {},
+  ): ExitCosts => ({
+    host: { cyclesPerSecond: 3_200_000_000, operations: [operation("getppid", [320])] },
+    guest: {
+      cyclesPerSecond: 3_200_000_000,
+      operations: guest,
+      hypervisor: "KVMKVMKVM",
+      missing: [],
+      ...more,
+    },
+  });
+
+  it("are told in ns and in cycles, as a paper of 2014 did", () => {
+    const metrics = exitCostMetrics([
+      run([operation("hypercall", [1600])]),
+      run([operation("hypercall", [1600, 4800])]),
+    ]);
+    expect(metrics.map(({ name, unit, samples, min, max }) => [name, unit, samples, min, max])).toEqual([
+      ["guest.exit.hypercall", "ns", 3, 500, 1500],
+      ["guest.exit.hypercall.cycles", "cycles", 3, 1600, 4800],
+      ["host.getppid", "ns", 2, 100, 100],
+      ["host.getppid.cycles", "cycles", 2, 320, 320],
+    ]);
+  });
+
+  it("keep every sample, and their order, at any frequency", () => {
+    const cost = fc.array(fc.integer({ min: 1, max: 2 ** 40 }), { minLength: 1, maxLength: 50 });
+    fc.assert(
+      fc.property(cost, fc.integer({ min: 1e8, max: 1e10 }), (all, cyclesPerSecond) => {
+        const [ns, cycles] = exitCostMetrics([run([operation("cpuid", all)], { cyclesPerSecond })]);
+        expect([ns?.samples, cycles?.samples]).toEqual([all.length, all.length]);
+        expect(cycles?.min).toBe(Math.min(...all));
+        expect(cycles?.max).toBe(Math.max(...all));
+        expect(ns?.max).toBe(Math.round((Math.max(...all) * 1e9) / cyclesPerSecond));
+      }),
+    );
+  });
+
+  it("that not every repetition has are left out, and said to be", () => {
+    const missing = [{ operation: "vmfunc", why: "the hypervisor gives its guests no VMFUNC" }];
+    const runs = [run([operation("vmfunc", [150])]), run([], { missing }), run([], { missing })];
+    expect(exitCostMetrics(runs).map(({ name }) => name)).toEqual(["host.getppid", "host.getppid.cycles"]);
+    expect(exitCostRemarks(runs)).toEqual(["no figure of vmfunc: the hypervisor gives its guests no VMFUNC"]);
+  });
+
+  it("are worth nothing without KVM, without a frequency, or with another one than the host's", () => {
+    const on = (more: Partial<ExitCosts["guest"]>) => run([operation("cpuid", [70])], more);
+    expect(exitCostFaults([on({})])).toEqual([]);
+    expect(
+      exitCostFaults([
+        on({ hypervisor: "TCGTCGTCGTCG" }),
+        on({ hypervisor: "", cyclesPerSecond: 0 }),
+        on({ cyclesPerSecond: 1_600_000_000 }),
+      ]),
+    ).toEqual([
+      "repetition 1 did not run on KVM, but on TCGTCGTCGTCG",
+      "repetition 2 did not run on KVM, but on nothing that says so",
+      "repetition 2: KVM tells its guest no frequency of the time stamp counter",
+      "repetition 3: the guest's time stamp counter runs 0.5000 times as fast as the host's",
+    ]);
+    expect(exitCostMetrics([on({ cyclesPerSecond: 0 })]).map(({ name }) => name)).toContain(
+      "guest.exit.cpuid.cycles",
+    );
+    expect(exitCostMetrics([on({ cyclesPerSecond: 0 })]).map(({ name }) => name)).not.toContain(
+      "guest.exit.cpuid",
+    );
+  });
 });

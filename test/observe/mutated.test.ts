@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parseBootArguments } from "../../sdk/observe/boot-arguments.ts";
 import { menuEntries } from "../../sdk/observe/boot-loader.ts";
 import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
+import { parseExitCost } from "../../sdk/observe/exit-cost.ts";
 import { parseHwlatdetect } from "../../sdk/observe/hwlatdetect.ts";
 import { interruptsIn } from "../../sdk/observe/kernel-files.ts";
 import { parseLscpu } from "../../sdk/observe/lscpu.ts";
@@ -47,6 +48,7 @@ const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["iputils/20240905/silent.txt", parsePing],
   ["traffic/ring.txt", parseTrafficReport],
   ["traffic/forwarder.txt", parseTrafficReport],
+  ["exits/emulated.txt", parseExitCost],
   ["stress-ng/0.19.02/cpu.txt", parseOperations],
   ["qemu/10.0.13/active.txt", parseMigrationStatus],
   ["qemu/7.2.22/completed.txt", parseMigrationStatus],

@@ -1,14 +1,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseTracing, type Tracing } from "../../sdk/observe/tracing.ts";
 import { inUnit } from "../../sdk/plan/benchmarks.ts";
+import { planExitCost } from "../../sdk/plan/exit-cost.ts";
 import { planExitRate } from "../../sdk/plan/exit-rate.ts";
 import { oslatFaults, planOslat, requireUnthrottled } from "../../sdk/plan/oslat.ts";
 import { reportingTo } from "../../sdk/plan/report-file.ts";
 import { planHwlatdetect, planRtla, requireTracer } from "../../sdk/plan/tracers.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
-import { exitRate, hwlatdetect, oslat, rtla } from "../../sdk/schema/latency.ts";
+import { exitCost, exitRate, hwlatdetect, oslat, rtla } from "../../sdk/schema/latency.ts";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { recorded } from "../observe/recorded.ts";
 
@@ -219,5 +223,61 @@ describe("exits of a guest", () => {
     expect(command.join(" ")).toBe("virsh --readonly --quiet --connect qemu:///system domstats --vcpu vnf");
     expect(argv.slice(3, 6)).toEqual(["sh", "5", "60"]);
     expect(seconds).toBe(65);
+  });
+});
+
+describe("the cost of an exit", () => {
+  const inputs = (more: object = {}) =>
+    exitCost.inputs.parse({ ...common, cpus: "3,2", program: "/opt/nfvlab-exits", ...more }) as Inputs<
+      typeof exitCost
+    >;
+
+  it("is timed by a guest on KVM and nothing else, with QEMU's own threads elsewhere", () => {
+    const { argv, command, seconds, repetitions, properties } = planExitCost(inputs(), housekeeping);
+    expect(command.join(" ")).toBe(
+      "qemu-system-x86_64 -no-user-config -nodefaults -machine q35 -accel kvm -cpu host -smp 2 -m 32 -display none -no-reboot -name nfvlab-exits,debug-threads=on " +
+        "-kernel /opt/nfvlab-exits -append samples=100000 -device isa-debug-exit,iobase=0xf4,iosize=4",
+    );
+    expect(argv.slice(3, 10)).toEqual(["sh", "/opt/nfvlab-exits", "100000", "2", "3", "0-1", "120"]);
+    expect(argv.slice(10)).toEqual(command.slice(1));
+    expect([seconds, repetitions, properties]).toEqual([180, 3, ["RuntimeDirectory=nfvlab-exits"]]);
+  });
+
+  it("takes what is asked for, and its own CPUs where no other is known", () => {
+    const { argv } = planExitCost(inputs({ samples: 500, limit: "30s" }), CpuSet.empty);
+    expect(argv.slice(5, 10)).toEqual(["500", "2", "3", "2-3", "30"]);
+  });
+
+  it.each(["2", "2-4"])("is refused on CPUs %s", (cpus) =>
+    expect(() => planExitCost(inputs({ cpus }), housekeeping)).toThrow(
+      `cpus: the guest has two vCPUs, one that times and one that is notified: observed ${cpus}, expected two CPUs`,
+    ),
+  );
+
+  it.each([
+    ["without KVM", "", 65, "there is no /dev/kvm: load kvm_intel or kvm_amd"],
+    ["where QEMU fails", "#!/bin/sh\necho 'no such machine' >&2; exit 1\n", 1, "no such machine"],
+    ["where the guest does not end", "#!/bin/sh\nexec sleep 60\n", 67, "the guest did not end within 2 s"],
+  ])("ends %s, and says why", (_, qemu, code, words) => {
+    const folder = mkdtempSync(join(tmpdir(), "nfvlab-exit-cost-"));
+    const program = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o755 });
+    program("nfvlab-exits", "#!/bin/sh\n");
+    program("qemu-system-x86_64", qemu);
+    try {
+      const plan = planExitCost(
+        inputs({ cpus: "0-1", program: join(folder, "nfvlab-exits"), limit: "2s" }),
+        CpuSet.empty,
+      );
+      // A CPU that every machine has, and a device that is there or not.
+      const script = plan.argv[2]?.replace("/dev/kvm ]", qemu === "" ? "/dev/none ]" : "/dev/null ]") ?? "";
+      const [file, samples] = plan.argv.slice(4);
+      const ran = spawnSync("sh", ["-c", script, "sh", ...[file ?? "", samples ?? "", "0", "0", "0", "2"]], {
+        encoding: "utf8",
+        env: { PATH: `${folder}:${process.env["PATH"]}`, RUNTIME_DIRECTORY: folder },
+      });
+      expect([ran.status, ran.stderr.trim(), ran.stdout]).toEqual([code, words, ""]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -154,6 +154,17 @@ describe("the tool", () => {
     );
   });
 
+  test("is bare of all libraries what runs as a guest, and of one architecture", () => {
+    const plan = planTool("exits", source, { ...ground, dpdk: undefined }, "0a1b2c3d", "dut");
+    expect(plan.path).toBe(`/var/lib/nfvlab/traffic/${plan.hash}/nfvlab-exits`);
+    const { argv } = plan.build.at(-1)!;
+    expect(argv).toEqual(expect.arrayContaining(["-nostdlib", "-static", "-mgeneral-regs-only"]));
+    expect(argv.join(" ")).not.toContain("pkg-config");
+    expect(() =>
+      planTool("exits", source, { ...ground, architecture: "aarch64" }, "0a1b2c3d", "dut"),
+    ).toThrow("dut can't build a guest that times its exits: observed aarch64, expected x86_64");
+  });
+
   test("needs a compiler and DPDK's headers", () => {
     for (const lacking of [{ dpdk: undefined }, { compiler: undefined }])
       expect(() => planTool("traffic", source, { ...ground, ...lacking }, "0a1b2c3d", "dut")).toThrow(

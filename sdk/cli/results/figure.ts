@@ -7,6 +7,7 @@ export function figure(value: number, unit: Metric["unit"]): string {
   if (unit === "ms") return formatNanoseconds(value * 1e6);
   if (unit === "s") return formatNanoseconds(value * 1e9);
   if (unit === "count") return grouped(value);
+  if (unit === "cycles") return `${grouped(value)} cycles`;
   if (unit === "1/s") return `${grouped(value)}/s`;
   if (unit === "ratio") return String(Number(value.toPrecision(3)));
   const [factor, prefix] = (

@@ -7,6 +7,7 @@ const UNITS: Readonly<Record<Metric["unit"], readonly [suffix: string, factor: n
   ms: ["seconds", 1e3],
   s: ["seconds", 1],
   bytes: ["bytes", 1],
+  cycles: ["cycles", 1],
   ratio: ["ratio", 1],
   pps: ["frames_per_second", 1],
   bps: ["bits_per_second", 1],

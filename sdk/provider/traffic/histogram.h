@@ -16,7 +16,7 @@ struct histogram {
 	uint64_t samples;
 	uint64_t min;
 	uint64_t max;
-	double sum;
+	uint64_t sum;
 	uint64_t counts[HISTOGRAM_BUCKETS];
 };
 
@@ -53,7 +53,7 @@ histogram_record(struct histogram *h, uint64_t value)
 	if (value > h->max)
 		h->max = value;
 	h->samples++;
-	h->sum += (double)value;
+	h->sum += value;
 	h->counts[histogram_bucket(value)]++;
 }
 

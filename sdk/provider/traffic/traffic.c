@@ -574,7 +574,7 @@ print_latency(FILE *out, const struct receiver *r)
 
 	fprintf(out, "\"latency\":{\"samples\":%" PRIu64 ",\"unstamped\":%" PRIu64, h->samples, r->unstamped);
 	if (h->samples > 0)
-		fprintf(out, ",\"minNs\":%" PRIu64 ",\"meanNs\":%.1f,\"maxNs\":%" PRIu64, h->min, h->sum / (double)h->samples, h->max);
+		fprintf(out, ",\"minNs\":%" PRIu64 ",\"meanNs\":%.1f,\"maxNs\":%" PRIu64, h->min, (double)h->sum / (double)h->samples, h->max);
 	fputs(",\"buckets\":[", out);
 	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++)
 		if (h->counts[i] > 0) {
