@@ -11,6 +11,7 @@ export { bridgedEnd, functionEnd, switchedEnd } from "./chain-ends.ts";
 export { type ContainerNicArgs, ContainerVnf, type ContainerVnfArgs } from "./container-vnf.ts";
 export { EmulatedServer, type EmulatedServerArgs } from "./emulated-server.ts";
 export { ExchangeBenchmark, type ExchangeBenchmarkArgs, type ExchangePath } from "./exchange-benchmark.ts";
+export { type ExitCostTable, exitCostTable, type PublishedExitCosts } from "./exit-costs.ts";
 export { ForwarderVnf, type ForwarderVnfArgs } from "./forwarder-vnf.ts";
 export type { FileVolume, PoolVolume, VnfDiskArgs } from "./guest-disk.ts";
 export { type GuestRoute, GuestVnf, type GuestVnfArgs } from "./guest-vnf.ts";

@@ -1,5 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
+import { columns } from "./columns.ts";
 
 /** Times that are compared, with what a reader is told of each. */
 const TIMES = {
@@ -89,16 +90,7 @@ function tableOf(
       ...(published === undefined ? [] : [shown(published.baselineNs[time]), shown(published.tunedNs[time])]),
     ]),
   ];
-  const widths = (cells[0] ?? []).map((_, column) =>
-    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
-  );
-  const lines = cells.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join("  "),
-  );
+  const lines = columns(cells);
   return [
     ...lines,
     ...(published === undefined ? [] : [`published: ${published.of}`]),

@@ -1,5 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
+import { columns } from "./columns.ts";
 
 /** Percentiles that stand in the table, with the maximum. */
 const SHOWN = ["50", "99", "99.99", "max"] as const;
@@ -104,16 +105,7 @@ function tableOf(metric: string, rows: SideBySide["rows"], caveats: readonly str
       ...SHOWN.map((name) => times(ratio[name])),
     ]),
   ];
-  const widths = (cells[0] ?? []).map((_, column) =>
-    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
-  );
-  const lines = cells.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join("  "),
-  );
+  const lines = columns(cells);
   return [
     `${metric}; the last columns are untuned by tuned`,
     ...lines,

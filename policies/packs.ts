@@ -1,3 +1,4 @@
+import { hypercallCost } from "./evidence/hypercall-cost.ts";
 import { isolatedWhileMeasured } from "./evidence/isolated-while-measured.ts";
 import { latencyBudget } from "./evidence/latency-budget.ts";
 import { leasedCpusAlone } from "./evidence/leased-cpus-alone.ts";
@@ -94,5 +95,6 @@ export const evidence: CataloguedPolicy[] = [
   switchSteadyWhileMeasured,
   nothingPending,
   linksAtFull,
+  hypercallCost,
   latencyBudget,
 ];

@@ -4,6 +4,7 @@ import { InputError } from "../sdk/units/errors.ts";
 /** One program an experiment. `pulumi config set experiment NAME` chooses; without it the embedded testbed stands up. */
 const experiments = {
   embedded: () => import("./embedded.ts"),
+  "exit-cost": () => import("./exit-cost.ts"),
   inspect: () => import("./inspect.ts"),
   "interrupt-latency": () => import("./interrupt-latency.ts"),
   "live-migration": () => import("./live-migration.ts"),

@@ -10,6 +10,15 @@ const budget = (more: Props = {}) => ({
   budgets: [{ metric: "guest.timer.latency", percentile: "99", maxNs: 20_000, ...more }],
 });
 
+/** What leaving a guest costs: of a hypercall the figures of 2014. */
+const exits = (median = 1600, record: Props = {}) => {
+  const hypercall = {
+    ...{ name: "guest.exit.hypercall.cycles", unit: "cycles", percentiles: { 50: median } },
+    interval95: { low: median - 10, high: median + 10 },
+  };
+  return { ...timed(record, hypercall, "exit-cost-run"), type: "nfvlab:bench:ExitCost" };
+};
+
 const linked = (link: Props, address = "0000:05:00.0") => ({
   ...{ address, numaNode: 0 },
   link: { speed: 8, lanes: 8, mostSpeed: 8, mostLanes: 8, ...link },
@@ -195,6 +204,12 @@ export const casesOfEvidence: Readonly<Record<string, PolicyCases>> = {
     passes: { stack: real({ "dut-facts": { nics: [linked({}), linked({ speed: 2.5 }, "0000:06:00.0")] } }) },
     notApplicable: nothing,
     unknown: { stack: real({ "dut-facts": { nics: unknown } }) },
+  },
+  "hypercall-cost": {
+    violates: { stack: real({}, exits(3195)) },
+    passes: { stack: real({}, exits()) },
+    notApplicable: { stack: real({}, timed(), exits(1600, { functional: true })) },
+    unknown: { stack: real({}, exits(1600, { metrics: undefined })) },
   },
   "latency-budget": {
     violates: { stack: real({}, timed({}, { percentiles: { 99: 20_001 } })), config: budget() },

@@ -124,6 +124,7 @@ export const notByHand: Readonly<Record<string, string>> = {
   "tuned-while-measured": "judges records, which a refresh does not take anew",
   "switch-steady-while-measured": "judges records, which a refresh does not take anew",
   "links-at-full": "judges facts, which are taken anew after a boot; no command makes a link narrower",
+  "hypercall-cost": "judges records, which a refresh does not take anew",
   "latency-budget": "judges records, which a refresh does not take anew",
   "nothing-pending": "judges what records were taken beside, and an emulated server has none that are timed",
 };

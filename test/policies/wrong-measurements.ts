@@ -15,6 +15,13 @@ const migration = (percentiles: Props, max: number) => ({
 const downtime = {
   budgets: [{ metric: "guest.migration.downtime", percentile: "max", maxNs: 10_000_000, minRepetitions: 10 }],
 };
+const exits = (median: number) => {
+  const hypercall = {
+    ...{ name: "guest.exit.hypercall.cycles", unit: "cycles", percentiles: { 50: median } },
+    interval95: { low: median, high: median },
+  };
+  return { ...timed({}, hypercall, "exit-cost-run"), type: "nfvlab:bench:ExitCost" };
+};
 const p99 = { budgets: [{ metric: "guest.timer.latency", percentile: "99", maxNs: 20_000 }] };
 
 /** Mistakes about measurements. */
@@ -113,6 +120,12 @@ export const wrongMeasurements: readonly WrongProgram[] = [
       },
     ],
   }),
+  row(
+    "a host that is a guest itself, where each exit costs many times as much",
+    "hypercall-cost",
+    real({}, tuned, exits(40_000)),
+    real({}, tuned, exits(1600)),
+  ),
   row(
     "a record of the boot before",
     "latency-budget",

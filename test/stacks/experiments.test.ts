@@ -30,6 +30,7 @@ function configure(values: Readonly<Record<string, string>>, secrets: readonly s
 /** What a stack registers, and what it exports. */
 async function run(
   stack:
+    | "exit-cost"
     | "interrupt-latency"
     | "inspect"
     | "live-migration"
@@ -247,6 +248,54 @@ describe.each([
     expect(traffic.waitsFor).toEqual(
       expect.arrayContaining([`${stack}-flows-br0`, ...guests.map(({ name }) => name)]),
     );
+  });
+});
+
+describe("exit-cost", () => {
+  const path = "/var/lib/nfvlab/traffic/1/nfvlab-exits";
+  const timed = (name: string, median: number) => [
+    { name, unit: "ns", samples: 9, percentiles: { 50: median / 2 }, max: 9 },
+    { name: `${name}.cycles`, unit: "cycles", samples: 9, percentiles: { 50: median }, max: 9 },
+  ];
+  const more = {
+    "nfvlab:traffic:Tool": { path },
+    "nfvlab:bench:ExitCost": { record: { ...record, metrics: timed("guest.exit.hypercall", 3360) } },
+    "nfvlab:bench:ExitRate": { record },
+  };
+
+  it("times exits on CPUs that a guest takes later, and counts that guest's", async () => {
+    const { registered, exportOf } = await run("exit-cost", {}, more);
+    expect(named(registered, "exits").inputs).toMatchObject({ program: "exits" });
+    expect(named(registered, "exit-cost-run").inputs).toMatchObject({
+      cpus: "2-3",
+      program: path,
+      repetitions: 1,
+    });
+    const guest = named(registered, "vnf-domain");
+    expect(guest.inputs).toMatchObject({ vcpuPins: ["2", "3"] });
+    expect(guest.waitsFor).toContain("exit-cost-run");
+    expect(named(registered, "exit-rate-run").waitsFor).toContain("vnf-domain");
+    expect(await exportOf("operations")).toEqual([
+      { operation: "guest.exit.hypercall", cycles: 3360, ns: 1680, p99Ns: null, cores: 25 },
+    ]);
+    expect(await exportOf("table")).toMatch(/^null hypercall +3360 +1\.68 µs +– +25\.0 +1500-1600$/m);
+  });
+
+  it("takes a real host's CPUs, and its time", async () => {
+    configure(
+      {
+        ...{ connection: JSON.stringify(connection), housekeepingCpus: "0-3", isolatedCpus: "4-9" },
+        ...{ exitCpus: "8-9", vnfCpus: "4-5" },
+      },
+      ["connection"],
+    );
+    const { registered } = await run("exit-cost", {}, more);
+    expect(registered.some(({ types }) => types.at(-1) === "nfvlab:emulate:Server")).toBe(false);
+    expect(named(registered, "exit-cost-run").inputs).toMatchObject({
+      ...{ cpus: "8-9", samples: 100_000, repetitions: 6, limit: "2min" },
+    });
+    expect(named(registered, "vnf-domain").inputs).toMatchObject({ vcpuPins: ["4", "5"] });
+    expect(named(registered, "exit-rate-run").inputs).toMatchObject({ duration: "1min", repetitions: 6 });
   });
 });
 
