@@ -1,4 +1,5 @@
 import { setupEngine } from "./bench/engine.mjs";
+import { guestsLines, timeGuests } from "./bench/guests.mjs";
 import { runInNamespaces } from "./bench/namespaces.mjs";
 import { readOptions } from "./bench/options.mjs";
 import { prepareAnsible, prepareSwitch } from "./bench/packages.mjs";
@@ -11,7 +12,7 @@ import { runTool } from "./tool-error.mjs";
 
 /**
  * Times a `pulumi preview`, `refresh` and `up` that change nothing, for several numbers of resources on one host, beside Ansible that checks
- * the same state over the same sshd; a whole tuned host beside Ansible and TuneD on an emulated server; the CPU planner, for one machine and for a
+ * the same state over the same sshd; ports and guests on an emulated server beside a connection for each; a whole tuned host beside Ansible and TuneD on an emulated server; the CPU planner, for one machine and for a
  * thousand; and the policies, on ten thousand resources. Hosts, switch and state are made for this and taken away again.
  */
 async function bench(args) {
@@ -21,7 +22,7 @@ async function bench(args) {
   const progress = new Progress();
   const results = [];
   const isAsked = (part) => parts.includes(part);
-  const beside = isAsked("switch") || isAsked("tuning") ? await prepare(progress, isAsked("switch")) : {};
+  const beside = ["switch", "guests", "tuning"].some(isAsked) ? await prepare(progress, isAsked) : {};
   if (isAsked("planner")) {
     await progress.step("CPU planner", async () => {
       results.push(...plannerLines(await timePlanner(options.runs)));
@@ -30,6 +31,11 @@ async function bench(args) {
   if (isAsked("policies")) {
     await progress.step("policies", async () => {
       results.push("", ...policiesLines(await timePolicies(options.runs)));
+    });
+  }
+  if (isAsked("guests")) {
+    await progress.step("ports and guests", async (note) => {
+      results.push("", ...guestsLines(await timeGuests({ ...options, ...beside }, note)));
     });
   }
   if (isAsked("tuning")) {
@@ -43,22 +49,24 @@ async function bench(args) {
 }
 
 /** What nfvlab is set beside, and what both need. */
-async function prepare(progress, needsSwitch) {
+async function prepare(progress, isAsked) {
   refuseWhereImpossible();
   const found = {};
   await progress.step("Pulumi engine", async (note) => {
     found.engine = await setupEngine(note);
     return found.engine.version;
   });
-  if (needsSwitch) {
+  if (isAsked("switch")) {
     await progress.step("Open vSwitch", async (note) => {
       found.switchFolder = await prepareSwitch(note);
     });
   }
-  await progress.step("Ansible", async (note) => {
-    found.ansible = await prepareAnsible(note);
-    return found.ansible.version;
-  });
+  if (isAsked("switch") || isAsked("tuning")) {
+    await progress.step("Ansible", async (note) => {
+      found.ansible = await prepareAnsible(note);
+      return found.ansible.version;
+    });
+  }
   return found;
 }
 

@@ -90,7 +90,7 @@ export function checkDomainOwner(
   });
 }
 
-/** Defines and starts a guest, or starts one that is defined. */
+/** Defines and starts a guest, or starts one that is defined; one that is to be off is defined alone. */
 export function planDomain(
   inputs: DomainInputs,
   domain: ObservedDomain | undefined,
@@ -121,7 +121,7 @@ export function planDomain(
           },
         ]
       : []),
-    ...(domain?.state === "running"
+    ...(domain?.state === "running" || inputs.start === false
       ? []
       : [{ purpose: `start ${name}`, argv: [...VIRSH, "start", name] as const, timeoutMs: 180_000 }]),
   ];
@@ -174,10 +174,16 @@ export function shutdownSteps(name: string): Step[] {
   ];
 }
 
+/** Ends a guest that does not listen. */
+export function endGuest({ name, state }: ObservedDomain): Step[] {
+  return state === "shut off" ? [] : [{ purpose: `end ${name}`, argv: [...VIRSH, "destroy", name] }];
+}
+
 /** Ends a guest that does not listen, and removes its definition. */
-export function removeDomain({ name, state }: ObservedDomain): Step[] {
+export function removeDomain(domain: ObservedDomain): Step[] {
+  const { name } = domain;
   return [
-    ...(state === "shut off" ? [] : [{ purpose: `end ${name}`, argv: [...VIRSH, "destroy", name] as const }]),
+    ...endGuest(domain),
     { purpose: `undefine ${name}`, argv: [...VIRSH, "undefine", name, "--nvram"] },
   ];
 }

@@ -1,5 +1,6 @@
 import {
   type ChangeCost,
+  expectedOutputs,
   fieldFacts,
   type PropertyPath,
   type ResourceDefinition,
@@ -52,7 +53,7 @@ export function compare(
   };
   walk(oldInputs.value, newInputs.value, []);
 
-  for (const [name, expected] of Object.entries(definition.expectations ?? {})) {
+  for (const [name, expected] of Object.entries(expectedOutputs(definition, newInputs.value))) {
     if (name in oldState && !same(oldState[name], expected, undefined) && !ignored.includes(name))
       changes.push({ path: [name], kind: "update", cost: "live", input: false });
   }

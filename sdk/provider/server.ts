@@ -6,6 +6,7 @@ import providerpb from "@pulumi/pulumi/proto/provider_pb.js";
 import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import { TransportPool } from "../remote/pool.ts";
 import type { HostReference } from "../schema/connection.ts";
+import { expectedOutputs } from "../schema/definition.ts";
 import { InputError, TransportError } from "../units/errors.ts";
 import { checkInputs, checkProviderConfig } from "./check.ts";
 import { compare, type PropertyChange } from "./diff.ts";
@@ -225,7 +226,11 @@ export class ProviderServer {
     if (request.getPreview()) {
       // An update keeps what a resource computed, and makes right what has one right value.
       const outputs = outputsOf(handler.definition, prior);
-      const state = { ...outputs, ...handler.definition.expectations, ...inputs.value };
+      const state = {
+        ...outputs,
+        ...expectedOutputs(handler.definition, inputs.value),
+        ...inputs.value,
+      };
       response.setProperties(stateStruct(handler.definition, state, inputs));
       return response;
     }

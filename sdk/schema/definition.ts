@@ -18,7 +18,7 @@ export interface ResourceDefinition<
   readonly description: string;
   readonly inputs: I;
   readonly outputs: O;
-  /** Outputs that have one right value: another one, found by refresh, makes the next `up` mend the resource. */
+  /** Outputs that have one right value, which may follow from the inputs: another one, found by refresh, makes the next `up` mend the resource. */
   readonly expectations?: Readonly<Partial<Record<keyof z.infer<O> & string, unknown>>>;
   /** Where two of a kind can't exist side by side, the old one goes first. Default true: things on a host have names. */
   readonly deleteBeforeReplace?: boolean;
@@ -29,10 +29,28 @@ export type Outputs<D extends ResourceDefinition> = z.infer<D["outputs"]>;
 /** What state holds: the inputs, and what was found or computed. */
 export type State<D extends ResourceDefinition> = Inputs<D> & Outputs<D>;
 
+/** Right values, or what they are by the inputs. */
+type Expectations<I extends z.ZodObject, O extends z.ZodObject> = {
+  readonly [K in keyof z.infer<O> & string]?: z.infer<O>[K] | ((inputs: z.infer<I>) => z.infer<O>[K]);
+};
+
 export function defineResource<I extends z.ZodObject, O extends z.ZodObject>(
-  definition: ResourceDefinition<I, O>,
+  definition: ResourceDefinition<I, O> & { readonly expectations?: Expectations<I, O> },
 ): ResourceDefinition<I, O> {
   return definition;
+}
+
+/** The right values of outputs with these inputs. */
+export function expectedOutputs(
+  { expectations = {} }: ResourceDefinition,
+  inputs: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(expectations).map(([name, expected]) => [
+      name,
+      typeof expected === "function" ? expected(inputs) : expected,
+    ]),
+  );
 }
 
 /** A function of the provider: inputs to a result, changing nothing. */

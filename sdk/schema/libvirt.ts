@@ -106,7 +106,7 @@ export const libvirtDomain = defineResource({
   token: "nfvlab:libvirt:Domain",
   description:
     "A KVM guest, defined and started through virsh: huge-page backed shared memory on one NUMA node, each vCPU pinned to one CPU, emulator threads " +
-    "apart. Pins are changed live; what needs another XML shuts the guest down and defines it anew. Delete shuts it down, destroys it where it does not " +
+    "apart. Pins are changed live, and so is whether it runs; what needs another XML shuts the guest down and defines it anew. Delete shuts it down, destroys it where it does not " +
     "listen, and undefines it. The switch's port must exist first: QEMU waits for it.",
   inputs: z.strictObject({
     host: hostReference,
@@ -172,6 +172,10 @@ export const libvirtDomain = defineResource({
     ),
     iommu: recreate(GuestIommu.optional(), "A vIOMMU. Default: none."),
     boot: recreate(GuestBoot, "What the guest boots."),
+    start: z.boolean().optional().meta({
+      description:
+        "Whether the guest runs. Default true. false: it is defined and left off, for somebody else to start; changed from true, it is shut down.",
+    }),
     disks: recreate(
       z.record(z.string().regex(/^vd[a-z]$/, "expected a virtio disk, vda to vdz"), GuestDisk).optional(),
       "Virtio disks by target.",
@@ -218,5 +222,5 @@ export const libvirtDomain = defineResource({
       .boolean()
       .meta({ description: "Not everybody on the machine may write to one of them, or to its folder." }),
   }),
-  expectations: { running: true, socketsPrivate: true },
+  expectations: { running: ({ start }) => start ?? true, socketsPrivate: true },
 });

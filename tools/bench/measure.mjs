@@ -5,14 +5,15 @@ import { clone } from "../clone.mjs";
 const sampleMs = 50;
 const provider = join(clone, "sdk/provider");
 
-/** One timing of a step: seconds, what sshd counted, and the plugin's peak memory where one ran. */
+/** One timing of a step: seconds, what sshd logged, and the plugin's peak memory where one ran. */
 export async function measure(sshd, step) {
-  const count = sshd.counter();
+  const count = await sshd.counter();
   const plugin = watchPlugin();
   const start = performance.now();
   try {
     await step();
-    return { seconds: (performance.now() - start) / 1000, ...count(), pluginKiB: plugin.peak };
+    const seconds = (performance.now() - start) / 1000;
+    return { seconds, ...(await count()), pluginKiB: plugin.peak };
   } finally {
     plugin.stop();
   }

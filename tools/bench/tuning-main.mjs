@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildImage } from "../../sdk/emulate/image.ts";
-import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
-import { removeServer, startServer } from "../../sdk/emulate/server.ts";
-import { SshTransport } from "../../sdk/remote/ssh-transport.ts";
+import { removeServer } from "../../sdk/emulate/server.ts";
 import { runTool, ToolError } from "../tool-error.mjs";
 import { Playbook } from "./ansible.mjs";
 import { median } from "./measure.mjs";
 import { mustFail } from "./must-fail.mjs";
 import { PulumiProject } from "./pulumi.mjs";
+import { bootServer, ServerShell, sshdOf } from "./server.mjs";
 
 /** Every run-time setting of a profile. Boot arguments are left out: who stages them differs too much to be set side by side. */
 const program = `
@@ -51,10 +49,9 @@ async function main([text]) {
 
 async function measureServer({ runs, engine, ansible, folder, server }) {
   say("booting an emulated server");
-  const connection = await boot(server);
-  const transport = new SshTransport(connection);
-  const shell = async (script) =>
-    (await transport.run({ argv: ["sh", "-c", script], timeoutMs: 600_000 })).stdout;
+  const connection = await bootServer(server);
+  const own = new ServerShell(connection);
+  const shell = (script) => own.run(script);
   const times = {};
 
   say("TuneD");
@@ -108,19 +105,12 @@ async function measureServer({ runs, engine, ansible, folder, server }) {
     }),
   );
   const tuned = (await shell("dpkg-query -W -f '${Version}' tuned")).trim();
-  await transport.close();
+  await own.close();
   console.log(JSON.stringify({ resources, settings: settings.length, tasks: tasks.length, tuned, times }));
   return 0;
 }
 
 const disturb = "sysctl -q vm.stat_interval=7";
-
-async function boot(folder) {
-  const image = await buildImage({ suite: "trixie", packages: TESTBED_PACKAGES, diskMib: 6144 });
-  const numaNodes = ["0-1", "2-3"].map((cpus) => ({ cpus, memory: "1GiB" }));
-  const options = { name: "dut", image: image.folder, numaNodes, igbCards: 0, bootArguments: [] };
-  return (await startServer(folder, options)).connection;
-}
 
 /** Texts of the files that nfvlab left on the server, by path. */
 async function dropIns(shell) {
@@ -166,12 +156,6 @@ function settingsTask(name, text) {
 
 function changedBy(output) {
   return Number(/changed=(\d+)/.exec(output)?.[1]);
-}
-
-function sshdOf({ port, hostKey, privateKey }, folder) {
-  const clientKeyFile = join(folder, "client_key");
-  writeFileSync(clientKeyFile, privateKey, { mode: 0o600 });
-  return { port, hostKey, clientKeyFile };
 }
 
 async function seconds(work) {

@@ -11,6 +11,7 @@ import {
   checkDomainOwner,
   checkGuestHost,
   domainFault,
+  endGuest,
   guestCpus,
   observedDomain,
   planDomain,
@@ -71,14 +72,7 @@ export const domainHandler: Handler<typeof libvirtDomain> = {
       return operation.warn(
         `left guest ${state.name} alone: it belongs to ${found.owner ?? "nobody we know"}`,
       );
-    if (found.state === "running") {
-      await host.execute(shutdownSteps(state.name));
-      await host.waitFor(
-        probes,
-        (facts) => facts.domains.find(({ name }) => name === state.name)?.state !== "running",
-        { timeoutMs: nanoseconds(state.shutdownTimeout ?? "20s") / 1e6 },
-      );
-    }
+    if (found.state === "running") await askToShutDown(host, state);
     await host.inTurn(TURN, async () => {
       await host.execute(removeDomain((await find()) ?? found));
       await host.execute(removeSharedMemory(state, (await host.observeNow(probes)).domains));
@@ -103,16 +97,14 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
   checkDomainOwner(inputs, existing, operation.tag);
   requireOnline(guestCpus(inputs), before.cpus.online, inputs.host.name);
   const running = existing?.state === "running";
-  if (!running) {
-    requireHome(name, before.guestsAway);
-    checkGuestHost(inputs, {
-      ...before,
-      switch: switchOf(before.database),
-    });
-  }
+  const { start = true } = inputs;
+  if (!running) requireHome(name, before.guestsAway);
+  if (!running && start) checkGuestHost(inputs, { ...before, switch: switchOf(before.database) });
   const xml = renderDomain(inputs, { tag: operation.tag, cpuFlags: before.platform.cpuFlags });
-  operation.status(`${running ? "changing" : "starting"} ${name}`);
+  const doing = running ? "changing" : start ? "starting" : "defining";
+  operation.status(`${doing} ${name}`);
   await host.execute(planDomain(inputs, existing, xml, before.platform.qemuUser));
+  if (!start) return leaveOff(host, inputs);
   const after = await host.observeNow(seenBy);
   const defined = after.domains.find((domain) => domain.name === name);
   if (defined !== undefined) await host.execute(planPins(inputs, defined));
@@ -138,6 +130,42 @@ async function bring(operation: Operation, inputs: Inputs<typeof libvirtDomain>)
     throw new Incomplete(error as Error, outputs, domain === undefined ? {} : observedDomain(inputs, domain));
   }
   return outputs;
+}
+
+/** A guest that is defined and does not run. */
+async function leaveOff(host: Host, inputs: Inputs<typeof libvirtDomain>) {
+  const find = async () =>
+    (await host.observeNow(probes)).domains.find((domain) => domain.name === inputs.name);
+  let domain = await find();
+  if (domain?.state === "running") {
+    await askToShutDown(host, inputs);
+    domain = await find();
+  }
+  if (domain !== undefined) await host.execute([...endGuest(domain), ...planPins(inputs, domain)]);
+  const after = (await find())?.state;
+  const fault =
+    after === undefined ? "it is not defined" : after === "shut off" ? undefined : `it is ${after}`;
+  verifyDomain(inputs.name, fault, "");
+  return {
+    uuid: domain?.uuid ?? "",
+    running: false,
+    serialLog: serialLogOf(inputs.name),
+    sockets: {},
+    socketsPrivate: true,
+  };
+}
+
+/** As long as it may take; what does not listen goes on. */
+async function askToShutDown(
+  host: Host,
+  { name, shutdownTimeout = "20s" }: Pick<Inputs<typeof libvirtDomain>, "name" | "shutdownTimeout">,
+): Promise<void> {
+  await host.execute(shutdownSteps(name));
+  await host.waitFor(
+    probes,
+    ({ domains: all }) => all.find((domain) => domain.name === name)?.state !== "running",
+    { timeoutMs: nanoseconds(shutdownTimeout) / 1e6 },
+  );
 }
 
 function faultIn(
