@@ -1,25 +1,27 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { LiveMigration } from "../sdk/resources/bench.ts";
-import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { ArgsOf, Wired } from "../sdk/resources/lab-resource.ts";
 import { BootImage } from "../sdk/resources/libvirt.ts";
+import type { Tool } from "../sdk/resources/traffic.ts";
 import type { liveMigration } from "../sdk/schema/migration.ts";
 import type { TrafficFrames, traffic } from "../sdk/schema/traffic.ts";
 import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
 import type { GuestVnf } from "./guest-vnf.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
-import { type GeneratorArgs, generatorOf, pathPorts, type TrafficPath } from "./traffic-generator.ts";
+import { type GeneratorArgs, pathPorts, programOf, type TrafficPath } from "./traffic-generator.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
 type RunArgs = ArgsOf<typeof liveMigration>;
 
 /** Constant-rate traffic through a guest, while that is migrated. */
 export interface MigrationTrafficArgs
-  extends Pick<
-      ArgsOf<typeof traffic>,
-      "directions" | "rate" | "frameSize" | "flows" | "addresses" | "settle"
-    >,
-    Omit<GeneratorArgs, "on"> {
+  extends Pick<ArgsOf<typeof traffic>, "directions" | "frameSize" | "flows" | "addresses" | "settle">,
+    Omit<GeneratorArgs, "on" | "tool" | "stampedRate"> {
+  /** Its traffic program. */
+  readonly tool: Tool;
+  /** Frames per second and direction. */
+  readonly rate: Wired<number>;
   /** The machine that sends and receives. Default: the one that the guest is on. */
   readonly on?: TunedHost;
   /** The way through the guest: a chain, or two ends. */
@@ -134,7 +136,7 @@ function trafficOf(
   return {
     ...rest,
     ...(on !== undefined && { host: on.reference }),
-    generator: generatorOf({ tool, cpus, memory, hugepages, idle }),
+    generator: programOf({ tool, cpus, memory, hugepages, idle }),
     from,
     ...(to !== undefined && { to }),
   };

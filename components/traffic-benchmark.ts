@@ -1,7 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Traffic } from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
-import type { Tool } from "../sdk/resources/traffic.ts";
 import type { TrafficFrames, traffic } from "../sdk/schema/traffic.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
 import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
@@ -22,8 +21,11 @@ export interface TrafficBenchmarkArgs
       | "repetitions"
     >,
     Omit<GeneratorArgs, "tool"> {
-  /** Its traffic program; or the kernel's packet generator, between interfaces of the kernel, which is paced and stamps nothing. */
-  readonly tool: Tool | "pktgen";
+  /**
+   * Its traffic program; or TRex, where that is installed; or the kernel's packet generator, between interfaces of the kernel, which is paced and stamps nothing; or DPDK's testpmd, with
+   * `rate: "unpaced"`, which sends as fast as the port takes frames and stamps nothing.
+   */
+  readonly tool: GeneratorArgs["tool"] | "pktgen";
   /** A chain, or two ends. */
   readonly over: TrafficPath;
   /** Waits for these before it measures. */
@@ -42,7 +44,7 @@ interface Counted extends Measured {
  * record invalid, not the path slow.
  *
  * @property over a chain, or `{ from, to }`
- * @property rate frames per second and direction; `count` of them, or for `duration`
+ * @property rate frames per second and direction; `count` of them, or for `duration`; of testpmd `"unpaced"`
  * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
  * @example
  * const run = new TrafficBenchmark("p2p", {
@@ -50,6 +52,11 @@ interface Counted extends Measured {
  *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
  * });
  * export const lost = run.frames.apply(({ forward }) => forward.lost);
+ * @example
+ * new TrafficBenchmark("flood", {
+ *   on: dut, tool: "testpmd", cpus: "4-6", rate: "unpaced", duration: "10s",
+ *   over: { from: switchedEnd("source", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
  */
 export class TrafficBenchmark extends LabComponent<Counted> {
   /** The whole record: histogram, fingerprint, command. */
@@ -61,7 +68,19 @@ export class TrafficBenchmark extends LabComponent<Counted> {
   declare readonly path: PacketPath | undefined;
 
   constructor(name: string, args: TrafficBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
-    const { on, tool, over, cpus, memory, hugepages, idle, after = [], rerunOn = [], ...rest } = args;
+    const {
+      on,
+      tool,
+      over,
+      cpus,
+      memory,
+      hugepages,
+      idle,
+      stampedRate,
+      after = [],
+      rerunOn = [],
+      ...rest
+    } = args;
     const [from, to] = checkedPorts("TrafficBenchmark", name, args, over);
     super("TrafficBenchmark", name, { ...on.lifetime(), ...options }, (scope) => {
       const run = scope.child(
@@ -75,7 +94,7 @@ export class TrafficBenchmark extends LabComponent<Counted> {
           generator:
             tool === "pktgen"
               ? { kind: "pktgen" as const, cpus }
-              : generatorOf({ tool, cpus, memory, hugepages, idle }),
+              : generatorOf({ tool, cpus, memory, hugepages, idle, stampedRate }),
           from,
           ...(to !== undefined && { to }),
           triggers: [on.bootId, ...rerunOn],

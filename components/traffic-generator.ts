@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Wired } from "../sdk/resources/lab-resource.ts";
-import type { Tool } from "../sdk/resources/traffic.ts";
-import type { TrafficPort, TrafficProgram } from "../sdk/schema/traffic.ts";
+import { type Tool, Trex } from "../sdk/resources/traffic.ts";
+import type { TrafficPort } from "../sdk/schema/traffic.ts";
+import type { SearchGenerator, TrafficGenerator, TrafficProgram } from "../sdk/schema/traffic-generator.ts";
 import type { CpuList } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
@@ -42,33 +43,67 @@ export interface TrafficPath {
 export interface GeneratorArgs {
   /** The machine that sends and receives. */
   readonly on: TunedHost;
-  /** Its traffic program. */
-  readonly tool: Tool;
-  /** CPUs of the generator, which polls on them; with a second one it receives on the first and sends on the second. */
+  /** Its traffic program; or TRex, where that is installed; or DPDK's testpmd, which can't pace: no load is searched for with it. */
+  readonly tool: Tool | Trex | "testpmd";
+  /** CPUs of the generator, which polls on them. The traffic program receives on the first and sends on a second one; TRex takes one, or three and more; testpmd two or more. */
   readonly cpus: CpuList;
-  /** Memory that the generator takes at its start. Default 64MiB. */
+  /** Memory that the generator takes at its start. Default 64MiB; of TRex its own choice. */
   readonly memory?: Size | undefined;
   /** Whether that is of huge pages, which vhost-user needs. Default true. */
   readonly hugepages?: boolean | undefined;
-  /** How long the generator sleeps when it has nothing to do; adds as much to latency. Default 0us: it polls. */
+  /** How long the traffic program sleeps when it has nothing to do; adds as much to latency. Default 0us: it polls. */
   readonly idle?: Duration | undefined;
+  /** Of TRex: frames per second and direction that bear a stamp, 0 for none. Default 1000. */
+  readonly stampedRate?: number | undefined;
 }
 
-/** The generator as a resource takes it. */
-export function generatorOf({
+type Choice = Omit<GeneratorArgs, "on" | "tool"> & { readonly tool: GeneratorArgs["tool"] | "pktgen" };
+type Option = keyof Omit<Choice, "tool" | "cpus">;
+
+const OPTIONS: Readonly<Record<TrafficGenerator["kind"], readonly Option[]>> = {
+  nfvlab: ["memory", "hugepages", "idle"],
+  trex: ["memory", "stampedRate"],
+  testpmd: ["memory", "hugepages"],
+  pktgen: [],
+};
+const ALL_OPTIONS: readonly Option[] = ["memory", "hugepages", "idle", "stampedRate"];
+
+function kindOf(tool: Choice["tool"]): TrafficGenerator["kind"] {
+  if (typeof tool === "string") return tool;
+  return tool instanceof Trex ? "trex" : "nfvlab";
+}
+
+/** The traffic program as a resource takes it. */
+export function programOf({
   tool,
   cpus,
   memory,
   hugepages,
   idle,
-}: Omit<GeneratorArgs, "on">): Wired<TrafficProgram> {
+}: Choice & { readonly tool: Tool }): Wired<TrafficProgram> {
   return {
-    kind: "nfvlab" as const,
-    program: tool.path,
-    cpus,
+    ...{ kind: "nfvlab" as const, program: tool.path, cpus },
     ...(memory !== undefined && { memory }),
     ...(hugepages !== undefined && { hugepages }),
     ...(idle !== undefined && { idle }),
+  };
+}
+
+/** The generator as a resource takes it. */
+export function generatorOf(choice: Choice & Pick<GeneratorArgs, "tool">): Wired<SearchGenerator> {
+  const { tool, cpus, memory, hugepages, stampedRate } = choice;
+  if (tool === "testpmd")
+    return {
+      ...{ kind: tool, cpus },
+      ...(memory !== undefined && { memory }),
+      ...(hugepages !== undefined && { hugepages }),
+    };
+  if (!(tool instanceof Trex)) return programOf({ ...choice, tool });
+  const { program, path, version } = tool;
+  return {
+    ...{ kind: "trex" as const, program, path, version, cpus },
+    ...(memory !== undefined && { memory }),
+    ...(stampedRate !== undefined && { stampedRate }),
   };
 }
 
@@ -82,12 +117,22 @@ export function generatorOf({
 export function checkedPorts(
   type: string,
   name: string,
-  { cpus }: Pick<GeneratorArgs, "cpus">,
+  choice: Choice,
   over: TrafficPath,
   cpusAt = "cpus",
 ): readonly [Wired<TrafficPort>, Wired<TrafficPort> | undefined] {
   const check = new InputCheck(type, name);
-  check.someCpus(cpusAt, cpus);
+  check.someCpus(cpusAt, choice.cpus);
+  const kind = kindOf(choice.tool);
+  for (const option of ALL_OPTIONS)
+    if (choice[option] !== undefined && !OPTIONS[kind].includes(option))
+      check.wrong({
+        code: "generator-option",
+        property: cpusAt.replace(/cpus$/, option),
+        problem: `${kind} has no such setting`,
+        observed: `${choice[option]}`,
+        expected: OPTIONS[kind].join(", ") || "none of these",
+      });
   const ports = pathPorts(check, "over", over);
   check.done();
   return ports;

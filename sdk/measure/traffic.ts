@@ -13,7 +13,7 @@ type CountedStream = Omit<TrafficStream, "latency" | "longestGap" | "silenceMaxN
 type CountedPort = Pick<TrafficPortCounts, "name" | "sent" | "received" | "counters">;
 
 /** One repetition: a report of the traffic program, as far as it is judged. */
-export interface TrafficRun extends Pick<TrafficReport, "ended"> {
+export interface TrafficRun extends Pick<TrafficReport, "ended" | "unpaced"> {
   readonly streams: readonly CountedStream[];
   readonly ports: readonly CountedPort[];
 }
@@ -28,11 +28,11 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = streamsOf(runs, index);
     if (streams.length === 0) return [];
-    // A generator that stamps nothing has none to tell.
-    const isStamped = streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0);
     const name = `traffic.${direction}.latency`;
     return [
-      ...(isStamped ? [metricOf({ name, unit: "ns", direction: "lower" }, streams.map(latencyOf))] : []),
+      ...(areStamped(streams)
+        ? [metricOf({ name, unit: "ns", direction: "lower" }, streams.map(latencyOf))]
+        : []),
       metricOf(
         { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
         streams.map(({ received, receivingNs }) => single(Math.round(rateOf(received, receivingNs)))),
@@ -43,6 +43,22 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
       ),
     ];
   });
+}
+
+/** A generator that stamps nothing has no latency to tell. */
+export function areStamped(streams: readonly CountedStream[]): boolean {
+  return streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0);
+}
+
+/** What a generator that does not pace came to, in a sentence; nothing of any other. */
+export function unpacedRemarks(runs: readonly TrafficRun[]): string[] {
+  const rates = runs.flatMap(({ unpaced, streams }) => (unpaced === true ? streams.map(sentPps) : []));
+  if (rates.length === 0) return [];
+  const [least, most] = [Math.min(...rates), Math.max(...rates)].map(Math.round);
+  const sent = least === most ? `${least}` : `${least} to ${most}`;
+  return [
+    `the generator does not pace: it sent as fast as the port took frames, ${sent} frames/s, and no load was asked for or kept`,
+  ];
 }
 
 /** Seconds that tell whether what comes stays as it is. */
@@ -67,7 +83,7 @@ export function trafficRemarks(
     const said = instabilityOf(streams.map(({ received, receivingNs }) => rateOf(received, receivingNs)));
     return said === undefined ? [] : [`traffic.${direction}.throughput: ${said}`];
   });
-  return [...unsteady, ...unstable];
+  return [...unpacedRemarks(runs.map(({ report }) => report)), ...unsteady, ...unstable];
 }
 
 /** Latency of the frames that came, as a repetition. */
@@ -119,7 +135,7 @@ export function trialFaults(run: TrafficRun, rate: number): string[] {
 }
 
 function faultsOf(
-  { ended, streams, ports }: TrafficRun,
+  { ended, unpaced = false, streams, ports }: TrafficRun,
   rate: number,
   keepsPace: (stream: CountedStream) => boolean,
 ): string[] {
@@ -128,7 +144,7 @@ function faultsOf(
     ...streams.flatMap((stream, index) => {
       const direction = DIRECTIONS[index] ?? "forward";
       return [
-        ...(keepsPace(stream) ? paceFaults(stream, direction, rate) : []),
+        ...(!unpaced && keepsPace(stream) ? paceFaults(stream, direction, rate) : []),
         ...streamFaults(stream, direction),
       ];
     }),

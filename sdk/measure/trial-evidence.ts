@@ -5,7 +5,15 @@ import type { Bursts } from "./search/back-to-back.ts";
 import type { LossPoint } from "./search/loss-curve.ts";
 import type { TrialResult } from "./search/search.ts";
 import { steadinessOf } from "./steady-state.ts";
-import { DIRECTIONS, latencyOf, sentPps, type TrafficRun, trafficFaults } from "./traffic.ts";
+import {
+  areStamped,
+  DIRECTIONS,
+  latencyOf,
+  sentPps,
+  type TrafficRun,
+  trafficFaults,
+  unpacedRemarks,
+} from "./traffic.ts";
 
 /** The generator against itself. */
 export interface SelfTest {
@@ -149,14 +157,14 @@ export function soakEvidence(frame: string, parts: readonly SoakPart[]): Evidenc
         ? []
         : [`${facts("throughput")}: not steady, ${unsteady} (frames that came in each second)`]),
     ],
-    remarks: [],
+    remarks: unpacedRemarks(parts.map(({ run }) => run)).map((remark) => `${facts("throughput")}: ${remark}`),
   };
 }
 
 function latencyMetrics(title: string, runs: readonly TrafficRun[]) {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = runs.flatMap(({ streams: all }) => all[index] ?? []);
-    return streams.length === 0
+    return !areStamped(streams)
       ? []
       : [metricOf({ name: `${title}.${direction}`, unit: "ns", direction: "lower" }, streams.map(latencyOf))];
   });

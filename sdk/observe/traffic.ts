@@ -11,10 +11,9 @@ import { jsonOf, understood } from "./understood.ts";
 export function parseTrafficReport(text: string): TrafficReport {
   const line = text.split("\n").findLast((candidate) => candidate.startsWith('{"nfvlabTraffic":1,'));
   try {
-    const { dpdk, ended, streams, ports } = jsonOf(line ?? "") as Printed;
+    const { dpdk, ended, unpaced, streams, ports } = jsonOf(line ?? "") as Printed;
     return {
-      dpdk,
-      ended,
+      ...{ dpdk, ended, ...(unpaced === true && { unpaced }) },
       streams: streams.map((stream) => ({ ...stream, latency: { minNs: 0, maxNs: 0, ...stream.latency } })),
       ports,
     };

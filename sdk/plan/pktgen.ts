@@ -90,7 +90,7 @@ printf '{"nfvlabTraffic":1,"dpdk":"%s","ended":"complete","streams":[{"planned":
   "$(sed -n 's/.*Version: *\\([0-9.]*\\).*/pktgen \\1/p' /proc/net/pktgen/pgctrl)" "$count" "$sent" "$microseconds" "$received" "$lost" "$microseconds"`;
 
 /** One run of the kernel's own packet generator: paced, counted where it arrives, and not stamped. */
-export function planPktgen(inputs: TrafficInputs, frames: number): TrafficPlan {
+export function planPktgen(inputs: TrafficInputs & { readonly rate: number }, frames: number): TrafficPlan {
   const { generator, from, to = from, rate, frameSize = 64, flows = 1, addresses, repetitions = 1 } = inputs;
   const settleMs = exactDuration(inputs.settle ?? "2s", "ms");
   const milliseconds = Math.ceil((frames / rate) * 1100) + 1000 + settleMs + START_MS;
@@ -108,7 +108,6 @@ export function planPktgen(inputs: TrafficInputs, frames: number): TrafficPlan {
     properties: [`ExecStopPost=-/bin/sh -c '${escaped(CLEAN)}' sh ${source} ${sink} ${cpu}`],
     seconds: Math.ceil(milliseconds / 1000),
     repetitions,
-    rate,
   };
 }
 

@@ -12,7 +12,7 @@ type ForwarderInputs = Inputs<typeof trafficForwarder>;
 export const TESTPMD = "dpdk-testpmd";
 
 /** Buffers that a MiB holds, with room for what DPDK needs beside them. */
-const BUFFERS_A_MIB = 128;
+export const BUFFERS_A_MIB = 128;
 
 /** @throws InputError `testpmd-idle`, `testpmd-queues`, `forwarder-program` */
 export function checkTestpmd({ by = "nfvlab", program, idle = "0us", ports }: ForwarderInputs): void {
@@ -45,8 +45,18 @@ export function checkTestpmd({ by = "nfvlab", program, idle = "0us", ports }: Fo
     });
 }
 
+/** testpmd needs a thread that only waits beside those that forward: the two share a CPU where there is one. */
+export function testpmdCores([first = 0, ...rest]: readonly number[]): {
+  readonly lcores: string;
+  readonly workers: number;
+} {
+  const workers = rest.length === 0 ? [first] : rest;
+  const lcores = [first, ...workers].map((cpu, lcore) => `${lcore}@${cpu}`);
+  return { lcores: `--lcores=${lcores.join(",")}`, workers: workers.length };
+}
+
 /**
- * testpmd on these ports, told by words alone. It needs a thread that only waits beside those that forward: the two share a CPU where there is one.
+ * testpmd on these ports, told by words alone.
  *
  * @see https://doc.dpdk.org/guides/testpmd_app_ug/run_app.html
  */
@@ -54,17 +64,14 @@ export function testpmdArguments(inputs: ForwarderInputs): string[] {
   const { mode = "io", peers = [], memory = "64MiB" } = inputs;
   const ports = inputs.ports.map(renderPort);
   const [queues = 1] = ports.map((port) => port.queues);
-  const cpus = [...CpuSet.parse(inputs.cpus)];
-  const [first = 0, ...rest] = cpus;
-  const workers = rest.length === 0 ? [first] : rest;
-  const lcores = [first, ...workers].map((cpu, lcore) => `${lcore}@${cpu}`);
+  const { lcores, workers } = testpmdCores([...CpuSet.parse(inputs.cpus)]);
   // The first two are the CPUs.
   const [, , ...eal] = ealArguments(inputs, ports);
   return [
-    `--lcores=${lcores.join(",")}`,
+    lcores,
     ...eal,
     "--",
-    ...[`--nb-cores=${workers.length}`, `--forward-mode=${mode}`, `--rxq=${queues}`, `--txq=${queues}`],
+    ...[`--nb-cores=${workers}`, `--forward-mode=${mode}`, `--rxq=${queues}`, `--txq=${queues}`],
     `--total-num-mbufs=${exactly(memory, "MiB") * BUFFERS_A_MIB}`,
     ...peers.map((peer, port) => `--eth-peer=${port},${peer}`),
     // Without a terminal it would end at once, but for this.

@@ -10,5 +10,4 @@ export interface TrafficPlan {
   /** Of one repetition, at most. */
   readonly seconds: number;
   readonly repetitions: number;
-  readonly rate: number;
 }

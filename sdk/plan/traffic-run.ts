@@ -1,18 +1,21 @@
 import type { Inputs } from "../schema/definition.ts";
-import type { TrafficProgram, traffic } from "../schema/traffic.ts";
+import type { traffic } from "../schema/traffic.ts";
+import type { SearchGenerator } from "../schema/traffic-generator.ts";
 import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { checkPktgen, planPktgen } from "./pktgen.ts";
+import { checkTestpmdTraffic, planTestpmdTraffic } from "./testpmd-traffic.ts";
 import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
 import type { TrafficPlan } from "./traffic-plan.ts";
+import { checkTrex, planTrex } from "./trex.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 
-/** The traffic program, and the way that frames take. */
+/** What sends, and the way that frames take. */
 export interface TrafficWay
   extends Pick<TrafficInputs, "from" | "to" | "directions" | "flows" | "addresses" | "settle"> {
-  readonly generator: TrafficProgram;
+  readonly generator: SearchGenerator;
 }
 
 /** How long ports may take to have a link, and the path to pass a first frame. */
@@ -21,24 +24,37 @@ export const PROBE_MS = 15_000;
 /** Start of DPDK and its ports, and their end, at most: a virtio-user port waits for its switch, and an emulated machine takes its time. */
 export const START_MS = 120_000;
 
-/** @throws InputError `traffic-length`, `traffic-both`, and those of `checkPktgen` */
+/** @throws InputError `traffic-length`, `traffic-unpaced`, and those of `checkWay` and `checkPktgen` */
 export function checkTraffic(inputs: TrafficInputs): void {
-  const { count, duration, rate } = inputs;
-  if (count !== undefined && duration !== undefined)
+  const { generator, count, duration, rate } = inputs;
+  if ((rate === "unpaced") !== (generator.kind === "testpmd"))
+    throw new InputError({
+      code: "traffic-unpaced",
+      property: "rate",
+      problem: "testpmd can't pace, and every other generator does",
+      observed: `${generator.kind} at ${rate === "unpaced" ? rate : `${rate} frames/s`}`,
+      expected: rate === "unpaced" ? "frames per second" : '"unpaced"',
+    });
+  if (count !== undefined && (duration !== undefined || rate === "unpaced"))
     throw new InputError({
       code: "traffic-length",
       property: "count",
-      problem: "frames and duration are both given, and each follows from the other",
-      observed: `${count} frames at ${rate} a second, and ${duration}`,
-      expected: "one of them",
-      hint: "leave `duration` out",
+      problem:
+        rate === "unpaced"
+          ? "what does not pace counts no frames"
+          : "frames and duration are both given, and each follows from the other",
+      observed:
+        rate === "unpaced" ? `${count} frames` : `${count} frames at ${rate} a second, and ${duration}`,
+      expected: rate === "unpaced" ? "a duration" : "one of them",
+      hint: rate === "unpaced" ? "leave `count` out" : "leave `duration` out",
     });
-  checkWay(inputs);
-  checkPktgen(inputs);
+  if (generator.kind === "pktgen") checkPktgen(inputs);
+  else checkWay({ ...inputs, generator });
 }
 
-/** @throws InputError `traffic-both` */
-export function checkWay({ to, directions }: Pick<TrafficInputs, "to" | "directions">): void {
+/** @throws InputError `traffic-both`, and those of `checkTrex` and `checkTestpmdTraffic` */
+export function checkWay(way: TrafficWay): void {
+  const { generator, to, directions } = way;
   if (directions === "both" && to === undefined)
     throw new InputError({
       code: "traffic-both",
@@ -48,63 +64,109 @@ export function checkWay({ to, directions }: Pick<TrafficInputs, "to" | "directi
       expected: "two ports",
       hint: "give `to`",
     });
+  if (generator.kind === "trex") checkTrex({ ...way, generator });
+  if (generator.kind === "testpmd") checkTestpmdTraffic({ ...way, generator });
 }
 
-/** Frames of one direction and repetition. */
+/** Frames of one direction and repetition; of what does not pace as many as there are milliseconds. */
 export function framesOf({ count, duration = "10s", rate }: TrafficInputs): number {
-  return count ?? Math.max(1, Math.floor((rate * exactDuration(duration, "ms")) / 1000));
+  return count ?? Math.max(1, Math.floor((paceOf(rate) * exactDuration(duration, "ms")) / 1000));
 }
 
-/** One run of the traffic program: it ends by itself, with a report, before its unit's time is over. */
+/** Frames a second; where none are asked for a thousand, so that they tell the time. */
+function paceOf(rate: TrafficInputs["rate"]): number {
+  return rate === "unpaced" ? 1000 : rate;
+}
+
+/** One run of a generator: it ends by itself, with a report, before its unit's time is over. */
 export function planTraffic(inputs: TrafficInputs): TrafficPlan {
-  const { generator, rate, frameSize, settle = "2s", repetitions = 1 } = inputs;
-  const frames = framesOf(inputs);
-  if (generator.kind === "pktgen") return planPktgen(inputs, frames);
-  const milliseconds =
-    Math.ceil((frames / rate) * 1100) + 1000 + exactDuration(settle, "ms") + LINK_MS + PROBE_MS + START_MS;
+  const { generator, frameSize = 64, settle = "2s", repetitions = 1 } = inputs;
+  const [rate, count] = [paceOf(inputs.rate), framesOf(inputs)];
+  if (generator.kind === "pktgen") return planPktgen({ ...inputs, rate }, count);
+  const sendingMs = Math.ceil((count / rate) * 1000);
+  const overrunMs = 1000 + Math.ceil(sendingMs / 10);
+  const milliseconds = sendingMs + overrunMs + exactDuration(settle, "ms") + LINK_MS + PROBE_MS + START_MS;
+  const once = { rate, count, overrunMs, frameSize, limitMs: milliseconds - START_MS / 2 };
   return {
-    ...planWay({ ...inputs, generator }, [
-      ...[`--rate=${rate}`, `--count=${frames}`, `--limit-ms=${milliseconds - START_MS / 2}`],
-      ...(frameSize === undefined ? [] : [`--frame-size=${frameSize}`]),
-    ]),
+    ...planWay({ ...inputs, generator }, once),
     seconds: Math.ceil(milliseconds / 1000),
     repetitions,
-    rate,
   };
+}
+
+/** A trial that the program is told from the start. */
+export interface OneTrial {
+  readonly rate: number;
+  readonly count: number;
+  /** How much longer than planned sending may take. */
+  readonly overrunMs: number;
+  readonly frameSize: number;
+  /** Of the whole run. */
+  readonly limitMs: number;
 }
 
 /**
- * The program's command line on a way, and what its unit needs.
+ * The generator's command line on a way, and what its unit needs.
  *
- * @param own options beside those of the way
+ * @param once without it trials come on standard input
  */
 export function planWay(
-  { generator, from, to, directions, flows, settle = "2s", addresses }: TrafficWay,
-  own: readonly string[],
+  way: TrafficWay,
+  once?: OneTrial,
 ): Pick<TrafficPlan, "argv" | "prepare" | "properties"> {
+  const { generator, from, to } = way;
   const ends = [from, ...(to === undefined ? [] : [to])];
-  const ports = ends.map(renderPort);
+  const sockets = { prepare: makeSocketFolders(ends), properties: removeDeadSockets(ends) };
+  const trial = once && `${once.rate} ${once.count} ${once.overrunMs} ${once.frameSize}`;
+  switch (generator.kind) {
+    case "nfvlab":
+      return { argv: programCommand({ ...way, generator }, once), ...sockets };
+    case "trex": {
+      const times = { linkMs: LINK_MS, probeMs: PROBE_MS, startMs: START_MS / 2 };
+      const { argv, properties } = planTrex({ ...way, generator }, times, trial);
+      return { argv, prepare: sockets.prepare, properties: [...sockets.properties, ...properties] };
+    }
+    case "testpmd":
+      return { argv: planTestpmdTraffic({ ...way, generator }, START_MS / 2, trial).argv, ...sockets };
+  }
+}
+
+/** The traffic program's own. */
+function programCommand(
+  {
+    generator,
+    from,
+    to,
+    directions,
+    flows,
+    settle = "2s",
+    addresses,
+  }: TrafficWay & { readonly generator: { readonly kind: "nfvlab" } },
+  once: OneTrial | undefined,
+): TrafficPlan["argv"] {
+  const ports = [from, ...(to === undefined ? [] : [to])].map(renderPort);
   const option = (name: string, value: string | number | undefined) =>
     value === undefined ? [] : [`--${name}=${value}`];
-  return {
-    argv: [
-      generator.program,
-      ...ealArguments(generator, ports),
-      "--",
-      "--role=measure",
-      ...portArguments(generator, ports),
-      ...(directions === "both" ? ["--both"] : []),
-      ...[`--settle-ms=${exactDuration(settle, "ms")}`, `--link-ms=${LINK_MS}`, `--probe-ms=${PROBE_MS}`],
-      ...own,
-      ...option("flows", flows),
-      ...option("from-mac", addresses?.fromMac),
-      ...option("to-mac", addresses?.toMac),
-      ...option("from-ip", addresses?.fromIp),
-      ...option("to-ip", addresses?.toIp),
-    ],
-    prepare: makeSocketFolders(ends),
-    properties: removeDeadSockets(ends),
-  };
+  return [
+    generator.program,
+    ...ealArguments(generator, ports),
+    "--",
+    "--role=measure",
+    ...portArguments(generator, ports),
+    ...(directions === "both" ? ["--both"] : []),
+    ...[`--settle-ms=${exactDuration(settle, "ms")}`, `--link-ms=${LINK_MS}`, `--probe-ms=${PROBE_MS}`],
+    ...(once === undefined
+      ? ["--trials"]
+      : [
+          ...[`--rate=${once.rate}`, `--count=${once.count}`, `--limit-ms=${once.limitMs}`],
+          ...[`--frame-size=${once.frameSize}`],
+        ]),
+    ...option("flows", flows),
+    ...option("from-mac", addresses?.fromMac),
+    ...option("to-mac", addresses?.toMac),
+    ...option("from-ip", addresses?.fromIp),
+    ...option("to-ip", addresses?.toIp),
+  ];
 }
 
 /** Its lines of progress and what DPDK says come the one way that is read while it runs. */

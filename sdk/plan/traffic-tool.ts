@@ -8,8 +8,8 @@ import type { Step } from "./step.ts";
 /** Name to text of the files that the program is built of. */
 export type Source = Readonly<Record<string, string>>;
 
-/** A program that is built on a machine. */
-export type Program = NonNullable<Inputs<typeof trafficTool>["program"]>;
+/** A program that is built on a machine, or a runner, which is put there as it is. */
+export type Program = NonNullable<Inputs<typeof trafficTool>["program"]> | "trex";
 
 const FOLDER = "/var/lib/nfvlab/traffic";
 const FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra"];
@@ -35,6 +35,10 @@ const build = (file: string, libraries: string) => `set -e; cd "$1"; shift
 gcc "$@" -o "${file}.$$" source/*.[cS]${libraries}
 mv -T "${file}.$$" ${file}
 sha256sum ${file} > ${file}.sha256`;
+const INSTALL = `set -e; cd "$1"
+install -m 0755 "source/$2" "$3.$$"
+mv -T "$3.$$" "$3"
+sha256sum "$3" > "$3.sha256"`;
 const REMOVE = `rm -f "$1/owners/$2"; rmdir "$1/owners" 2>/dev/null && rm -rf "$1"; rmdir "$(dirname "$1")" 2>/dev/null; true`;
 
 export interface ToolPlan {
@@ -121,33 +125,52 @@ function toolOf(
   { flags, libraries, dpdk, architecture }: Recipe,
   tag: string,
 ): ToolPlan {
-  const hash = createHash("sha256")
-    .update(JSON.stringify({ files, dpdk, architecture, FLAGS: flags }))
-    .digest("hex")
-    .slice(0, 16);
+  const hash = hashOf({ files, dpdk, architecture, FLAGS: flags });
   const folder = `${FOLDER}/${hash}`;
   const file = `nfvlab-${program}`;
   return {
     hash,
     path: `${folder}/${file}`,
     dpdkVersion: dpdk,
-    mark: {
-      purpose: `make the ${program} program's folder`,
-      argv: ["sh", "-c", MARK, "sh", folder, tag],
-    },
+    mark: markStep(program, folder, tag),
     build: [
-      ...files.map(
-        ([name, text]): Step => ({
-          purpose: `write ${name}`,
-          argv: ["sh", "-c", PUT, "sh", folder, name],
-          stdin: text,
-        }),
-      ),
+      ...files.map((entry) => putStep(folder, entry)),
       {
         purpose: `build the ${program} program`,
         argv: ["sh", "-c", build(file, libraries), "sh", folder, ...flags],
         timeoutMs: BUILD_MS,
       },
+    ],
+  };
+}
+
+function hashOf(made: unknown): string {
+  return createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
+}
+
+function markStep(program: Program, folder: string, tag: string): Step {
+  return { purpose: `make the ${program} program's folder`, argv: ["sh", "-c", MARK, "sh", folder, tag] };
+}
+
+function putStep(folder: string, [name, text]: readonly [string, string]): Step {
+  return { purpose: `write ${name}`, argv: ["sh", "-c", PUT, "sh", folder, name], stdin: text };
+}
+
+/** The runner of another generator, in a folder named by what it is. */
+export function planRunner(program: "trex", source: Source, tag: string): ToolPlan {
+  const files = Object.entries(source);
+  const hash = hashOf({ files });
+  const folder = `${FOLDER}/${hash}`;
+  const file = `nfvlab-${program}`;
+  return {
+    ...{ hash, path: `${folder}/${file}`, dpdkVersion: "" },
+    mark: markStep(program, folder, tag),
+    build: [
+      ...files.map((entry) => putStep(folder, entry)),
+      ...files.map(([name]) => ({
+        purpose: `put the ${program} runner in its place`,
+        argv: ["sh", "-c", INSTALL, "sh", folder, name, file] as const,
+      })),
     ],
   };
 }

@@ -61,11 +61,12 @@ export function highestLoad(
 /** The program on its way, told one trial after another, for so long at most. */
 export function planTrials(way: TrafficWay, sendingMs: number): TrialPlan {
   const milliseconds = START_MS + LINK_MS + PROBE_MS + sendingMs;
-  return { ...planWay(way, ["--trials"]), settle: way.settle, seconds: Math.ceil(milliseconds / 1000) };
+  return { ...planWay(way), settle: way.settle, seconds: Math.ceil(milliseconds / 1000) };
 }
 
-/** The program against itself: what it sends comes back over a ring, so that nothing but the generator limits it. */
-export function planSelfTest(inputs: TrialInputs): TrialPlan {
+/** The program against itself: what it sends comes back over a ring, so that nothing but the generator limits it. Other generators have no ring. */
+export function planSelfTest(inputs: TrialInputs): TrialPlan | undefined {
+  if (inputs.generator.kind !== "nfvlab") return undefined;
   const way = {
     generator: inputs.generator,
     from: { kind: "ring" as const },
@@ -99,6 +100,23 @@ export function trialMs(durationMs: number, settle = "2s"): number {
 /** How long a trial may keep silent, until something is wrong. */
 export function trialLimitMs(durationMs: number, settle = "2s"): number {
   return START_MS + LINK_MS + PROBE_MS + 2 * trialMs(durationMs, settle);
+}
+
+/**
+ * Refuses a generator that no load can be asked of.
+ *
+ * @throws InputError `generator-unpaced`
+ */
+export function checkPaced({ generator }: Pick<TrialInputs, "generator">): void {
+  if (generator.kind !== "testpmd") return;
+  throw new InputError({
+    code: "generator-unpaced",
+    property: "generator.kind",
+    problem: "testpmd can't pace, so that no load can be tried with it, and nothing is searched for",
+    observed: "testpmd",
+    expected: "nfvlab, or trex where it is installed",
+    hint: "testpmd is a source as fast as a port takes frames: for Traffic with rate unpaced, and for a Soak at 100 percent",
+  });
 }
 
 /**
@@ -177,8 +195,9 @@ function goalTrialMs(method: "mlrsearch" | "rfc2544", { trial }: ThroughputGoal)
   return exactDuration(trial ?? (method === "rfc2544" ? "60s" : "1s"), "ms");
 }
 
-/** @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `goal-method` */
+/** @throws InputError `generator-unpaced`, `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `goal-method` */
 export function checkThroughput(inputs: ThroughputInputs): void {
+  checkPaced(inputs);
   const { method, goals, minLoad, warmUpMs, latency } = throughputSettings(inputs);
   const lengths = Object.values(goals).map((goal) => goalTrialMs(method, goal));
   checkTrials(inputs, Math.max(warmUpMs, latency.durationMs, ...lengths), minLoad);
@@ -261,9 +280,19 @@ export function soakMs(inputs: SoakInputs): number {
     .reduce((sum, { durationMs }) => sum + trialMs(durationMs, inputs.settle), 0);
 }
 
-/** @throws InputError as `checkKnown`, and `soak-short` */
+/** @throws InputError as `checkKnown`, and `soak-short`, `soak-unpaced` */
 export function checkSoak(inputs: SoakInputs): void {
-  const { duration = "30min" } = inputs;
+  const { duration = "30min", percent = 90, generator } = inputs;
+  const mixed = frameSizesOf(inputs).includes("imix");
+  if (generator.kind === "testpmd" && (percent !== 100 || mixed))
+    throw new InputError({
+      code: "soak-unpaced",
+      property: mixed ? "frames" : "percent",
+      problem: "testpmd sends frames of one size as fast as the port takes them",
+      observed: mixed ? "imix" : `${percent} percent`,
+      expected: mixed ? "sizes in bytes" : "100 percent",
+      hint: "use nfvlab, or trex where it is installed",
+    });
   checkKnown(inputs, SOAK_TRIAL_S * 1000);
   if (exactDuration(duration, "s") < LEAST_SOAK_S)
     throw new InputError({

@@ -59,6 +59,7 @@ import { throughputHandler } from "./handlers/throughput.ts";
 import { trafficHandler } from "./handlers/traffic.ts";
 import { trafficForwarderHandler } from "./handlers/traffic-forwarder.ts";
 import { trafficToolHandler } from "./handlers/traffic-tool.ts";
+import { trexHandler } from "./handlers/trex.ts";
 import { tunedProfileHandler } from "./handlers/tuned-profile.ts";
 import { virtualFunctionHandler } from "./handlers/virtual-function.ts";
 import { virtualFunctionsHandler } from "./handlers/virtual-functions.ts";
@@ -111,6 +112,7 @@ export const handlers = [
   volumeHandler,
   domainHandler,
   trafficToolHandler,
+  trexHandler,
   trafficForwarderHandler,
   cyclictestHandler,
   oslatHandler,

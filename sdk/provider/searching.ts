@@ -90,8 +90,8 @@ function outcomeOf(result: TrialResult): string {
 }
 
 /**
- * The record of a measurement by trials. First the generator measures itself; where it can't carry what may be asked of it, nothing else is measured, and the
- * record says so.
+ * The record of a measurement by trials. First the traffic program measures itself; where it can't carry what may be asked of it, nothing else is measured,
+ * and the record says so.
  *
  * @throws HostError as `measuring` and `withTrialProgram`
  */
@@ -106,7 +106,7 @@ export function searching(
   const frames = frameSizesOf(inputs);
   const [alone, plan] = [planSelfTest(inputs), planTrials(inputs, sendingMs)];
   const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}`;
-  const seconds = alone.seconds + plan.seconds;
+  const seconds = (alone?.seconds ?? 0) + plan.seconds;
   const unit = unitOf(operation.tag, inputs.name);
   return measuring(operation, host, { kind, name: inputs.name, subject, seconds, firmware }, (facts) => {
     requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
@@ -120,7 +120,8 @@ export function searching(
           version = trials.version;
           return result;
         });
-      const tested = await within(alone, (trials) => selfTest(inputs, trials));
+      const tested =
+        alone === undefined ? untested(generator) : await within(alone, (trials) => selfTest(inputs, trials));
       const evidence = [tested, ...(tested.faults.length > 0 ? [] : await within(plan, work))];
       return {
         metrics: evidence.flatMap(({ metrics }) => metrics),
@@ -131,6 +132,16 @@ export function searching(
       };
     };
   });
+}
+
+/** Of a generator that can't be set against itself. */
+function untested({ kind }: TrialInputs["generator"]): Evidence {
+  return {
+    ...{ metrics: [], faults: [] },
+    remarks: [
+      `generator ${kind} was not tried against itself, since it has no ring: what it carries is known from its trials alone, which are worth nothing where it fell behind`,
+    ],
+  };
 }
 
 /** What the generator carries by itself of each frame size; one that fails by an accident of the machine is tried again. */

@@ -1,4 +1,4 @@
-import { trafficForwarder, trafficTool } from "../schema/traffic.ts";
+import { trafficForwarder, trafficTool, trex } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
 /**
@@ -16,6 +16,20 @@ import { resourceClass } from "./lab-resource.ts";
  * const end = new Tool("exchange", { host: dut, name: "exchange", program: "exchange" });
  */
 export class Tool extends resourceClass(trafficTool) {}
+
+/**
+ * TRex on a machine, with the runner by which trials are told to it: TRex as it was unpacked there, or as it is fetched from an address of yours with its sum. nfvlab has none of its own, and fetches
+ * none from anywhere else. While it measures, TRex's server runs in a unit of its own, on the CPUs that a generator names, and is reached from this machine alone.
+ *
+ * @property version what TRex must be, 2.58 or later; another one is refused
+ * @property source `{ kind: "path", path }` or `{ kind: "url", url, sha256 }`
+ * @property path,program for `generator: { kind: "trex", path, program, version, cpus }` of a measurement
+ * @throws InputError `trex-old`; HostError `trex-missing`, `trex-version`, `python-missing`
+ * @see https://trex-tgn.cisco.com/trex/doc/trex_book.html
+ * @example
+ * const trex = new Trex("trex", { host: dut, name: "trex", version: "3.08", source: { kind: "path", path: "/opt/trex/v3.08" } });
+ */
+export class Trex extends resourceClass(trex) {}
 
 /**
  * A forwarder between two ports, in a transient unit: found gone by refresh, and started again by the next `up`. Delete stops it and removes its sockets.

@@ -4,7 +4,7 @@ import { HostReference, hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { duration, ipAddress, name, size, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
-import { TrafficFrames, traffic, trafficPath } from "./traffic.ts";
+import { pacedRate, programPath, TrafficFrames, traffic } from "./traffic.ts";
 
 const percent = (description: string) => wholeNumber(description, { min: 1, max: 99 });
 const level = (description: string, min: number, max: number) =>
@@ -89,7 +89,7 @@ export const MigrationSettings = z.strictObject({
 });
 export type MigrationSettings = z.infer<typeof MigrationSettings>;
 
-const { rate, frameSize } = traffic.inputs.shape;
+const { frameSize } = traffic.inputs.shape;
 
 /** Constant-rate traffic through the guest while it is migrated. */
 export const MigrationTraffic = z.strictObject({
@@ -97,7 +97,7 @@ export const MigrationTraffic = z.strictObject({
     description: "The machine that sends and receives. Default: `host`.",
     change: "live",
   }),
-  ...{ ...trafficPath, rate, frameSize },
+  ...{ ...programPath, rate: pacedRate, frameSize },
 });
 
 export const liveMigration = defineResource({

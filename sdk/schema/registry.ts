@@ -33,7 +33,7 @@ import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
 import { backToBack, frameLoss, soak, throughput } from "./throughput.ts";
-import { traffic, trafficForwarder, trafficTool } from "./traffic.ts";
+import { traffic, trafficForwarder, trafficTool, trex } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
 import { volume } from "./volume.ts";
@@ -85,6 +85,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   volume,
   libvirtDomain,
   trafficTool,
+  trex,
   trafficForwarder,
   cyclictest,
   oslat,

@@ -4,7 +4,7 @@ import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { duration, name, named, rate, sentence, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
-import { trafficPath } from "./traffic.ts";
+import { trialPath } from "./traffic.ts";
 
 /** Bytes of a frame with its checksum, or `imix`: 7 frames of 64 bytes, 4 of 570 and 1 of 1518 in turn, 354 bytes on average. */
 export const FrameSize = z.union([
@@ -25,7 +25,7 @@ const share = (description: string, { above, below }: { readonly above: number; 
 export const searchPath = {
   host: hostReference,
   name: name("Name of the run, part of its unit's name.", recreate),
-  ...trafficPath,
+  ...trialPath,
   frames: z
     .array(FrameSize)
     .min(1)

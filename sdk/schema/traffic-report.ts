@@ -47,10 +47,12 @@ export interface TrafficPortCounts {
   };
 }
 
-/** What the traffic program prints at its end. */
+/** What the traffic program prints at its end, and every other generator in its words. */
 export interface TrafficReport {
-  /** DPDK that it ran with, `DPDK 24.11.3`. */
+  /** DPDK that it ran with, `DPDK 24.11.3`; of another generator what that is, `TRex v3.08`. */
   readonly dpdk: string;
+  /** It sent as fast as the ports took frames: nothing was planned. */
+  readonly unpaced?: boolean;
   /** `complete`, or what ended it: `signal` or `limit`. */
   readonly ended: string;
   readonly streams: readonly TrafficStream[];

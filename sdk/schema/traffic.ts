@@ -3,7 +3,6 @@ import { declaredFirmware } from "./benchmarks.ts";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import {
-  cpuList,
   duration,
   interfaceName,
   ipAddress,
@@ -11,12 +10,13 @@ import {
   name,
   path,
   pciAddress,
-  size,
+  sentence,
   socketPath,
   triggers,
   wholeNumber,
 } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
+import { placement, SearchGenerator, TrafficGenerator, TrafficProgram } from "./traffic-generator.ts";
 
 const queues = wholeNumber("Queues in each direction. Default 1.", { min: 1, max: 8 }).optional();
 
@@ -67,40 +67,6 @@ export const TrafficPort = z.discriminatedUnion("kind", [
 ]);
 export type TrafficPort = z.infer<typeof TrafficPort>;
 
-/** Where a program of DPDK's runs, and what it may take. */
-const placement = {
-  cpus: cpuList(
-    "CPUs of its threads, which poll. One does all; with a second one a generator sends on it and receives on the first.",
-  ),
-  memory: size("Most memory it takes, of the NUMA nodes of its CPUs. Default 64MiB.").optional(),
-  hugepages: z.boolean().optional().meta({
-    description: "Whether the memory is of huge pages, which vhost-user needs. Default true.",
-  }),
-  idle: duration(
-    "How long a thread sleeps that finds nothing to do, whole µs up to 10 ms; adds as much to latency. Default 0us: it polls, and its CPU is always busy.",
-  ).optional(),
-};
-
-/** The traffic program as what sends and counts: paced, and every frame stamped. */
-export const TrafficProgram = z.strictObject({
-  kind: z.literal("nfvlab"),
-  program: path("The program that nfvlab:traffic:Tool built, its `path`."),
-  ...placement,
-});
-export type TrafficProgram = z.infer<typeof TrafficProgram>;
-
-/** What sends and counts; told apart by `kind`, so that others can stand beside it. */
-export const TrafficGenerator = z.discriminatedUnion("kind", [
-  TrafficProgram,
-  z.strictObject({
-    kind: z.literal("pktgen"),
-    cpus: cpuList(
-      "The CPU whose thread of the kernel's packet generator sends. Paced (ratep), between interfaces of the kernel, one way; it stamps nothing, so there is no latency, and tells neither duplicates nor order.",
-    ),
-  }),
-]);
-export type TrafficGenerator = z.infer<typeof TrafficGenerator>;
-
 const addresses = z
   .strictObject({
     fromMac: macAddress("Source of what is sent at `from`. Default: the port's own.").optional(),
@@ -139,6 +105,56 @@ export const trafficTool = defineResource({
     built: z.boolean().meta({ description: "The program is there and is what was built." }),
   }),
   expectations: { built: true },
+});
+
+const trexVersion = z
+  .string(sentence("a version"))
+  .regex(/^\d+\.\d+(\.\d+)?$/, sentence("a version, for instance 3.08"));
+
+export const trex = defineResource({
+  token: "nfvlab:traffic:Trex",
+  description:
+    "TRex on a machine, a traffic generator of Cisco's, as it was unpacked there or as it is fetched from an address of yours with the sum that it must have; and beside it the runner by which " +
+    "nfvlab tells it trials, a program in Python. Nothing is fetched from anywhere else. Which version it is TRex is asked itself. Delete removes the runner and what was fetched, where no other " +
+    "resource has the same, and leaves alone what was there.",
+  inputs: z.strictObject({
+    host: hostReference,
+    name: name("Name of the generator, for its id.", { change: "recreate" }),
+    version: trexVersion.meta({
+      description:
+        "Version that TRex must have, 2.58 or later: what it is told changes from one to the next.",
+      change: "recreate",
+    }),
+    source: z
+      .discriminatedUnion("kind", [
+        z.strictObject({
+          kind: z.literal("path"),
+          path: path("TRex's folder on the machine, with _t-rex-64 and automation/ in it."),
+        }),
+        z.strictObject({
+          kind: z.literal("url"),
+          url: z
+            .string()
+            .regex(/^https?:\/\/[^\s"'\\]+$/, sentence("an address, http or https"))
+            .meta({
+              description:
+                "TRex's archive as its makers pack it, .tar.gz with one folder, on a server of yours.",
+            }),
+          sha256: z
+            .string(sentence("a SHA-256 sum"))
+            .regex(/^[0-9a-f]{64}$/, sentence("64 hexadecimal digits, as sha256sum writes them"))
+            .meta({ description: "Sum that the archive must have." }),
+        }),
+      ])
+      .meta({ description: "Where TRex is.", change: "recreate" }),
+  }),
+  outputs: z.object({
+    path: z.string().meta({ description: "TRex's folder." }),
+    program: z.string().meta({ description: "The runner." }),
+    hash: z.string().meta({ description: "16 digits of the SHA-256 of the runner." }),
+    present: z.boolean().meta({ description: "TRex of this version and the runner are there." }),
+  }),
+  expectations: { present: true },
 });
 
 export const trafficForwarder = defineResource({
@@ -201,9 +217,8 @@ export const TrafficFrames = z.object({
 });
 export type TrafficFrames = z.infer<typeof TrafficFrames>;
 
-/** The traffic program, and the way that frames take: the same of every measurement by it. */
-export const trafficPath = {
-  generator: TrafficProgram.meta({ description: "What sends and counts.", change: "recreate" }),
+/** The way that frames take: the same of every measurement with a generator. */
+export const trafficWay = {
   from: TrafficPort.meta({ description: "Port that frames are sent at.", change: "recreate" }),
   to: TrafficPort.optional().meta({
     description:
@@ -226,6 +241,17 @@ export const trafficPath = {
   ).optional(),
 };
 
+const sends = { description: "What sends and counts.", change: "recreate" } as const;
+
+/** The traffic program on its way. */
+export const programPath = { generator: TrafficProgram.meta(sends), ...trafficWay };
+
+/** Whatever is told trials, on its way. */
+export const trialPath = { generator: SearchGenerator.meta(sends), ...trafficWay };
+
+/** Of what paces. */
+export const pacedRate = wholeNumber("Frames per second and direction.", { min: 1, max: 200_000_000 });
+
 export const traffic = defineResource({
   token: "nfvlab:bench:Traffic",
   description:
@@ -235,13 +261,13 @@ export const traffic = defineResource({
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its unit's name.", { change: "recreate" }),
-    ...trafficPath,
-    generator: TrafficGenerator.meta({ description: "What sends and counts.", change: "recreate" }),
-    rate: wholeNumber(
-      "Frames per second and direction.",
-      { min: 1, max: 200_000_000 },
-      { change: "recreate" },
-    ),
+    ...trafficWay,
+    generator: TrafficGenerator.meta(sends),
+    rate: z.union([pacedRate, z.literal("unpaced")]).meta({
+      description:
+        "Frames per second and direction; `unpaced`, of testpmd alone: as fast as the port takes them.",
+      change: "recreate",
+    }),
     frameSize: wholeNumber(
       "Bytes of a frame with its checksum (RFC 2544 counts so). Default 64.",
       { min: 64, max: 1518 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { switchedEnd } from "../../components/chain-ends.ts";
 import { TrafficBenchmark } from "../../components/traffic-benchmark.ts";
-import { Tool } from "../../sdk/resources/traffic.ts";
+import { Tool, Trex } from "../../sdk/resources/traffic.ts";
 import { named, register } from "./program.ts";
 import { aBridge, aGuest, aHost, answers as alone, golden, host, thrown } from "./testbed.ts";
 
@@ -9,6 +9,7 @@ const counted = { planned: 10, sent: 10, received: 9, lost: 1, duplicated: 0, re
 const answers = {
   ...alone,
   "nfvlab:traffic:Tool": { path: "/var/lib/nfvlab/traffic/1/nfvlab-traffic" },
+  "nfvlab:traffic:Trex": { path: "/opt/trex", program: "/var/lib/nfvlab/traffic/2/nfvlab-trex" },
   "nfvlab:bench:Traffic": {
     record: {
       ...{ valid: true, functional: true, invalidReasons: [], fingerprint: { hash: "cafe" } },
@@ -83,14 +84,45 @@ describe("TrafficBenchmark", () => {
           over,
           cpus: "4",
           rate: 100,
-          memory: "64MiB",
-          idle: "1ms",
         });
+        new TrafficBenchmark("flood", {
+          on,
+          tool: "testpmd",
+          over,
+          cpus: "4-6",
+          rate: "unpaced",
+          memory: "128MiB",
+        });
+        const source = { kind: "path" as const, path: "/opt/trex" };
+        const tool = new Trex("trex", { host: on.reference, name: "trex", version: "3.08", source });
+        new TrafficBenchmark("wire", { on, tool, over, cpus: "4-7", rate: 100, stampedRate: 10 });
       },
       { answers },
     );
-    const { inputs } = named(registered, "lan-run");
-    expect(inputs["generator"]).toEqual({ kind: "pktgen", cpus: "4" });
+    const generator = (name: string) => named(registered, `${name}-run`).inputs["generator"];
+    expect(generator("lan")).toEqual({ kind: "pktgen", cpus: "4" });
+    expect(generator("flood")).toEqual({ kind: "testpmd", cpus: "4-6", memory: "128MiB" });
+    expect(generator("wire")).toEqual({
+      ...{ kind: "trex", path: "/opt/trex", program: "/var/lib/nfvlab/traffic/2/nfvlab-trex" },
+      ...{ version: "3.08", cpus: "4-7", stampedRate: 10 },
+    });
+  });
+
+  it("refuses what its generator has no setting for", async () => {
+    let text = "";
+    await register(
+      () => {
+        const on = aHost();
+        const end = { name: "end", trafficPort: { kind: "ring" as const } };
+        const args = { on, over: { from: end }, cpus: "4" as const, rate: 100 };
+        text = thrown(
+          () => new TrafficBenchmark("lan", { ...args, tool: "pktgen", memory: "64MiB", idle: "1ms" }),
+        );
+      },
+      { answers },
+    );
+    expect(text).toContain("memory: pktgen has no such setting: observed 64MiB, expected none of these");
+    expect(text).toContain("idle: pktgen has no such setting");
   });
 
   it("refuses ends that no generator can open, all of it at once", async () => {

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { domains } from "../../sdk/observe/domains.ts";
-import { checkGuestHost, domainFault, observedDomain, planPins } from "../../sdk/plan/domain.ts";
+import {
+  checkGuestHost,
+  domainFault,
+  endGuest,
+  observedDomain,
+  planDomain,
+  planPins,
+} from "../../sdk/plan/domain.ts";
 import { checkDomain } from "../../sdk/plan/domain-check.ts";
 import { renderDomain } from "../../sdk/plan/domain-xml.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
@@ -319,6 +326,21 @@ describe("a guest", () => {
       "iothreadpin small 1 0-1 --live --config",
     ]);
     expect(steps(small, { ...found, iothreadPins: ["0"] })).toEqual(["iothreaddel small 1 --live --config"]);
+  });
+
+  it("is defined and left off where it is not to be started", () => {
+    const verbs = (inputs: DomainInputs, state?: string) => {
+      const domain =
+        state === undefined ? undefined : ({ name: "small", state } as Parameters<typeof planDomain>[1]);
+      return planDomain(inputs, domain, "<domain/>", "libvirt-qemu").map(({ argv }) => argv[4]);
+    };
+    expect(verbs(small)).toEqual(["define", "start"]);
+    expect(verbs({ ...small, start: false })).toEqual(["define"]);
+    expect(verbs({ ...small, start: true }, "shut off")).toEqual(["start"]);
+    expect(verbs({ ...small, start: false }, "running")).toEqual([]);
+    const ended = (state: string) =>
+      endGuest({ name: "small", state } as Parameters<typeof endGuest>[0]).map(({ argv }) => argv[4]);
+    expect([ended("running"), ended("paused"), ended("shut off")]).toEqual([["destroy"], ["destroy"], []]);
   });
 
   it("shows an interface that somebody took away or put into another VLAN", () => {

@@ -27,6 +27,24 @@ describe("compare", () => {
     );
   });
 
+  it("mends what is not as its inputs say, where they say", () => {
+    const guest = { name: "vnf" };
+    const off = { ...guest, start: false };
+    const states = [true, false].map((running) => ({ running, socketsPrivate: true }));
+    expect(states.map((state) => costs(libvirtDomain, guest, guest, state))).toEqual([
+      [],
+      ["update running (live)"],
+    ]);
+    expect(states.map((state) => costs(libvirtDomain, off, off, state))).toEqual([
+      ["update running (live)"],
+      [],
+    ]);
+    expect(costs(libvirtDomain, guest, off, states[0])).toEqual([
+      "add start (live)",
+      "update running (live)",
+    ]);
+  });
+
   it("does not measure again what another machine is reached by, but what that is", () => {
     const there = (port: number, name = "b") => ({ name, connection: { kind: "ssh", host: "b", port } });
     const run = (port: number, rate: number, name?: string) => ({

@@ -4,64 +4,18 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Probe } from "../../sdk/observe/probe.ts";
-import { type Host, Incomplete, type Operation } from "../../sdk/provider/handler.ts";
+import { Incomplete } from "../../sdk/provider/handler.ts";
 import { backToBackHandler } from "../../sdk/provider/handlers/back-to-back.ts";
 import { frameLossHandler } from "../../sdk/provider/handlers/frame-loss.ts";
 import { soakHandler } from "../../sdk/provider/handlers/soak.ts";
 import { throughputHandler } from "../../sdk/provider/handlers/throughput.ts";
-import { LocalTransport } from "../../sdk/remote/local-transport.ts";
-import type { Command } from "../../sdk/remote/transport.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
 import { ResultRecord } from "../../sdk/schema/record.ts";
 import { RunManifest } from "../../sdk/schema/run.ts";
 import type { throughput } from "../../sdk/schema/throughput.ts";
-import { recordedMachine, said } from "../observe/recorded.ts";
+import { operationOn } from "./this-machine.ts";
 
 const PROGRAM = join(import.meta.dirname, "trial-program.mjs");
-const machine = recordedMachine("machine/debian-13/emulated-server.txt");
-const local = new LocalTransport();
-
-/** This machine as a host whose facts are recorded ones: commands run here, in no unit, since a test's machine may have no systemd. */
-function operationOn(environment: Readonly<Record<string, string>>, name = "ndr") {
-  const statuses: string[] = [];
-  const units: string[] = [];
-  const controller = new AbortController();
-  const execute = async (command: Command) => {
-    const words = command.argv.join(" ");
-    const unit = command.argv.indexOf("sh");
-    if (command.argv[0] === "systemd-run") {
-      // systemd takes two dollars for one.
-      const argv = command.argv.slice(unit).map((word) => word.replaceAll("$$", "$$"));
-      return local.execute({ ...command, argv: ["env", ...argv], environment });
-    }
-    if (/systemctl|systemd-run/.test(words)) {
-      units.push(words);
-      return said("");
-    }
-    return local.execute(command);
-  };
-  const host = {
-    name: "dut",
-    transport: { execute },
-    execute: async (steps: readonly Command[]) => {
-      for (const step of steps) await execute(step);
-    },
-    observeNow: async (probes: Readonly<Record<string, Probe<unknown>>>) =>
-      Object.fromEntries(
-        Object.entries(probes).map(([key, probe]) => [key, probe.parse(machine.get(probe.name) ?? said(""))]),
-      ),
-  } as unknown as Host;
-  const operation = {
-    ...{ tag: "0a1b2c3d", resourceName: name, project: "lab", stack: "dev", signal: controller.signal },
-    ...{ results: environment["RESULTS"], secrets: [] },
-    warn: (text: string) => statuses.push(text),
-    status: (text: string) => statuses.push(text),
-    host: () => host,
-  } as unknown as Operation;
-  return { operation, statuses, units, controller };
-}
-
 const base = {
   ...{ host: { name: "dut", connection: { kind: "local" as const } }, name: "ndr", frames: [64] },
   generator: { kind: "nfvlab" as const, program: PROGRAM, cpus: "0", hugepages: false },

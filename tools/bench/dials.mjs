@@ -5,6 +5,8 @@ import { ToolError } from "../tool-error.mjs";
 
 /** As many at a time as the engine works on by default. */
 const atOnce = 16;
+// Each command that runs listens for the end of this process.
+process.setMaxListeners(atOnce + 10);
 
 /** What the output says of it. */
 export const dialsDescription = `one ssh a resource with the same command, ${atOnce} at a time: what a command that dials for itself costs`;

@@ -32,8 +32,10 @@ export class PulumiProject {
     for (const [key, value] of Object.entries(this.#config)) await this.#pulumi("config", "set", key, value);
   }
 
-  create() {
-    return this.#pulumi("up", "--yes", "--skip-preview");
+  /** @param atOnce resources that are made at a time; by default as many as the engine likes */
+  create(atOnce) {
+    const parallel = atOnce === undefined ? [] : ["--parallel", String(atOnce)];
+    return this.#pulumi("up", "--yes", "--skip-preview", ...parallel);
   }
 
   preview() {

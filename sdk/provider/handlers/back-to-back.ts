@@ -5,6 +5,7 @@ import {
   backToBackMs,
   backToBackSettings,
   checkKnown,
+  checkPaced,
   frameSizesOf,
   highestLoad,
 } from "../../plan/traffic-trials.ts";
@@ -22,6 +23,7 @@ export const backToBackHandler: Handler<typeof backToBack> = {
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
   check: (inputs) => {
+    checkPaced(inputs);
     checkKnown(inputs, backToBackSettings(inputs).longestMs);
     for (const frame of frameSizesOf(inputs)) searchOf(inputs, frame);
   },

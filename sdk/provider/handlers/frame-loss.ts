@@ -2,6 +2,7 @@ import type { Evidence } from "../../measure/evidence.ts";
 import { lossCurve } from "../../measure/search/loss-curve.ts";
 import { lossEvidence } from "../../measure/trial-evidence.ts";
 import {
+  checkPaced,
   checkTrials,
   frameLossMs,
   frameLossSettings,
@@ -18,7 +19,10 @@ export const frameLossHandler: Handler<typeof frameLoss> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
-  check: (inputs) => checkTrials(inputs, frameLossSettings(inputs).durationMs),
+  check: (inputs) => {
+    checkPaced(inputs);
+    checkTrials(inputs, frameLossSettings(inputs).durationMs);
+  },
 
   create: measure,
   read: async (_, state) => state,

@@ -27,7 +27,8 @@ export const trafficHandler: Handler<typeof traffic> = {
     const { name, generator, from, to = from, rate, frameSize = 64, firmware } = inputs;
     const plan = planTraffic(inputs);
     const runs: CountedRun[] = [];
-    const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes at ${rate} frames/s`;
+    const pace = rate === "unpaced" ? "as fast as they are taken" : `at ${rate} frames/s`;
+    const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes ${pace}`;
     const seconds = plan.repetitions * plan.seconds;
     const record = await measuring(
       operation,
@@ -45,7 +46,7 @@ export const trafficHandler: Handler<typeof traffic> = {
           return {
             metrics: trafficMetrics(runs.map(({ report }) => report)),
             tool: { command: plan.argv, version },
-            faults: runs.flatMap(({ report }) => trafficFaults(report, rate)),
+            faults: runs.flatMap(({ report }) => trafficFaults(report, rate === "unpaced" ? 0 : rate)),
             remarks: trafficRemarks(runs),
           };
         };
