@@ -2,8 +2,10 @@ import type { Answer, Question } from "./batch.ts";
 
 /** Reads that come closer together than this are asked in one round trip, ms. */
 const GATHER_MS = 10;
-/** Answers older than this are asked for again, ms. One engine step's reads follow each other much faster. */
+/** Answers that came longer ago are asked for again, ms. One engine step's reads follow each other much faster. */
 const FRESH_MS = 15_000;
+/** The same in times of what the answers took to come: where they come slowly, so do those who ask. */
+const FRESH_TRIPS = 2;
 
 /**
  * The answers of one machine, shared by all who ask about it in one engine step: reads that come together make one round trip, and one that
@@ -16,7 +18,9 @@ export class SharedAnswers {
   #gathering: Map<string, Question> | undefined;
   #trip: Promise<Map<string, Answer>> | undefined;
   #askedBefore = false;
-  #askedAt = 0;
+  /** Trips that are gathered or under way, since something was last changed. */
+  #away = new Set<object>();
+  #freshUntil = 0;
 
   /** @param everything what any resource of the machine may ask */
   constructor(
@@ -28,7 +32,7 @@ export class SharedAnswers {
   }
 
   async get(questions: readonly Question[]): Promise<Map<string, Answer>> {
-    if (performance.now() - this.#askedAt > FRESH_MS && this.#gathering === undefined) this.invalidate();
+    if (this.#away.size === 0 && performance.now() > this.#freshUntil) this.invalidate();
     for (const question of questions) this.#want(question);
     const answers = await Promise.all(questions.map(({ name }) => this.#answers.get(name)));
     return new Map(questions.map(({ name }, index) => [name, answers[index] as Answer]));
@@ -40,6 +44,7 @@ export class SharedAnswers {
     this.#gathering = undefined;
     this.#trip = undefined;
     this.#askedBefore = false;
+    this.#away = new Set();
   }
 
   #want(question: Question): void {
@@ -59,15 +64,24 @@ export class SharedAnswers {
 
   #start(): void {
     const gathering = new Map<string, Question>();
+    const away = this.#away;
+    away.add(gathering);
     this.#gathering = gathering;
     this.#trip = new Promise((resolve, reject) => {
       setTimeout(() => {
         if (this.#gathering === gathering) {
           this.#gathering = undefined;
           this.#askedBefore = true;
-          this.#askedAt = performance.now();
         }
-        this.#ask([...gathering.values()]).then(resolve, reject);
+        const asked = performance.now();
+        this.#ask([...gathering.values()])
+          .finally(() => {
+            away.delete(gathering);
+            if (away !== this.#away) return;
+            const now = performance.now();
+            this.#freshUntil = now + Math.max(FRESH_MS, FRESH_TRIPS * (now - asked));
+          })
+          .then(resolve, reject);
       }, GATHER_MS);
     });
     // A trip that failed says nothing: the next one asks again.

@@ -1,7 +1,8 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { askAll, type Question } from "../../sdk/remote/batch.ts";
 import { LocalTransport } from "../../sdk/remote/local-transport.ts";
 import { SharedAnswers } from "../../sdk/remote/shared-answers.ts";
@@ -57,6 +58,37 @@ test("those who wait when something changes are still answered", async () => {
   const waiting = value(cpus);
   shared.invalidate();
   expect(await waiting).toBe("cpus");
+});
+
+test("answers that are slow to come are waited for, and stay fresh for as long as they may take again", async () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  try {
+    let answer = () => {};
+    const arrival = () => new Promise<void>((resolve) => (answer = resolve));
+    let coming = arrival();
+    shared = new SharedAnswers(async (asked) => {
+      await coming;
+      return askAll(transport, asked);
+    }, questions);
+    const first = value(cpus);
+    await sleep(50);
+    // On its way for longer than any answer is fresh.
+    now = 40_000;
+    const second = value(cpus);
+    answer();
+    expect(await Promise.all([first, second])).toEqual(["cpus", "cpus"]);
+    expect(transport.roundTrips).toBe(1);
+    now = 40_000 + 79_000;
+    expect(await value(cpus)).toBe("cpus");
+    expect(transport.roundTrips).toBe(1);
+    now = 40_000 + 81_000;
+    coming = Promise.resolve();
+    expect(await value(cpus)).toBe("cpus");
+    expect(transport.roundTrips).toBe(2);
+  } finally {
+    clock.mockRestore();
+  }
 });
 
 test("a failed round trip fails those who wait, and the next read asks again", async () => {
