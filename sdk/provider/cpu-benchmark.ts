@@ -74,7 +74,8 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
     },
     (facts) => {
       const plan = benchmark.plan(housekeepingFor(inputs, facts));
-      const measure = (raw: RawOutputs) => measureAll(operation, host, inputs, benchmark, { plan, facts, raw });
+      const measure = (raw: RawOutputs) =>
+        measureAll(operation, host, inputs, benchmark, { plan, facts, raw });
       if (coLoad === undefined || asked === undefined) return measure;
       const load = planCoLoad(
         coLoad,
