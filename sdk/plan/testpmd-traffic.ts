@@ -74,12 +74,10 @@ trap 'exit 143' TERM INT
 mkfifo "$work/sink" "$work/source"
 : > "$work/sink.log"; : > "$work/source.log"
 set -f
-stdbuf -oL $sink < "$work/sink" > "$work/sink.log" 2>&1 & sink_pid=$!
-exec 3> "$work/sink"
-stdbuf -oL "$@" < "$work/source" > "$work/source.log" 2>&1 & source_pid=$!
-exec 4> "$work/source"
+stdbuf -oL $sink < "$work/sink" > "$work/sink.log" 2>&1 & sink_pid=$! source_pid=$!
 set +f
-why() { for end in sink source; do say "$end: $(grep -v '^ *$' "$work/$end.log" | tail -n 3 | tr '\\n' ' ')"; done; }
+exec 3> "$work/sink"
+why() { for end in sink source; do say "$end: $(grep -v '^ *$' "$work/$end.log" | tail -n 6 | tr '\\n' ' ')"; done; }
 said() { tail -c +$(($2 + 1)) "$work/$1.log"; }
 until_said() {
   tries=$(($4 / 50))
@@ -99,7 +97,21 @@ counts() {
   ask "$1" "show port stats 0" "Tx-pps:"
   eval "$(said "$1" "$at" | sed -n 's/.*RX-packets: *\\([0-9]*\\) *RX-missed: *\\([0-9]*\\).*/received=\\1 missed=\\2/p; s/.*RX-nombuf: *\\([0-9]*\\).*/nombuf=\\1/p; s/.*TX-packets: *\\([0-9]*\\).*/sent=\\1/p')"
 }
-for end in sink source; do until_said $end 0 'testpmd> ' "$start"; done
+until_said sink 0 'testpmd> ' "$start"
+# Packet sockets of two processes may fall into one fanout group, which is made of their ids: another process has another one.
+attempts=4
+while :; do
+  stdbuf -oL "$@" < "$work/source" > "$work/source.log" 2>&1 & source_pid=$!
+  exec 4> "$work/source"
+  left=$((start / 50))
+  until said source 0 | grep -q 'testpmd> '; do
+    left=$((left - 1)); [ -d "/proc/$source_pid" ] && [ $left -gt 0 ] || break
+    sleep 0.05
+  done
+  ! said source 0 | grep -q 'testpmd> ' || break
+  attempts=$((attempts - 1))
+  [ $attempts -gt 0 ] && grep -q PACKET_FANOUT "$work/source.log" || { say "the testpmd of the source does not come up"; why; exit 69; }
+done
 for end in sink source; do
   left=$((start / 500))
   until ask $end "show port info 0" "Link status:"; said $end "$at" | grep -q 'Link status: up'; do
@@ -144,7 +156,8 @@ run() {
   printf "$port]}\\n" sink "$sent" "$received" "$sent" "$received" "$missed" "$nombuf"
 }
 if [ -n "$trial" ]; then run $trial; else while read -r line; do run $line; done; fi
-for end in sink source; do ask $end quit "Bye"; done`;
+echo quit >&3; echo quit >&4
+wait $sink_pid $source_pid`;
 
 /**
  * Two testpmd on a way, and what their unit needs.

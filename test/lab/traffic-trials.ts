@@ -20,6 +20,7 @@ const kinds = {
   switched: { from: end("p0"), to: end("p1"), rate: 2000, count: 20000, generator: { cpus: "3", idle: "50us" } },
   kernel: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, directions: "both", rate: 1000, count: 5000, flows: 100, frameSize: 512, generator: small },
   pktgen: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, rate: 500, count: 3000, flows: 10, generator: { kind: "pktgen", cpus: "3" } },
+  flood: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, rate: "unpaced", duration: "3s", generator: { kind: "testpmd", cpus: "2-3", hugepages: false } },
   saturated: { from: { kind: "ring" }, rate: 200000000, count: 200000, generator: small },
   long: { from: { kind: "ring" }, rate: 100, duration: process.env.LENGTH ?? "300s", generator: small },
   forwarded: { from: end("p0"), to: end("p1"), directions: "both", rate: 500, count: 2000, generator: { cpus: "3", idle: "50us" } },
@@ -29,11 +30,11 @@ const vnf = asked.includes("forwarded")
   : [];
 const runs = asked.map((name) => {
   const { generator, ...rest } = kinds[name];
-  const of = generator.kind === "pktgen" ? generator : { kind: "nfvlab", program: tool.path, ...generator };
+  const of = generator.kind !== undefined ? generator : { kind: "nfvlab", program: tool.path, ...generator };
   return [name, new bench.Traffic(name, { host, name, settle: "500ms", ...rest, generator: of }, { dependsOn: vnf })];
 });
 export const frames = Object.fromEntries(runs.map(([name, run]) => [name, run.frames]));
-export const records = Object.fromEntries(runs.map(([name, run]) => [name, run.record.apply(({ valid, functional, invalidReasons, metrics }) => ({ valid, functional, invalidReasons, metrics: metrics.map(({ name, samples }) => [name, samples]) }))]));
+export const records = Object.fromEntries(runs.map(([name, run]) => [name, run.record.apply(({ valid, functional, invalidReasons, remarks, metrics }) => ({ valid, functional, invalidReasons, remarks, metrics: metrics.map(({ name, samples }) => [name, samples]) }))]));
 export const running = vnf.map((each) => each.running);
 `;
 
@@ -99,7 +100,7 @@ export function describeTraffic(server: () => TrialServer): void {
   });
 
   it("count every frame over a switch and over kernel interfaces, and a generator that falls behind is told", () => {
-    const { frames, records } = up("switched,kernel,pktgen,saturated");
+    const { frames, records } = up("switched,kernel,pktgen,flood,saturated");
     expect([frames.switched, records.switched.invalidReasons]).toEqual([
       {
         forward: { planned: 20000, sent: 20000, received: 20000, lost: 0, duplicated: 0, reordered: 0 },
@@ -133,6 +134,14 @@ export function describeTraffic(server: () => TrialServer): void {
       "traffic.forward.throughput",
       "traffic.forward.lost",
     ]);
+    // As fast as the port takes frames, by two testpmd, and nothing of them is left.
+    const { sent, received, lost } = frames.flood.forward;
+    expect(received).toBeGreaterThan(0);
+    expect(sent).toBe(received + lost);
+    expect(records.flood.invalidReasons).toEqual([]);
+    expect(records.flood.remarks).toContainEqual(expect.stringContaining("the generator does not pace"));
+    expect(shell("pgrep -c testpmd; true")).toBe("0");
+
     expect(shell("tc qdisc show dev trialv1 clsact; ls /run/nfvlab-pktgen-* 2>/dev/null; true")).toBe("");
 
     expect(records.saturated.valid).toBe(false);
@@ -143,7 +152,7 @@ export function describeTraffic(server: () => TrialServer): void {
 
   it("measure nothing again on an unchanged up", () => {
     const again = run(
-      "switched,kernel,pktgen,saturated",
+      "switched,kernel,pktgen,flood,saturated",
       {},
       ...["up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes"],
     );

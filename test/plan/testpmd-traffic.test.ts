@@ -85,12 +85,20 @@ describe("two testpmd at their prompts", () => {
   });
 
   it.each<readonly [what: string, environment: Record<string, string>, code: number, said: string]>([
-    ["a testpmd that ends", { ENDS: "1" }, 69, "a testpmd ended"],
+    ["a testpmd that ends", { ENDS: "1" }, 69, "the testpmd of the source does not come up"],
     ["a path that carries nothing", { CARRIED: "0" }, 75, "no frame came to the sink"],
   ])("say in a sentence what is wrong with %s", (_, environment, code, said) => {
     const { argv } = planTraffic({ ...way, rate: "unpaced", duration: "100ms" });
     const { status, stderr } = run(argv, environment);
     expect([status, stderr]).toEqual([code, expect.stringContaining(`nfvlab-traffic: ${said}`)]);
+  });
+
+  it("are started again where the kernel takes their sockets for one group", () => {
+    const { argv } = planTraffic({ ...way, rate: "unpaced", duration: "100ms" });
+    const { status, stdout } = run(argv, { FANOUT_TAKEN: "2" });
+    expect(status).toBe(0);
+    expect(parseTrafficReport(stdout).streams[0]?.sent).toBeGreaterThan(0);
+    expect(run(argv, { FANOUT_TAKEN: "9" }).status).toBe(69);
   });
 
   it("wait for a link, and say which end has none", () => {
