@@ -50,6 +50,7 @@ export {
 export { type SideBySide, type Sides, sideBySide } from "./side-by-side.ts";
 export { SiteCommand, type SiteCommandArgs } from "./site-command.ts";
 export { SriovVnf, type SriovVnfArgs } from "./sriov-vnf.ts";
+export { type StartUps, startUps } from "./start-ups.ts";
 export { TapVnf, type TapVnfArgs } from "./tap-vnf.ts";
 export {
   BackToBackBenchmark,

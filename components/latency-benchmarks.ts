@@ -15,6 +15,7 @@ import {
   measured,
   timing,
 } from "./benchmarks.ts";
+import type { ContainerVnf } from "./container-vnf.ts";
 import type { GuestVnf } from "./guest-vnf.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
@@ -235,30 +236,33 @@ function checkTwo(name: string, cpus: CpuList): void {
   check.done();
 }
 
-export interface BootTimeBenchmarkArgs extends GuestBenchmarkArgs {
+export interface BootTimeBenchmarkArgs extends Omit<GuestBenchmarkArgs, "of"> {
+  /** The guest, of any kind, or the container. */
+  readonly of: GuestVnf | ContainerVnf;
   /** What counts as its first answer: `{ kind: "agent" }`, the default, or `{ kind: "ping", address }`. */
   readonly answer?: NonNullable<ArgsOf<typeof bootTime>["answer"]>;
-  /** How long the guest may take to shut down, whole seconds. Default 60s. */
+  /** How long it may take to shut down, whole seconds. Default 60s. */
   readonly shutdownTimeout?: Duration;
   /** How long it may take to its first answer, whole seconds. Default 300s. */
   readonly bootTimeout?: Duration;
 }
 
 /**
- * From a guest's start to its first answer. It shuts the guest down for each repetition and leaves it running: what else is measured in the guest waits for this one.
+ * From the start of a guest or a container to its first answer, and the memory that it takes by then. It shuts it down for each repetition and leaves it running: what else is measured in it waits for this one.
  *
  * @example
  * const boot = new BootTimeBenchmark("vnf-boot", { of: vnf, repetitions: 10 });
  */
 export class BootTimeBenchmark extends LabComponent<Measured> {
-  /** The whole record: times to the answer and to the start, fingerprint. */
+  /** The whole record: times to the answer and to the start, memory, fingerprint. */
   declare readonly record: pulumi.Output<ResultRecord>;
   declare readonly results: pulumi.Output<BenchmarkResults>;
 
   constructor(name: string, args: BootTimeBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("BootTimeBenchmark", name, { ...args.of.host.lifetime(), ...options }, (scope) => {
       const { answer, shutdownTimeout, bootTimeout } = args;
-      const { inputs, dependsOn } = guestRun(name, args);
+      const { inputs, dependsOn } =
+        "container" in args.of ? containerRun(name, args.of, args) : guestRun(name, { ...args, of: args.of });
       const own = {
         ...timing(args),
         ...(answer !== undefined && { answer }),
@@ -283,6 +287,20 @@ function guestRun(
       triggers: [host.bootId, ...(rerunOn ?? [])],
     },
     dependsOn: [...host.preparation, domain, ...bridges, ...(after ?? [])],
+  };
+}
+
+function containerRun(
+  name: string,
+  { host, container, ready }: ContainerVnf,
+  { after, rerunOn }: Omit<GuestBenchmarkArgs, "of">,
+) {
+  return {
+    inputs: {
+      ...{ host: host.reference, name, container: container.name, ...declaredOf(host) },
+      triggers: [host.bootId, ...(rerunOn ?? [])],
+    },
+    dependsOn: [...host.preparation, ...ready, ...(after ?? [])],
   };
 }
 

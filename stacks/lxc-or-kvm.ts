@@ -1,16 +1,19 @@
 /**
  * A network function in a container beside the same one in a guest: frames of one generator through each, counted at both ends. The kernel forwards in all of them, so what differs
- * is what lies between it and the bridge: a veth pair, a virtio ring that vhost-net serves, or a card that QEMU emulates.
+ * is what lies between it and the bridge: a veth pair, a virtio ring that vhost-net serves, or a card that QEMU emulates. Then each is started anew, to see how long that takes and what memory
+ * it needs by its first answer.
  *
  * Stands up an emulated server. For a real host set `connection` as a secret JSON, `housekeepingCpus`, `isolatedCpus`, their `numaNode`, and `cpus`, a JSON of one CPU for
- * `generator`, `lxc`, `vhost` and `e1000` each. `rate` and `count` are of the frames.
+ * `generator`, `lxc`, `vhost` and `e1000` each. `rate` and `count` are of the frames; `starts` is how often
+ * each function is started, 0 for never.
  */
 import * as pulumi from "@pulumi/pulumi";
 import {
+  BootTimeBenchmark,
   bridgedEnd,
-  type ChainMember,
   ContainerVnf,
   ServiceChain,
+  startUps,
   TapVnf,
   TrafficBenchmark,
   TunedHost,
@@ -52,7 +55,7 @@ type Sides = Record<"in" | "out", ReturnType<typeof side>>;
 
 const guest =
   (vcpus: string, model: "virtio" | "e1000") =>
-  (name: string, sides: Sides): ChainMember =>
+  (name: string, sides: Sides): ContainerVnf | TapVnf =>
     new TapVnf(name, {
       ...{ host: dut, vcpus, emulatorCpus: "0", memory: "256MiB", pageSize: "4KiB", numaNode },
       ...{ forwards: true },
@@ -61,7 +64,7 @@ const guest =
         out: { kind: "bridge", bridge: sides.out.bridge, model },
       },
     });
-const functions: Readonly<Record<string, (name: string, sides: Sides) => ChainMember>> = {
+const functions: Readonly<Record<string, (name: string, sides: Sides) => ContainerVnf | TapVnf>> = {
   lxc: (name, sides) =>
     new ContainerVnf(name, {
       ...{ host: dut, cpus: cpus.lxc, numaNode, memory: "128MiB", forwards: true },
@@ -76,22 +79,23 @@ const functions: Readonly<Record<string, (name: string, sides: Sides) => ChainMe
 
 const chains = Object.entries(functions).map(([name, make]) => {
   const sides = { in: side(`${name}-in`), out: side(`${name}-out`) };
+  const vnf = make(`${name}-vnf`, sides);
   const chain = new ServiceChain(name, {
     from: bridgedEnd("generator", sides.in.bridge, sides.in.pair),
-    through: [make(`${name}-vnf`, sides)],
+    through: [vnf],
     to: bridgedEnd("sink", sides.out.bridge, sides.out.pair),
   });
-  return [name, chain] as const;
+  return { name, chain, vnf };
 });
 // Nothing is measured while a guest boots beside it.
-const after = chains.flatMap(([, { ready }]) => ready);
-const paths = chains.map(([name, chain]) => {
+const after = chains.flatMap(({ chain }) => chain.ready);
+const paths = chains.map(({ name, chain }) => {
   const run = new TrafficBenchmark(`${name}-frames`, {
     ...{ on: dut, tool, over: chain, cpus: cpus.generator, idle: "100us", hugepages: false, after },
     rate: config.getNumber("rate") ?? 200,
     count: config.getNumber("count") ?? 2000,
   });
-  return [name, { drawing: chain.drawing, frames: run.frames, results: run.results }] as const;
+  return [name, { run, drawing: chain.drawing, frames: run.frames, results: run.results }] as const;
 });
 const each = <K extends "drawing" | "frames" | "results">(key: K) =>
   Object.fromEntries(paths.map(([name, path]) => [name, path[key]]));
@@ -102,3 +106,21 @@ export const drawings = each("drawing");
 export const frames = each("frames");
 /** Latency of each, with its record. */
 export const results = each("results");
+
+const repetitions = config.getNumber("starts") ?? (config.get("connection") === undefined ? 1 : 10);
+// A function that is started anew passes no frames meanwhile.
+const measured = paths.map(([, { run }]) => run);
+const started = Object.fromEntries(
+  (repetitions === 0 ? [] : chains).map(({ name, vnf }) => {
+    const run = new BootTimeBenchmark(`${name}-start`, { of: vnf, repetitions, after: measured });
+    return [name, run.results] as const;
+  }),
+);
+// An update of chosen targets leaves out what is not there yet.
+const compared = pulumi
+  .all(started)
+  .apply((all) => startUps(Object.fromEntries(Object.entries(all).filter(([, each]) => each !== undefined))));
+/** How long each takes to start, and its memory by then. */
+export const starts = compared.rows;
+/** For people: `pulumi stack output startUp`. */
+export const startUp = compared.text;

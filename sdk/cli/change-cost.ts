@@ -153,8 +153,8 @@ const RULES: Readonly<Record<string, Rule>> = {
       ? [
           {
             kind: "guest" as const,
-            property: "domain",
-            what: `guest ${text(change.after["domain"])} is shut down and started for each repetition`,
+            property: startedIn(change.after),
+            what: `${startedIn(change.after) === "domain" ? "guest" : "container"} ${text(change.after[startedIn(change.after)])} is shut down and started for each repetition`,
           },
         ]
       : []),
@@ -270,6 +270,11 @@ function removed({ before }: Change, host: string): Cost[] {
     property: "",
     what: `${name} is removed from ${host}, unless something else needs it`,
   }));
+}
+
+/** Input that names what is started. */
+function startedIn(inputs: Properties): "container" | "domain" {
+  return inputs["container"] === undefined ? "domain" : "container";
 }
 
 function nameIn({ before, after }: Change): string {

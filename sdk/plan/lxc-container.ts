@@ -22,7 +22,7 @@ const INPUTS = "# nfvlab-inputs ";
 export const folderOf = (name: string) => `${CONTAINER_FOLDER}/${name}`;
 export const serviceOf = (name: string) => `nfvlab-lxc-${name}.service`;
 const unitPath = (name: string) => `/etc/systemd/system/${serviceOf(name)}`;
-const groupOf = (name: string) => `/sys/fs/cgroup/lxc.payload.${name}`;
+export const groupOf = (name: string) => `/sys/fs/cgroup/lxc.payload.${name}`;
 
 /** lxc.container.conf(5). Its first lines say whose it is and what it was made from, so that it can be imported. */
 export function configText(inputs: ContainerInputs, tag: string): string {

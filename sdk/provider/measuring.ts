@@ -5,7 +5,6 @@ import { disturbanceCounts } from "../observe/disturbances.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { firmwareFiles, firmwareOf, firmwareTables } from "../observe/firmware.ts";
 import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
-import { machineCounts } from "../observe/machine-counts.ts";
 import type { Observed } from "../observe/probe.ts";
 import { declaredFirmware, inspectFirmware } from "../plan/inspection-firmware.ts";
 import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
@@ -13,13 +12,7 @@ import { ownerWords } from "../plan/owner.ts";
 import { systemdMissing } from "../plan/systemd.ts";
 import type { HostFacts } from "../schema/facts.ts";
 import type { FirmwareIntent } from "../schema/inspection.ts";
-import type {
-  Metric,
-  RecordedCoLoad,
-  RecordedTrial,
-  ResultRecord,
-  SwitchActivity,
-} from "../schema/record.ts";
+import type { Metric, RecordedCoLoad, RecordedTrial, ResultRecord } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 import { KeptRun, withoutSecrets } from "./kept-run.ts";
@@ -35,8 +28,6 @@ export interface Measured {
   readonly faults?: readonly string[];
   /** What a reader has to know, and what speaks against no number. */
   readonly remarks?: readonly string[];
-  /** What the switch did meanwhile, where one answers. */
-  readonly switch?: SwitchActivity | undefined;
   /** Of a search. */
   readonly trials?: readonly RecordedTrial[];
 }
@@ -213,17 +204,20 @@ async function record(
   const before = await look(host, firmware);
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { faults, ...measured } = await measure();
+  const { metrics, tool, coLoad, faults, remarks, trials } = await measure();
   const durationMs = Math.round(performance.now() - begun);
   const after = await look(host, firmware);
   return recordOf({
     ...subject,
-    ...measured,
+    metrics,
+    tool,
+    coLoad,
+    trials,
+    remarks,
     faults: [...before.contradictions, ...(faults ?? [])],
     before: before.fingerprint,
     after: after.fingerprint,
     disturbances: { before: before.disturbances, after: after.disturbances },
-    counts: { before: before.counts, after: after.counts },
     startedAt,
     durationMs,
     functional: before.emulated,
@@ -234,14 +228,13 @@ async function record(
 async function look(host: Host, firmware: FirmwareIntent = {}) {
   const isDeclared = Object.keys(firmware).length > 0;
   const observed = await host.observeNow({
-    ...{ ...fingerprintProbes, disturbances: disturbanceCounts, counts: machineCounts },
+    ...{ ...fingerprintProbes, disturbances: disturbanceCounts },
     ...(isDeclared && firmwareProbes),
   });
   const { declared, contradictions } = declaredFirmware(isDeclared ? shownOf(firmware, observed) : []);
   return {
     fingerprint: fingerprintOf(observed, declared),
     disturbances: observed.disturbances,
-    counts: observed.counts,
     contradictions,
     emulated: hostFactsOf(observed).identity.emulated,
   };

@@ -24,7 +24,6 @@ import { type FrameSize, frameText } from "../units/frames.ts";
 import { formatPacketRate } from "../units/rate.ts";
 import { Incomplete, type Operation } from "./handler.ts";
 import { type Measured, measuring } from "./measuring.ts";
-import { type SwitchWatch, watchSwitch } from "./switch-watch.ts";
 import { type RunTrial, type TrialAnswer, withTrialProgram } from "./trial-program.ts";
 
 /** Attempts at a self-test. */
@@ -43,13 +42,10 @@ export class Trials {
   /** DPDK that the program ran with. */
   version = "";
   readonly #run: RunTrial;
-  readonly #watch: SwitchWatch | undefined;
   readonly #status: (text: string) => void;
 
-  /** @param watch tells what the switch did during a trial; left out where no frame goes through one */
-  constructor(run: RunTrial, status: (text: string) => void, log: RecordedTrial[], watch?: SwitchWatch) {
+  constructor(run: RunTrial, status: (text: string) => void, log: RecordedTrial[]) {
     this.#run = run;
-    this.#watch = watch;
     this.#status = status;
     this.log = log;
   }
@@ -65,11 +61,7 @@ export class Trials {
     const { frame, ...load } = trial;
     const result = trialResultOf(load, answer.report);
     this.version = answer.report.dpdk;
-    const activity = await this.#watch?.(trial.durationMs);
-    this.log.push({
-      ...{ frame: String(frame), purpose, ...result, faults: [...result.faults] },
-      ...(activity !== undefined && { switch: activity }),
-    });
+    this.log.push({ frame: String(frame), purpose, ...result, faults: [...result.faults] });
     return { ...answer, result };
   }
 
@@ -109,9 +101,8 @@ export function searching(
   { kind, sendingMs }: SearchJob,
   work: (trials: Trials) => Promise<readonly Evidence[]>,
 ): Promise<ResultRecord> {
-  const { generator, from, to = from, firmware, systemUnderTest } = inputs;
+  const { generator, from, to = from, firmware } = inputs;
   const host = operation.host(inputs.host);
-  const forwarding = systemUnderTest === undefined ? host : operation.host(systemUnderTest);
   const frames = frameSizesOf(inputs);
   const [alone, plan] = [planSelfTest(inputs), planTrials(inputs, sendingMs)];
   const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}`;
@@ -124,8 +115,7 @@ export function searching(
       let version = "";
       const within = <T>(of: typeof plan, measure: (trials: Trials) => Promise<T>) =>
         withTrialProgram(operation, host, { unit, plan: of, raw }, async (run) => {
-          const watch = of === plan ? await watchSwitch(forwarding) : undefined;
-          const trials = new Trials(run, operation.status, log, watch);
+          const trials = new Trials(run, operation.status, log);
           const result = await measure(trials);
           version = trials.version;
           return result;

@@ -107,13 +107,17 @@ export class ExitRate extends resourceClass(exitRate) {}
 export class ExitCost extends resourceClass(exitCost) {}
 
 /**
- * How long a guest takes from the order to start until its first answer, `guest.boot`, and until libvirt had it running, `guest.start`, in ms to a hundredth of a second. **It shuts the guest down** for each
- * repetition, gracefully or not at all, and leaves it running, also where it is interrupted.
+ * How long a guest or a container takes from the order to start until its first answer, `guest.boot` or `container.boot`, and until libvirt or systemd had it running, `guest.start`, in ms to a hundredth
+ * of a second; and the memory that it takes by then, `guest.memory` (its QEMU's proportional share and huge pages) or `container.memory` (what its control group is charged), in bytes. **It shuts the
+ * guest down** for each repetition, gracefully or not at all, and leaves it running, also where it is interrupted.
  *
- * @property answer `{ kind: "agent" }` or `{ kind: "ping", address }`: what counts as its first answer
- * @throws HostError `guest-boot`, `measurement-running`
+ * @property domain name of the guest, or `container`: name of the container
+ * @property answer `{ kind: "agent" }`, of a container a command that runs inside, or `{ kind: "ping", address }`: what counts as its first answer
+ * @throws InputError `boot-subject`; HostError `guest-boot`, `measurement-running`
  * @example
  * const run = new BootTime("vnf-boot", { host, name: "boot", domain: "vnf", answer: { kind: "ping", address: "198.18.0.2" } });
+ * @example
+ * const run = new BootTime("fw-boot", { host, name: "fw-boot", container: "fw", repetitions: 10 });
  */
 export class BootTime extends resourceClass(bootTime) {}
 

@@ -134,7 +134,7 @@ export const exitCost = defineResource({
   description:
     "What it costs to leave a guest and come back, timed inside a guest of its own with two vCPUs and nothing else: a null hypercall, CPUID, an exit to QEMU, a notification of the other vCPU that " +
     "runs or sleeps, a round trip through memory that both poll, and VMFUNC where there is one; beside them a system call of the host. QEMU runs it on KVM, each vCPU on a CPU of its own, and ends " +
-    "with it. Runs once, and again when an input or a trigger changes. Delete forgets the record.",
+    "with it. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...common,
     cpus: cpuList(
@@ -159,32 +159,33 @@ export const exitCost = defineResource({
 export const bootTime = defineResource({
   token: "nfvlab:bench:BootTime",
   description:
-    "How long a guest takes from its start to its first answer. Shuts the guest down and starts it again for each repetition, and leaves it running; what it does not take gracefully is not forced: " +
-    "the run fails, and the guest runs on. Delete forgets the record; what is in a results folder stays.",
+    "How long a guest, or a container, takes from its start to its first answer, and the memory that it takes by then. Shuts it down and starts it again for each repetition, and leaves it running; what " +
+    "a guest does not take gracefully is not forced: the run fails, and the guest runs on. Delete forgets the record; what is in a results folder stays.",
   inputs: z.strictObject({
     ...common,
     repetitions: wholeNumber(
-      "How often the guest is started. Default 3; an interval needs 6.",
+      "How often it is started. Default 3; an interval needs 6.",
       { min: 1, max: 100 },
       recreate,
     ).optional(),
-    domain: name("Name of the libvirt domain, which runs.", recreate),
+    domain: name("Name of the libvirt domain, which runs.", recreate).optional(),
+    container: name("In its place: name of a container, which runs.", recreate).optional(),
     answer: z
       .discriminatedUnion("kind", [
         z.strictObject({ kind: z.literal("agent") }),
         z.strictObject({
           kind: z.literal("ping"),
-          address: ipAddress("Address of the guest that the host reaches."),
+          address: ipAddress("Address of it that the host reaches."),
         }),
       ])
       .optional()
       .meta({
         description:
-          "What counts as its first answer: of its agent, or of its network to an echo. Default the agent's.",
+          "What counts as its first answer: of its agent, or of its network to an echo. A container has no agent: a command that runs inside stands for it. Default the agent's.",
         ...recreate,
       }),
     shutdownTimeout: duration(
-      "How long the guest may take to shut down, whole seconds. Default 60s.",
+      "How long it may take to shut down, whole seconds. Default 60s.",
       recreate,
     ).optional(),
     bootTimeout: duration(

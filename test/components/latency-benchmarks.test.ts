@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ContainerVnf } from "../../components/container-vnf.ts";
 import {
   BootTimeBenchmark,
   ExitCostBenchmark,
@@ -179,6 +180,22 @@ describe("benchmarks of a guest", () => {
     expect(named(registered, "exits-run").waitsFor).toEqual(
       expect.arrayContaining(["boot-run", "vnf-domain", "br0-flows"]),
     );
+  });
+
+  it("start a container likewise, once it is there", async () => {
+    const registered = await register(
+      () => {
+        const of = new ContainerVnf("fw", {
+          ...{ host: aHost(), cpus: "3", nics: { east: { kind: "veth", bridge: "lan0" } } },
+        });
+        new BootTimeBenchmark("boot", { of, repetitions: 10 });
+      },
+      { answers },
+    );
+    expect(named(registered, "boot-run").inputs).toEqual({
+      ...{ host, name: "boot", container: "fw", repetitions: 10, triggers: ["boot-1"] },
+    });
+    expect(named(registered, "boot-run").waitsFor).toContain("fw-container");
   });
 
   it("are refused for vCPUs that it does not have", async () => {

@@ -7,7 +7,7 @@ import type { TrialServer } from "./trial-server.ts";
 /** What of a host takes time from a thread, and of a guest on it. */
 const program = `
 import * as pulumi from "@pulumi/pulumi";
-import { bench, libvirt, traffic } from ${modulePath("sdk/index.ts")};
+import { bench, libvirt, lxc, traffic } from ${modulePath("sdk/index.ts")};
 
 const host = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
 const asked = process.env.ASKED.split(",");
@@ -29,6 +29,10 @@ const made = {
       { host, name: "exit-cost", cpus: "2-3", program: path, samples, limit: "10min", repetitions: 1 },
       cut("exit-cost"),
     );
+  },
+  "container-start": () => {
+    const { name } = new lxc.Container("container", { host, name: "trial-start", root: { kind: "busybox" }, command: ["/bin/busybox", "sleep", "100000"] });
+    new bench.BootTime("container-start", { host, name: "container-start", container: name, repetitions: 2 });
   },
   timerlat: () => new bench.Rtla("timerlat", { ...short, name: "timerlat", subject: onHost, tracer: { kind: "timerlat" } }),
 };
@@ -109,6 +113,26 @@ export function describeLatency(server: () => TrialServer): void {
     expect(shell(SNAPSHOT)).toBe(before);
   });
 
+  it("of a container is its start, and the memory that it takes by then", () => {
+    const { code, said } = up({ ASKED: "container-start" });
+    expect(code, said).toBe(0);
+    const { "container-start": start } = records();
+    expect(start).toMatchObject({ kind: "boot-time", subject: "container trial-start, to a command inside" });
+    expect(start?.metrics.map(({ name, unit }) => [name, unit])).toEqual([
+      ["container.boot", "ms"],
+      ["container.start", "ms"],
+      ["container.memory", "bytes"],
+    ]);
+    const [answered, , memory] = start?.metrics ?? [];
+    expect(answered?.samples).toBe(2);
+    expect(memory?.max).toBeGreaterThan(16 * 1024);
+    expect(memory?.max).toBeLessThan(64 * 1024 ** 2);
+    expect(start?.tool).toMatchObject({ command: ["systemctl", "start", "nfvlab-lxc-trial-start.service"] });
+    expect(start?.tool.version).toMatch(/^LXC \d/);
+    expect(start?.invalidReasons).toEqual([]);
+    expect(shell("systemctl is-active nfvlab-lxc-trial-start")).toBe("active");
+  });
+
   describe.runIf(longTrials)(
     "of a guest that times its own exits (skipped unless NFVLAB_LONG_TRIALS is set: each exit takes an emulated processor long)",
     () => {
@@ -158,6 +182,9 @@ export function describeLatency(server: () => TrialServer): void {
       expect(exits?.invalidReasons).toEqual([]);
       const [answered, started] = boot?.metrics ?? [];
       expect([answered?.name, started?.name]).toEqual(["guest.boot", "guest.start"]);
+      const memory = boot?.metrics.find(({ name }) => name === "guest.memory");
+      expect(memory?.max).toBeGreaterThan(32 * 1024 ** 2);
+      expect(memory?.max).toBeLessThan(512 * 1024 ** 2);
       expect(answered?.max).toBeGreaterThan(started?.max ?? 0);
       expect(boot?.invalidReasons).toEqual([]);
       expect(shell("virsh -q domstate trial-latency")).toBe("running");

@@ -32,8 +32,13 @@ const inputs = (more: object = {}) =>
     ...{ shutdownTimeout: "2s", bootTimeout: "2s", ...more },
   }) as Inputs<typeof bootTime>;
 
-function run(): { child: ChildProcess; done: Promise<{ code: number; stdout: string; stderr: string }> } {
-  const [program, ...args] = planBootTime(inputs()).argv;
+/** @param group takes the place of a container's control group */
+function run(
+  of = inputs(),
+  group?: string,
+): { child: ChildProcess; done: Promise<{ code: number; stdout: string; stderr: string }> } {
+  const [program, ...planned] = planBootTime(of).argv;
+  const args = group === undefined ? planned : [...planned.slice(0, -1), group];
   const child = spawn(program, args, {
     env: { ...process.env, PATH: [folder, process.env["PATH"]].join(delimiter) },
   });
@@ -106,8 +111,96 @@ describe("a guest that is started to be timed", () => {
   });
 });
 
+/** A container of systemd's and of LXC's, whose state is a file. */
+const SYSTEMCTL = `#!/bin/sh
+cd ${JSON.stringify(folder)}
+echo "$1" >> asked
+case $1 in
+  is-active) [ "$(cat state)" = running ] ;;
+  cat) [ "$(cat persistent)" = yes ] ;;
+  stop) [ -e stays ] || { rm -rf group; echo "shut off" > state; } ;;
+  start) [ ! -e broken ] || exit 1; mkdir -p group; echo 4096 > group/memory.current; echo 2097152 > group/hugetlb.2MB.current; echo 0 > group/hugetlb.2MB.rsvd.current; echo running > state ;;
+esac
+`;
+const LXC = `#!/bin/sh
+case $0 in */lxc-execute) echo 6.0.4 ;; *) [ ! -e ${JSON.stringify(join(folder, "mute"))} ] && [ "$(cat ${JSON.stringify(join(folder, "state"))})" = running ] ;; esac
+`;
+
+describe("a container that is started to be timed", () => {
+  const named = { domain: undefined, container: "fw" };
+  const runContainer = () => run(inputs(named), join(folder, "group"));
+
+  beforeEach(() => {
+    for (const file of ["asked", "stays", "broken", "mute"]) rmSync(join(folder, file), { force: true });
+    put("state", "running\n");
+    put("persistent", "yes");
+    for (const [file, text] of [
+      ["systemctl", SYSTEMCTL],
+      ["lxc-attach", LXC],
+      ["lxc-execute", LXC],
+    ] as const) {
+      put(file, text);
+      chmodSync(join(folder, file), 0o755);
+    }
+  });
+
+  it("stops, comes back, answers, and says what memory it takes", async () => {
+    const { code, stdout, stderr } = await runContainer().done;
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(parseGuestBoot(stdout)).toMatchObject({ memoryBytes: 2_097_152 + 4096, lxc: "6.0.4" });
+    expect(state()).toBe("running");
+    expect(asked().filter((word) => word !== "is-active")).toEqual(["cat", "stop", "start"]);
+  });
+
+  it.each([
+    [
+      "that does not run",
+      () => put("state", "shut off\n"),
+      "container fw does not run",
+      "its Container does",
+    ],
+    [
+      "that does not listen",
+      () => put("stays"),
+      "container fw did not shut down: observed it runs after 2s",
+      "it is not forced",
+    ],
+    [
+      "that can't start",
+      () => put("broken"),
+      "container fw did not start: observed exit code 68",
+      "journalctl -u nfvlab-lxc-fw.service",
+    ],
+  ])("%s is told of", async (_, prepare, sentence, hint) => {
+    prepare();
+    const { message } = bootFailure(inputs(named), await runContainer().done);
+    expect(message).toContain(sentence);
+    expect(message).toContain(hint);
+  });
+
+  it("is one thing: a guest or a container", () => {
+    for (const [more, observed] of [
+      [{ domain: undefined }, "neither"],
+      [{ container: "fw" }, "guest vnf and container fw"],
+    ] as const)
+      expect(() => planBootTime(inputs(more))).toThrow(
+        `domain: one thing is started and timed, a guest or a container: observed ${observed}, expected domain or container`,
+      );
+  });
+});
+
 describe("the times of a start", () => {
-  it.each(["", "@booted 5 4 6\n", "@booted 1 2\n"])("that are %o are refused", (text) =>
-    expect(() => parseGuestBoot(text)).toThrow("could not read the times of the guest's start"),
+  it("have no memory where nobody could tell it", () => {
+    expect(parseGuestBoot("@booted 10 20 40 \n")).toEqual({ startMs: 10, answerMs: 30 });
+    expect(parseGuestBoot("@booted 10 20 40 4096\n")).toEqual({
+      startMs: 10,
+      answerMs: 30,
+      memoryBytes: 4096,
+    });
+  });
+
+  it.each(["", "@booted 5 4 6\n", "@booted 1 2\n", "@booted 1 2 3 much\n"])(
+    "that are %o are refused",
+    (text) => expect(() => parseGuestBoot(text)).toThrow("could not read the times of the guest's start"),
   );
 });

@@ -414,6 +414,14 @@ describe("lxc-or-kvm", () => {
       const vnfs = ["lxc-vnf-container", "vhost-vnf-domain", "e1000-vnf-domain"];
       expect(frames.waitsFor).toEqual(expect.arrayContaining([`${path}-in-end`, `${path}-out-end`, ...vnfs]));
     }
+    for (const [path, what] of [
+      ["lxc", { container: "lxc-vnf" }],
+      ["vhost", { domain: "vhost-vnf" }],
+    ] as const) {
+      const start = named(registered, `${path}-start-run`);
+      expect(start.inputs).toMatchObject({ ...what, repetitions: 1 });
+      expect(start.waitsFor).toEqual(expect.arrayContaining(["lxc-frames-run", "e1000-frames-run"]));
+    }
     // Two ways between the same bridges would be a loop.
     const bridges = registered.filter(({ types }) => types.at(-1) === "nfvlab:net:LinuxBridge");
     expect(new Set(bridges.map(({ inputs }) => inputs["name"])).size).toBe(6);
