@@ -61,6 +61,10 @@ for argument in $(cat /proc/cmdline); do
       ip link set forward up ;;
     nfvlab.route=*)
       echo 1 > /proc/sys/net/ipv4/ip_forward
+      # What is to go this way may come by an interface that has neither an address nor a route.
+      for interface in /sys/class/net/*; do
+        ip link set "$(basename "$interface")" up
+      done
       set -- $(echo "\${argument#*=}" | tr , ' ')
       for interface in $(interface_of "$1"); do
         ip link set "$interface" up

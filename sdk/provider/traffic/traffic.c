@@ -35,6 +35,8 @@
 #define BURST 32
 #define DESCRIPTORS 1024
 #define POOL_CACHE 128
+#define ETHER_TYPE_LOOPBACK 0x9000
+#define ANNOUNCE_MS 10000
 
 struct port {
 	uint16_t id;
@@ -342,6 +344,42 @@ receive_all(void)
 	return total;
 }
 
+static bool
+sends_nothing(const struct port *p)
+{
+	for (unsigned int i = 0; i < streams; i++)
+		if (options.role != ROLE_SINK && senders[i].port == p)
+			return false;
+	return true;
+}
+
+/*
+ * Where frames go one way, the port that they come to sends none, and a switch forgets it after some minutes: then it floods them, to the port that sent them as
+ * well. So such a port tells itself that it is there, as switches do to prove a link (EtherType 0x9000): a bridge learns of it, and passes that on to nobody.
+ */
+static void
+announce_silent_ports(void)
+{
+	if (options.role == ROLE_SEND)
+		return;
+	for (unsigned int i = 0; i < streams; i++) {
+		struct port *p = receivers[i].port;
+		struct rte_mbuf *frame = sends_nothing(p) ? rte_pktmbuf_alloc(pool) : NULL;
+		struct rte_ether_hdr *ether;
+
+		if (frame == NULL)
+			continue;
+		ether = (struct rte_ether_hdr *)rte_pktmbuf_append(frame, RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN);
+		memset(ether, 0, RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN);
+		ether->dst_addr = ether->src_addr = p->mac;
+		ether->ether_type = rte_cpu_to_be_16(ETHER_TYPE_LOOPBACK);
+		if (rte_eth_tx_burst(p->id, 0, &frame, 1) == 1)
+			count_sent(p, 1);
+		else
+			rte_pktmbuf_free(frame);
+	}
+}
+
 /* A port that takes no more is not read by its peer; frames that it took are lost on the way. */
 static __rte_noreturn void
 fail_path(uint64_t offered, const uint64_t *taken)
@@ -365,6 +403,7 @@ probe_path(void)
 
 	if (options.probe_ms == 0)
 		return;
+	announce_silent_ports();
 	while (!whole && !stopped) {
 		const uint64_t again = rte_rdtsc() + cycles(10);
 
@@ -456,7 +495,7 @@ measure(uint64_t end)
 	const uint64_t start = rte_rdtsc();
 	const uint64_t overrun = options.overrun_ms == OVERRUN_LENIENT ? planned / 10 + cycles(1000) : cycles(options.overrun_ms);
 	uint64_t deadline = RTE_MIN(end, start + planned + overrun);
-	uint64_t told = start, settled = UINT64_MAX;
+	uint64_t told = start, announced = start - cycles(ANNOUNCE_MS), settled = UINT64_MAX;
 
 	for (unsigned int i = 0; i < streams; i++) {
 		senders[i].start = start;
@@ -484,6 +523,11 @@ measure(uint64_t end)
 		if (now - told >= hz) {
 			progress();
 			told = now;
+		}
+		/* Not while it settles: a card may count what it sent only a little later. */
+		if (settled == UINT64_MAX && now - announced >= cycles(ANNOUNCE_MS)) {
+			announce_silent_ports();
+			announced = now;
 		}
 		if (came == 0 && wait > 0)
 			rest(wait);
