@@ -48,7 +48,7 @@ describe.runIf(longTrials)(TITLE, () => {
   const snapshots = () => servers.map(({ shell }) => shell.run(SNAPSHOT));
   const run = (more: Readonly<Record<string, string>>, ...args: string[]) => {
     const [here, there] = servers.map(({ connection }) => JSON.stringify(connection));
-    const length = { rate: "100", repetitions: "2", limit: "90s", settle: "2s" };
+    const length = { rate: "100", repetitions: "2", limit: "240s", settle: "2s" };
     const CONFIGURATION = JSON.stringify({
       hereConnection: here,
       thereConnection: there,
@@ -102,7 +102,7 @@ describe.runIf(longTrials)(TITLE, () => {
   });
 
   it("that does not converge is cancelled, makes the record invalid, and runs at home, once", () => {
-    const slow = { settings: JSON.stringify({ maxBandwidth: "1MiB", downtimeLimit: "1ms" }) };
+    const slow = { limit: "90s", settings: JSON.stringify({ maxBandwidth: "1MiB", downtimeLimit: "1ms" }) };
     const { code, said } = up(slow);
     expect(code, said).toBe(0);
     const { tuned } = resultsOf(slow);
