@@ -13,7 +13,14 @@ import type {
 import type { PacketPath } from "../sdk/units/packet-path.ts";
 import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
 import { LabComponent } from "./lab-component.ts";
-import { checkedPorts, type GeneratorArgs, generatorOf, type TrafficPath } from "./traffic-generator.ts";
+import {
+  checkedPorts,
+  forwardingOn,
+  type GeneratorArgs,
+  generatorOf,
+  type TrafficPath,
+} from "./traffic-generator.ts";
+import type { TunedHost } from "./tuned-host.ts";
 
 /** What every measurement by trials takes. */
 interface TrialArgs
@@ -25,6 +32,8 @@ interface TrialArgs
   readonly generator: GeneratorArgs;
   /** A chain, or two ends. */
   readonly over: TrafficPath;
+  /** The machine that forwards, where it is not the generator's: what its switch dropped is in the record. */
+  readonly systemUnderTest?: TunedHost;
   /** Network functions that frames pass, where `over` does not wait for them by itself. */
   readonly through?: readonly pulumi.Resource[];
   /** Waits for these before it measures. */
@@ -192,8 +201,9 @@ export class SoakBenchmark extends LabComponent<TrialMeasured> {
 
 /** The inputs of a resource that measures by trials, and what it waits for. */
 function trialInputs<A extends TrialArgs>(type: string, name: string, args: A) {
-  const { generator, over, through = [], after = [], rerunOn = [], ...rest } = args;
+  const { generator, over, systemUnderTest, through = [], after = [], rerunOn = [], ...rest } = args;
   const { on } = generator;
+  const forwarding = forwardingOn(systemUnderTest);
   const [from, to] = checkedPorts(type, name, generator, over, "generator.cpus");
   return {
     inputs: {
@@ -204,9 +214,10 @@ function trialInputs<A extends TrialArgs>(type: string, name: string, args: A) {
       generator: generatorOf(generator),
       from,
       ...(to !== undefined && { to }),
-      triggers: [on.bootId, ...rerunOn],
+      ...forwarding.inputs,
+      triggers: [on.bootId, ...forwarding.triggers, ...rerunOn],
     },
-    dependsOn: [...on.preparation, ...(over.ready ?? []), ...through, ...after],
+    dependsOn: [...on.preparation, ...forwarding.preparation, ...(over.ready ?? []), ...through, ...after],
     lifetime: on.lifetime(),
     path: over.path,
   };

@@ -5,7 +5,14 @@ import type { TrafficFrames, traffic } from "../sdk/schema/traffic.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
 import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
 import { LabComponent } from "./lab-component.ts";
-import { checkedPorts, type GeneratorArgs, generatorOf, type TrafficPath } from "./traffic-generator.ts";
+import {
+  checkedPorts,
+  forwardingOn,
+  type GeneratorArgs,
+  generatorOf,
+  type TrafficPath,
+} from "./traffic-generator.ts";
+import type { TunedHost } from "./tuned-host.ts";
 
 export interface TrafficBenchmarkArgs
   extends Pick<
@@ -28,6 +35,8 @@ export interface TrafficBenchmarkArgs
   readonly tool: GeneratorArgs["tool"] | "pktgen";
   /** A chain, or two ends. */
   readonly over: TrafficPath;
+  /** The machine that forwards, where it is not the generator's: what its switch dropped is in the record. */
+  readonly systemUnderTest?: TunedHost;
   /** Waits for these before it measures. */
   readonly after?: readonly pulumi.Resource[];
   /** Measures again when one of these changes; the host's bootId always counts. */
@@ -77,10 +86,12 @@ export class TrafficBenchmark extends LabComponent<Counted> {
       hugepages,
       idle,
       stampedRate,
+      systemUnderTest,
       after = [],
       rerunOn = [],
       ...rest
     } = args;
+    const forwarding = forwardingOn(systemUnderTest);
     const [from, to] = checkedPorts("TrafficBenchmark", name, args, over);
     super("TrafficBenchmark", name, { ...on.lifetime(), ...options }, (scope) => {
       const run = scope.child(
@@ -97,9 +108,10 @@ export class TrafficBenchmark extends LabComponent<Counted> {
               : generatorOf({ tool, cpus, memory, hugepages, idle, stampedRate }),
           from,
           ...(to !== undefined && { to }),
-          triggers: [on.bootId, ...rerunOn],
+          ...forwarding.inputs,
+          triggers: [on.bootId, ...forwarding.triggers, ...rerunOn],
         },
-        { dependsOn: [...on.preparation, ...(over.ready ?? []), ...after] },
+        { dependsOn: [...on.preparation, ...forwarding.preparation, ...(over.ready ?? []), ...after] },
       );
       return { ...measured(run.record), frames: run.frames, path: over.path };
     });

@@ -73,6 +73,13 @@ function kindOf(tool: Choice["tool"]): TrafficGenerator["kind"] {
   return tool instanceof Trex ? "trex" : "nfvlab";
 }
 
+/** What a resource takes of a machine that forwards beside the generator's; nothing where there is none. */
+export function forwardingOn(systemUnderTest: TunedHost | undefined) {
+  if (systemUnderTest === undefined) return { inputs: {}, triggers: [], preparation: [] };
+  const { reference, bootId, preparation } = systemUnderTest;
+  return { inputs: { systemUnderTest: reference }, triggers: [bootId], preparation: [...preparation] };
+}
+
 /** The traffic program as a resource takes it. */
 export function programOf({
   tool,

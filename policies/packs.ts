@@ -1,12 +1,16 @@
+import { fewManagementInterrupts } from "./evidence/few-management-interrupts.ts";
 import { hypercallCost } from "./evidence/hypercall-cost.ts";
+import { isolatedCpusTickless } from "./evidence/isolated-cpus-tickless.ts";
 import { isolatedWhileMeasured } from "./evidence/isolated-while-measured.ts";
 import { latencyBudget } from "./evidence/latency-budget.ts";
 import { leasedCpusAlone } from "./evidence/leased-cpus-alone.ts";
 import { linksAtFull } from "./evidence/links-at-full.ts";
 import { nothingPending } from "./evidence/nothing-pending.ts";
+import { pollModeHeadroom } from "./evidence/poll-mode-headroom.ts";
 import { poolsGranted } from "./evidence/pools-granted.ts";
 import { socketsClosed } from "./evidence/sockets-closed.ts";
 import { switchInForce } from "./evidence/switch-in-force.ts";
+import { switchLostNothing } from "./evidence/switch-lost-nothing.ts";
 import { switchSteadyWhileMeasured } from "./evidence/switch-steady-while-measured.ts";
 import { tunedInForce } from "./evidence/tuned-in-force.ts";
 import { tunedWhileMeasured } from "./evidence/tuned-while-measured.ts";
@@ -91,8 +95,12 @@ export const evidence: CataloguedPolicy[] = [
   leasedCpusAlone,
   switchInForce,
   isolatedWhileMeasured,
+  isolatedCpusTickless,
   tunedWhileMeasured,
   switchSteadyWhileMeasured,
+  switchLostNothing,
+  pollModeHeadroom,
+  fewManagementInterrupts,
   nothingPending,
   linksAtFull,
   hypercallCost,

@@ -6,8 +6,10 @@ import {
   type RecordedTrial,
   RecordVersion,
   type ResultRecord,
+  type SwitchActivity,
 } from "../schema/record.ts";
 import { differencesOf } from "./differences.ts";
+import { interruptsOf, type MachineCounted, memoryBandwidthOf } from "./machine-activity.ts";
 
 export interface Measurement {
   readonly kind: string;
@@ -20,10 +22,16 @@ export interface Measurement {
   readonly coLoad?: RecordedCoLoad | undefined;
   /** What the hardware had done, before and after. */
   readonly disturbances?: { readonly before: Disturbances; readonly after: Disturbances } | undefined;
+  /** What the machine had counted, before and after, where it says. */
+  readonly counts?:
+    | { readonly before: MachineCounted | undefined; readonly after: MachineCounted | undefined }
+    | undefined;
   /** What its own tool found against its numbers. */
   readonly faults?: readonly string[] | undefined;
   /** What a reader has to know, and what speaks against no number. */
   readonly remarks?: readonly string[] | undefined;
+  /** What the switch did meanwhile. */
+  readonly switch?: SwitchActivity | undefined;
   readonly trials?: readonly RecordedTrial[] | undefined;
   readonly startedAt: string;
   readonly durationMs: number;
@@ -68,6 +76,8 @@ export function recordOf(measurement: Measurement): ResultRecord {
     tool: { command: [...measurement.tool.command], version: measurement.tool.version },
     ...(coLoad !== undefined && { coLoad }),
     ...(disturbances !== undefined && { disturbances }),
+    ...activityOf(measurement),
+    ...(measurement.switch !== undefined && { switch: measurement.switch }),
     ...(trials !== undefined && { trials: [...trials] }),
     ...(remarks.length > 0 && { remarks: [...remarks] }),
     startedAt,
@@ -75,6 +85,18 @@ export function recordOf(measurement: Measurement): ResultRecord {
     functional,
     valid: invalidReasons.length === 0,
     invalidReasons,
+  };
+}
+
+/** What the machine counted meanwhile, as far as it says. */
+function activityOf({ counts, before: { isolatedCpus } }: Measurement) {
+  const [before, after] = [counts?.before, counts?.after];
+  if (before === undefined || after === undefined) return {};
+  const interrupts = interruptsOf(isolatedCpus, before, after);
+  const memoryBandwidth = memoryBandwidthOf(before, after);
+  return {
+    ...(Object.keys(interrupts).length > 0 && { interrupts }),
+    ...(Object.keys(memoryBandwidth).length > 0 && { memoryBandwidth }),
   };
 }
 

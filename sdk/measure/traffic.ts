@@ -101,6 +101,12 @@ export function sentPps({ sent, sendingNs }: CountedStream): number {
   return rateOf(sent, sendingNs);
 }
 
+/** How long frames were sent in all repetitions together, ms: both directions of one are sent at once. */
+export function sendingMs(runs: readonly TrafficRun[]): number {
+  const longest = runs.map(({ streams }) => Math.max(0, ...streams.map((stream) => stream.sendingNs)));
+  return Math.round(longest.reduce((sum, ns) => sum + ns, 0) / 1e6);
+}
+
 /** Frames of both directions, summed over all repetitions. */
 export function trafficFrames(runs: readonly TrafficRun[]): {
   forward: TrafficFrames;

@@ -1,17 +1,9 @@
-import type { GuestNic, NicOf, Offloads } from "../schema/guest-nic.ts";
+import type { GuestNic, NicOf } from "../schema/guest-nic.ts";
 import { exactDuration } from "../units/duration.ts";
+import { type VirtioDriver, virtioDriver } from "../units/virtio-driver.ts";
 
 type Element = Readonly<Record<string, unknown>>;
 type VirtioNic = Exclude<GuestNic, NicOf<"sr-iov" | "pci">>;
-
-const ALL_OFF: Required<Offloads> = {
-  checksum: false,
-  generic: false,
-  tcp4: false,
-  tcp6: false,
-  ecn: false,
-  udp: false,
-};
 
 /** The `<interface>` and `<hostdev>` elements of a guest's interfaces. */
 export function nicElements(nics: readonly GuestNic[]): { interface: Element[]; hostdev: Element[] } {
@@ -45,7 +37,7 @@ function interfaceElement(nic: Exclude<GuestNic, NicOf<"pci">>): Element {
     };
   }
   const model = "model" in nic ? (nic.model ?? "virtio") : "virtio";
-  const driver = model === "virtio" ? driverOf(nic) : {};
+  const driver = model === "virtio" ? driverElement(virtioDriver(nic)) : {};
   const { "@type": type, ...source } = attachment(nic);
   return {
     "@type": type,
@@ -93,58 +85,27 @@ function attachment(nic: VirtioNic): Element {
   }
 }
 
-/** Of a virtio card. Towards a switch in user space nothing is offloaded unless asked for, so that frames are what the generator sent. */
-function driverOf(nic: VirtioNic): Element {
-  const own = nic.kind === "vhost-user";
-  const mergeable = own ? (nic.mergeableRxBuffers ?? false) : true;
-  const size = own ? 1024 : undefined;
-  const host = offloads({ ...(own && ALL_OFF), ...nic.hostOffloads }, true);
-  const guest = offloads({ ...(own && ALL_OFF), ...nic.guestOffloads }, false);
-  const merge = mergeable ? {} : { "@mrg_rxbuf": "off" };
-  return {
-    ...attribute("name", backend(nic)),
-    ...attribute("queues", nic.queues ?? (own ? 1 : undefined)),
-    ...attribute("rx_queue_size", nic.rxQueueSize ?? size),
-    ...attribute("tx_queue_size", ("txQueueSize" in nic ? nic.txQueueSize : undefined) ?? size),
-    ...attribute("event_idx", onOff(nic.eventIndex)),
-    ...attribute("iommu", onOff(nic.iommu)),
-    ...attribute("ats", onOff(nic.ats)),
-    ...attribute("packed", onOff(nic.packedRing)),
-    ...attribute("page_per_vq", onOff(nic.pagePerQueue)),
-    ...(Object.keys({ ...merge, ...host }).length > 0 && { host: { ...merge, ...host } }),
-    ...(Object.keys(guest).length > 0 && { guest }),
-  };
-}
+/** Attributes whose names libvirt writes otherwise. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  rxQueueSize: "rx_queue_size",
+  txQueueSize: "tx_queue_size",
+  eventIdx: "event_idx",
+  pagePerVq: "page_per_vq",
+  mrgRxBuf: "mrg_rxbuf",
+};
 
-/** Who moves the packets, where libvirt can choose. */
-function backend(nic: VirtioNic): "vhost" | "qemu" | undefined {
-  if (nic.kind === "vhost-user" || nic.kind === "vdpa") return undefined;
-  return nic.vhost === "off" ? "qemu" : "vhost";
-}
-
-function offloads({ checksum, generic, tcp4, tcp6, ecn, udp }: Offloads, host: boolean): Element {
-  return {
-    ...attribute("csum", onOff(checksum)),
-    ...(host && attribute("gso", onOff(generic))),
-    ...attribute("tso4", onOff(tcp4)),
-    ...attribute("tso6", onOff(tcp6)),
-    ...attribute("ecn", onOff(ecn)),
-    ...attribute("ufo", onOff(udp)),
-  };
+function driverElement(driver: VirtioDriver | NonNullable<VirtioDriver["host"]>): Element {
+  return Object.fromEntries(
+    Object.entries(driver).map(([name, value]) =>
+      typeof value === "object" ? [name, driverElement(value)] : [`@${ATTRIBUTES[name] ?? name}`, value],
+    ),
+  );
 }
 
 /** `0000:5e:02.1` as libvirt writes it, in four numbers. */
 function pciAddressAttributes(address: string): Element {
   const [domain, bus, slot, fn] = address.split(/[:.]/);
   return { "@domain": `0x${domain}`, "@bus": `0x${bus}`, "@slot": `0x${slot}`, "@function": `0x${fn}` };
-}
-
-function attribute(name: string, value: string | number | undefined): Element {
-  return value === undefined ? {} : { [`@${name}`]: value };
-}
-
-function onOff(value: boolean | undefined): "on" | "off" | undefined {
-  return value === undefined ? undefined : value ? "on" : "off";
 }
 
 function yesNo(value: boolean): "yes" | "no" {

@@ -13,7 +13,10 @@ type SoakInputs = Inputs<typeof soak>;
 
 /** What all measurements by trials have. */
 export type TrialInputs = TrafficWay &
-  Pick<ThroughputInputs, "host" | "name" | "frames" | "lineRate" | "maxLoad" | "firmware">;
+  Pick<
+    ThroughputInputs,
+    "host" | "name" | "frames" | "lineRate" | "maxLoad" | "systemUnderTest" | "firmware"
+  >;
 
 /** RFC 2544, section 9.1. */
 const STANDARD_FRAMES: readonly FrameSize[] = [64, 128, 256, 512, 1024, 1280, 1518];

@@ -5,6 +5,7 @@ import { disturbanceCounts } from "../observe/disturbances.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { firmwareFiles, firmwareOf, firmwareTables } from "../observe/firmware.ts";
 import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
+import { machineCounts } from "../observe/machine-counts.ts";
 import type { Observed } from "../observe/probe.ts";
 import { declaredFirmware, inspectFirmware } from "../plan/inspection-firmware.ts";
 import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
@@ -12,7 +13,13 @@ import { ownerWords } from "../plan/owner.ts";
 import { systemdMissing } from "../plan/systemd.ts";
 import type { HostFacts } from "../schema/facts.ts";
 import type { FirmwareIntent } from "../schema/inspection.ts";
-import type { Metric, RecordedCoLoad, RecordedTrial, ResultRecord } from "../schema/record.ts";
+import type {
+  Metric,
+  RecordedCoLoad,
+  RecordedTrial,
+  ResultRecord,
+  SwitchActivity,
+} from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 import { KeptRun, withoutSecrets } from "./kept-run.ts";
@@ -28,6 +35,8 @@ export interface Measured {
   readonly faults?: readonly string[];
   /** What a reader has to know, and what speaks against no number. */
   readonly remarks?: readonly string[];
+  /** What the switch did meanwhile, where one answers. */
+  readonly switch?: SwitchActivity | undefined;
   /** Of a search. */
   readonly trials?: readonly RecordedTrial[];
 }
@@ -204,20 +213,17 @@ async function record(
   const before = await look(host, firmware);
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { metrics, tool, coLoad, faults, remarks, trials } = await measure();
+  const { faults, ...measured } = await measure();
   const durationMs = Math.round(performance.now() - begun);
   const after = await look(host, firmware);
   return recordOf({
     ...subject,
-    metrics,
-    tool,
-    coLoad,
-    trials,
-    remarks,
+    ...measured,
     faults: [...before.contradictions, ...(faults ?? [])],
     before: before.fingerprint,
     after: after.fingerprint,
     disturbances: { before: before.disturbances, after: after.disturbances },
+    counts: { before: before.counts, after: after.counts },
     startedAt,
     durationMs,
     functional: before.emulated,
@@ -228,13 +234,14 @@ async function record(
 async function look(host: Host, firmware: FirmwareIntent = {}) {
   const isDeclared = Object.keys(firmware).length > 0;
   const observed = await host.observeNow({
-    ...{ ...fingerprintProbes, disturbances: disturbanceCounts },
+    ...{ ...fingerprintProbes, disturbances: disturbanceCounts, counts: machineCounts },
     ...(isDeclared && firmwareProbes),
   });
   const { declared, contradictions } = declaredFirmware(isDeclared ? shownOf(firmware, observed) : []);
   return {
     fingerprint: fingerprintOf(observed, declared),
     disturbances: observed.disturbances,
+    counts: observed.counts,
     contradictions,
     emulated: hostFactsOf(observed).identity.emulated,
   };

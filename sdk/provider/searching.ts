@@ -24,6 +24,7 @@ import { type FrameSize, frameText } from "../units/frames.ts";
 import { formatPacketRate } from "../units/rate.ts";
 import { Incomplete, type Operation } from "./handler.ts";
 import { type Measured, measuring } from "./measuring.ts";
+import { type SwitchWatch, watchSwitch } from "./switch-watch.ts";
 import { type RunTrial, type TrialAnswer, withTrialProgram } from "./trial-program.ts";
 
 /** Attempts at a self-test. */
@@ -42,10 +43,13 @@ export class Trials {
   /** DPDK that the program ran with. */
   version = "";
   readonly #run: RunTrial;
+  readonly #watch: SwitchWatch | undefined;
   readonly #status: (text: string) => void;
 
-  constructor(run: RunTrial, status: (text: string) => void, log: RecordedTrial[]) {
+  /** @param watch tells what the switch did during a trial; left out where no frame goes through one */
+  constructor(run: RunTrial, status: (text: string) => void, log: RecordedTrial[], watch?: SwitchWatch) {
     this.#run = run;
+    this.#watch = watch;
     this.#status = status;
     this.log = log;
   }
@@ -61,7 +65,11 @@ export class Trials {
     const { frame, ...load } = trial;
     const result = trialResultOf(load, answer.report);
     this.version = answer.report.dpdk;
-    this.log.push({ frame: String(frame), purpose, ...result, faults: [...result.faults] });
+    const activity = await this.#watch?.(trial.durationMs);
+    this.log.push({
+      ...{ frame: String(frame), purpose, ...result, faults: [...result.faults] },
+      ...(activity !== undefined && { switch: activity }),
+    });
     return { ...answer, result };
   }
 
@@ -101,8 +109,9 @@ export function searching(
   { kind, sendingMs }: SearchJob,
   work: (trials: Trials) => Promise<readonly Evidence[]>,
 ): Promise<ResultRecord> {
-  const { generator, from, to = from, firmware } = inputs;
+  const { generator, from, to = from, firmware, systemUnderTest } = inputs;
   const host = operation.host(inputs.host);
+  const forwarding = systemUnderTest === undefined ? host : operation.host(systemUnderTest);
   const frames = frameSizesOf(inputs);
   const [alone, plan] = [planSelfTest(inputs), planTrials(inputs, sendingMs)];
   const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}`;
@@ -115,7 +124,8 @@ export function searching(
       let version = "";
       const within = <T>(of: typeof plan, measure: (trials: Trials) => Promise<T>) =>
         withTrialProgram(operation, host, { unit, plan: of, raw }, async (run) => {
-          const trials = new Trials(run, operation.status, log);
+          const watch = of === plan ? await watchSwitch(forwarding) : undefined;
+          const trials = new Trials(run, operation.status, log, watch);
           const result = await measure(trials);
           version = trials.version;
           return result;

@@ -126,6 +126,37 @@ export const Disturbances = z.object({
 });
 export type Disturbances = z.infer<typeof Disturbances>;
 
+/** What interrupted an isolated CPU while it was measured. */
+export const CpuInterrupts = z.object({
+  timerPerSecond: z.number().meta({
+    description:
+      "Interrupts of its own timer a second (LOC of /proc/interrupts): the kernel's tick, and timers that ran on it.",
+  }),
+  devicesPerSecond: z.number().meta({ description: "Interrupts of devices a second." }),
+  busy: z.number().meta({ description: "Share of the time that it was not idle, by /proc/stat." }),
+});
+export type CpuInterrupts = z.infer<typeof CpuInterrupts>;
+
+/** What Open vSwitch did on the machine that forwards, as it counts itself. */
+export const SwitchActivity = z.object({
+  lostUpcalls: z
+    .number()
+    .meta({ description: "Packets of new flows that its datapath could not ask about, and dropped." }),
+  drops: z.record(z.string(), z.number()).meta({
+    description:
+      "Packets that it dropped, by counter and port: `ovs_tx_failure_drops of vhu0`, `rx_missed_errors of p0`. Those that counted none are left out.",
+  }),
+  retries: z.record(z.string(), z.number()).meta({
+    description:
+      "Bursts that it sent to a guest's full queue again, by counter and port: `ovs_tx_retries of vhu0`.",
+  }),
+  busy: z.record(z.string(), z.number()).meta({
+    description:
+      "Share of its time that each poll-mode thread worked on packets while frames were sent, by CPU. Empty of releases from 4.0 on, which tell no cycles.",
+  }),
+});
+export type SwitchActivity = z.infer<typeof SwitchActivity>;
+
 /** One trial of a search: constant load for a time. */
 export const RecordedTrial = z.object({
   frame: z.string().meta({ description: "Size of its frames: bytes, or imix." }),
@@ -139,6 +170,9 @@ export const RecordedTrial = z.object({
   faults: z
     .array(z.string())
     .meta({ description: "What makes it worth nothing; a search does such a trial again." }),
+  switch: SwitchActivity.optional().meta({
+    description: "What the switch did meanwhile. Absent of self-tests, and where no switch answers.",
+  }),
 });
 export type RecordedTrial = z.infer<typeof RecordedTrial>;
 
@@ -164,6 +198,18 @@ export const ResultRecord = z.object({
   coLoad: RecordedCoLoad.optional().meta({ description: "Absent where nothing was to run beside it." }),
   disturbances: Disturbances.optional().meta({
     description: "What the hardware did while it ran. Absent of records that are older than the field.",
+  }),
+  interrupts: z.record(z.string(), CpuInterrupts).optional().meta({
+    description:
+      "By isolated CPU. Absent where none was isolated, and of records that are older than the field.",
+  }),
+  memoryBandwidth: z.record(z.string(), z.number()).optional().meta({
+    description:
+      "Bytes a second between each L3 cache and memory, by the number of the cache. Absent where resctrl is not mounted, or the processor does not count them.",
+  }),
+  switch: SwitchActivity.optional().meta({
+    description:
+      "What the switch did while frames were sent at a fixed rate; of a search each trial has its own. Absent where no switch answers.",
   }),
   trials: z
     .array(RecordedTrial)

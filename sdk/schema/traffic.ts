@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { declaredFirmware } from "./benchmarks.ts";
-import { hostReference } from "./connection.ts";
+import { HostReference, hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import {
   duration,
@@ -252,6 +252,13 @@ export const trialPath = { generator: SearchGenerator.meta(sends), ...trafficWay
 /** Of what paces. */
 export const pacedRate = wholeNumber("Frames per second and direction.", { min: 1, max: 200_000_000 });
 
+/** The machine that forwards, where frames come from another. */
+export const systemUnderTest = HostReference.optional().meta({
+  description:
+    "The machine that forwards, where that is not the one that sends: what its switch dropped and how busy it was is in the record. Default: `host`.",
+  change: "live",
+});
+
 export const traffic = defineResource({
   token: "nfvlab:bench:Traffic",
   description:
@@ -286,6 +293,7 @@ export const traffic = defineResource({
       { min: 1, max: 1000 },
       { change: "recreate" },
     ).optional(),
+    systemUnderTest,
     firmware: declaredFirmware,
     triggers,
   }),

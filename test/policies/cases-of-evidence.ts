@@ -28,6 +28,22 @@ const served = (mode: string, folderMode: string) => ({
   ...{ path: "/run/nfvlab-vhost/vhu0.sock", mode, folderMode },
 });
 
+/** What a switch did, as a record tells it. */
+const switched = (changes: Props = {}) => ({
+  ...{ lostUpcalls: 0, drops: {}, retries: { "ovs_tx_retries of vhu0": 12 }, busy: { 8: 0.71 } },
+  ...changes,
+});
+
+const trial = (loadPps: number, changes: Props = {}) => ({
+  ...{ frame: "64", purpose: "search", loadPps, durationMs: 1000, faults: [], switch: switched() },
+  ...{ intended: loadPps, received: loadPps, ...changes },
+});
+
+const counted = (managementInterrupts: unknown, durationMs = 600_000) => ({
+  ...{ ...fingerprint({ onlineCpus: "0-39" }), durationMs },
+  disturbances: { machineChecks: 0, throttles: 0, managementInterrupts },
+});
+
 /** Cases of policies on what is in force and what was measured. */
 export const casesOfEvidence: Readonly<Record<string, PolicyCases>> = {
   "pools-granted": {
@@ -181,6 +197,116 @@ export const casesOfEvidence: Readonly<Record<string, PolicyCases>> = {
     },
     notApplicable: { stack: testbed({ more: [benchmark({ functional: true })] }) },
     unknown: { stack: real({}, tuned, timed({ fingerprint: unknown })) },
+  },
+  "isolated-cpus-tickless": {
+    violates: {
+      stack: real(
+        {},
+        tuned,
+        timed({
+          interrupts: {
+            2: { timerPerSecond: 1000.2, devicesPerSecond: 0, busy: 1 },
+            3: { timerPerSecond: 999.8, devicesPerSecond: 0, busy: 0.98 },
+            4: { timerPerSecond: 1, devicesPerSecond: 812.5, busy: 0.1 },
+          },
+        }),
+      ),
+    },
+    passes: {
+      stack: real(
+        {},
+        tuned,
+        timed({
+          interrupts: {
+            2: { timerPerSecond: 2, devicesPerSecond: 10, busy: 1 },
+            3: { timerPerSecond: 5000, devicesPerSecond: 0, busy: 0.2 },
+          },
+        }),
+      ),
+    },
+    notApplicable: { stack: real({}, tuned, timed()) },
+    unknown: { stack: real({}, tuned, timed({ interrupts: unknown })) },
+  },
+  "few-management-interrupts": {
+    violates: { stack: real({}, tuned, timed(counted(800))) },
+    passes: { stack: real({}, tuned, timed(counted(400)), timed(counted(40, 1000), {}, "short-run")) },
+    notApplicable: { stack: real({}, tuned, timed(counted(null))) },
+    unknown: { stack: real({}, tuned, timed({ disturbances: unknown })) },
+  },
+  "switch-lost-nothing": {
+    violates: {
+      stack: real(
+        {},
+        tuned,
+        timed({ switch: switched({ lostUpcalls: 3, drops: { "ovs_tx_failure_drops of vhu0": 17 } }) }),
+        timed(
+          {
+            trials: [
+              trial(9_000_000, { received: 8_000_000, switch: switched({ lostUpcalls: 1_000_000 }) }),
+              trial(4_000_000),
+              trial(2_000_000, {
+                purpose: "latency",
+                switch: switched({ drops: { "rx_missed_errors of p0": 5 } }),
+              }),
+            ],
+          },
+          {},
+          "ndr-run",
+        ),
+      ),
+    },
+    passes: {
+      stack: real(
+        {},
+        tuned,
+        timed({ switch: switched() }),
+        timed(
+          {
+            trials: [
+              trial(9_000_000, { received: 8_000_000, switch: switched({ lostUpcalls: 1_000_000 }) }),
+              trial(4_000_000),
+              trial(3_000_000, {
+                faults: ["saturated generator"],
+                switch: switched({ lostUpcalls: 1 }),
+              }),
+            ],
+          },
+          {},
+          "ndr-run",
+        ),
+      ),
+    },
+    notApplicable: { stack: real({}, tuned, timed()) },
+    unknown: { stack: real({}, tuned, timed({ switch: unknown })) },
+  },
+  "poll-mode-headroom": {
+    violates: {
+      stack: real(
+        {},
+        tuned,
+        timed({
+          trials: [
+            trial(9_000_000, { received: 8_999_999, switch: switched({ busy: { 8: 1 } }) }),
+            trial(4_000_000, { switch: switched({ busy: { 8: 0.973, 9: 0.4 } }) }),
+            trial(4_000_000),
+          ],
+        }),
+      ),
+    },
+    passes: {
+      stack: real(
+        {},
+        tuned,
+        timed({
+          trials: [
+            trial(9_000_000, { received: 8_999_999, switch: switched({ busy: { 8: 1 } }) }),
+            trial(4_000_000, { switch: switched({ busy: { 8: 0.95 } }) }),
+          ],
+        }),
+      ),
+    },
+    notApplicable: { stack: real({}, tuned, timed()) },
+    unknown: { stack: real({}, tuned, timed({ trials: unknown })) },
   },
   "nothing-pending": {
     violates: {

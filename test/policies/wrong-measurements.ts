@@ -6,8 +6,20 @@ const load = (cpus: string) => ({
   subject: { kind: "guest", domain: "vnf1", cpus: "1" },
   coLoad: { kind: "cpu", cpus },
 });
-const record = (changes: Props, settings: Props = {}) =>
-  timed({ fingerprint: { ...inForce, ...changes, settings: { ...inForce.settings, ...settings } } });
+const record = (changes: Props, settings: Props = {}, more: Props = {}) =>
+  timed({
+    fingerprint: { ...inForce, ...changes, settings: { ...inForce.settings, ...settings } },
+    ...more,
+  });
+const managementInterrupts = (count: number) => ({
+  durationMs: 60_000,
+  disturbances: { machineChecks: 0, throttles: 0, managementInterrupts: count },
+});
+const searched = (busy: number) => ({
+  ...{ frame: "64", purpose: "search", loadPps: 1000, durationMs: 1000, faults: [] },
+  ...{ intended: 1000, received: 1000 },
+  switch: { lostUpcalls: 0, drops: {}, retries: {}, busy: { 8: busy } },
+});
 const migration = (percentiles: Props, max: number) => ({
   ...{ name: "guest.migration.downtime", samples: 10, percentiles, max },
   repetitions: Array.from({ length: 10 }, () => ({ samples: 1, min: max, median: max, max })),
@@ -111,6 +123,36 @@ export const wrongMeasurements: readonly WrongProgram[] = [
     "switch-steady-while-measured",
     real({}, tuned, record({ switchOptions: { "pmd-auto-lb": "true" } })),
     real({}, tuned, timed()),
+  ),
+  row(
+    "a measurement on isolated CPUs that are not tickless",
+    "isolated-cpus-tickless",
+    real({}, tuned, timed({ interrupts: { 2: { timerPerSecond: 250, devicesPerSecond: 0, busy: 1 } } })),
+    real({}, tuned, timed({ interrupts: { 2: { timerPerSecond: 1, devicesPerSecond: 0, busy: 1 } } })),
+  ),
+  row(
+    "a measurement under firmware that polls by management interrupts",
+    "few-management-interrupts",
+    real({}, tuned, record({ onlineCpus: "0-39" }, {}, managementInterrupts(40 * 60))),
+    real({}, tuned, record({ onlineCpus: "0-39" }, {}, managementInterrupts(0))),
+  ),
+  row(
+    "a throughput of a switch that has no room to spare",
+    "poll-mode-headroom",
+    real({}, tuned, timed({ trials: [searched(1)] })),
+    real({}, tuned, timed({ trials: [searched(0.9)] })),
+  ),
+  row(
+    "traffic through a switch that had no room for some of it",
+    "switch-lost-nothing",
+    real(
+      {},
+      tuned,
+      timed({
+        switch: { lostUpcalls: 0, drops: { "ovs_tx_failure_drops of vhu0": 3 }, retries: {}, busy: {} },
+      }),
+    ),
+    real({}, tuned, timed({ switch: { lostUpcalls: 0, drops: {}, retries: {}, busy: {} } })),
   ),
   changed("a card in a slot that is too narrow", "links-at-full", "dut-facts", {
     nics: [

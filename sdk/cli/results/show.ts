@@ -32,6 +32,8 @@ export function showText({ name, file, record, run }: NamedRecord): string[] {
           ? []
           : [["load", `${coLoad.kind} on CPUs ${coLoad.cpus} (${coLoad.version})`]]),
         ...(record.disturbances === undefined ? [] : [["hardware", hardwareText(record.disturbances)]]),
+        ...(record.memoryBandwidth === undefined ? [] : [["memory", bandwidthText(record.memoryBandwidth)]]),
+        ...(record.switch === undefined ? [] : [["switch", switchText(record.switch)]]),
         ...(trials === undefined ? [] : [["trials", trialsText(trials)]]),
         ["standing", standing(record)],
         ...(run === undefined ? [] : [["kept", keptText(run)]]),
@@ -102,6 +104,25 @@ function hardwareText(counts: NonNullable<NamedRecord["record"]["disturbances"]>
     ] as const
   ).map(([what, count]) => `${what} ${count === null ? "not counted" : grouped(count)}`);
   return said.join(", ");
+}
+
+/** Traffic between caches and memory. */
+function bandwidthText(bandwidth: NonNullable<ResultRecord["memoryBandwidth"]>): string {
+  return Object.entries(bandwidth)
+    .map(([cache, bytes]) => `${(bytes / 1e9).toFixed(2)} GB/s at L3 cache ${cache}`)
+    .join(", ");
+}
+
+/** What the switch lost, and how busy it was. */
+function switchText({ lostUpcalls, drops, busy }: NonNullable<ResultRecord["switch"]>): string {
+  const lost = [["lost upcalls", lostUpcalls] as const, ...Object.entries(drops)].filter(
+    ([, count]) => count > 0,
+  );
+  const said = lost.map(([counter, count]) => `${counter} ${grouped(count)}`);
+  const threads = Object.entries(busy).map(
+    ([cpu, share]) => `CPU ${cpu} ${Number((share * 100).toFixed(1))} % busy`,
+  );
+  return [...(said.length === 0 ? ["nothing lost"] : said), ...threads].join(", ");
 }
 
 /** How many of each purpose, and how many of all were worth nothing. */

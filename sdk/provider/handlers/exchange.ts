@@ -9,6 +9,7 @@ import { runInGuest } from "../guest-agent.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
 import type { RawOutputs } from "../raw-outputs.ts";
+import { watchSwitch } from "../switch-watch.ts";
 
 /** Beyond what a run takes: the agents' own way, s. */
 const SLACK_S = 60;
@@ -32,6 +33,7 @@ export const exchangeHandler: Handler<typeof exchange> = {
       host,
       { kind: "exchange", name: inputs.name, subject, seconds, firmware },
       () => async (raw) => {
+        const watch = await watchSwitch(host);
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
           operation.status(`repetition ${repetition}/${plan.repetitions}`);
           runs.push(await runOnce(operation, host, inputs, { plan: planOnce(inputs), raw }));
@@ -40,6 +42,7 @@ export const exchangeHandler: Handler<typeof exchange> = {
           metrics: exchangeMetrics(runs),
           tool: { command: plan.send, version: plan.send[0] },
           faults: runs.flatMap((run) => exchangeFaults(run, rate)),
+          switch: await watch(),
         };
       },
     );

@@ -1,4 +1,10 @@
-import { trafficFaults, trafficFrames, trafficMetrics, trafficRemarks } from "../../measure/traffic.ts";
+import {
+  sendingMs,
+  trafficFaults,
+  trafficFrames,
+  trafficMetrics,
+  trafficRemarks,
+} from "../../measure/traffic.ts";
 import { parseTrafficReport, receivedBySecond, trafficProgress } from "../../observe/traffic.ts";
 import { inUnit, stopUnit, unitOf } from "../../plan/benchmarks.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
@@ -10,6 +16,7 @@ import { CpuSet } from "../../units/cpuset.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
 import { type RawOutputs, runKept } from "../raw-outputs.ts";
+import { watchSwitch } from "../switch-watch.ts";
 import { trafficFailed } from "../traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live. */
@@ -24,7 +31,8 @@ export const trafficHandler: Handler<typeof traffic> = {
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
-    const { name, generator, from, to = from, rate, frameSize = 64, firmware } = inputs;
+    const { name, generator, from, to = from, rate, frameSize = 64, firmware, systemUnderTest } = inputs;
+    const forwarding = systemUnderTest === undefined ? host : operation.host(systemUnderTest);
     const plan = planTraffic(inputs);
     const runs: CountedRun[] = [];
     const pace = rate === "unpaced" ? "as fast as they are taken" : `at ${rate} frames/s`;
@@ -38,6 +46,7 @@ export const trafficHandler: Handler<typeof traffic> = {
         requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
         return async (raw) => {
           let version = "";
+          const watch = await watchSwitch(forwarding);
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
             const run = await runOnce(operation, host, { unit: unitOf(operation.tag, name), plan, raw });
             runs.push(run);
@@ -48,6 +57,7 @@ export const trafficHandler: Handler<typeof traffic> = {
             tool: { command: plan.argv, version },
             faults: runs.flatMap(({ report }) => trafficFaults(report, rate === "unpaced" ? 0 : rate)),
             remarks: trafficRemarks(runs),
+            switch: await watch(sendingMs(runs.map(({ report }) => report))),
           };
         };
       },
