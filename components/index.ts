@@ -55,6 +55,8 @@ export { TapVnf, type TapVnfArgs } from "./tap-vnf.ts";
 export {
   BackToBackBenchmark,
   type BackToBackBenchmarkArgs,
+  CriticalLoadBenchmark,
+  type CriticalLoadBenchmarkArgs,
   FrameLossBenchmark,
   type FrameLossBenchmarkArgs,
   SoakBenchmark,

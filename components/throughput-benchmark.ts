@@ -1,9 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BackToBack, FrameLoss, Soak, Throughput } from "../sdk/resources/bench.ts";
+import { BackToBack, CriticalLoad, FrameLoss, Soak, Throughput } from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
 import type {
   backToBack,
+  criticalLoad,
+  FoundCriticalLoad,
   FoundThroughput,
   frameLoss,
   soak,
@@ -195,6 +197,47 @@ export class SoakBenchmark extends LabComponent<TrialMeasured> {
     super("SoakBenchmark", name, { ...lifetime, ...options }, (scope) => {
       const run = scope.child(Soak, "run", { ...inputs, throughput: knownOf(known) }, { dependsOn });
       return { ...measuredOf(run.record), path };
+    });
+  }
+}
+
+interface CriticalLoadMeasured extends TrialMeasured {
+  readonly byFrame: pulumi.Output<Readonly<Record<string, FoundCriticalLoad>>>;
+}
+
+export interface CriticalLoadBenchmarkArgs
+  extends TrialArgs,
+    Pick<ArgsOf<typeof criticalLoad>, "loss" | "minLoad" | "firstTrial" | "longer" | "duration"> {}
+
+/**
+ * The load that a path carries for a very long time with a wanted share of loss, for each frame size, and how well that is known (PLRsearch).
+ *
+ * @property loss share of the frames that it loses on average, 1e-7 by default
+ * @property duration how long trials of each frame size send together, 30 minutes by default
+ * @property byFrame by frame size: average and standard deviation, in frames per second and direction
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @see https://datatracker.ietf.org/doc/draft-vpolak-bmwg-plrsearch/
+ * @example
+ * const critical = new CriticalLoadBenchmark("critical", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], loss: 1e-7, duration: "2h",
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ * export const pps = critical.byFrame.apply((byFrame) => byFrame["64"]?.averagePps);
+ */
+export class CriticalLoadBenchmark extends LabComponent<CriticalLoadMeasured> {
+  /** The whole record: trials, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** By frame size. */
+  declare readonly byFrame: CriticalLoadMeasured["byFrame"];
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(name: string, args: CriticalLoadBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { inputs, dependsOn, lifetime, path } = trialInputs("CriticalLoadBenchmark", name, args);
+    super("CriticalLoadBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const run = scope.child(CriticalLoad, "run", inputs, { dependsOn });
+      return { ...measuredOf(run.record), byFrame: run.byFrame, path };
     });
   }
 }

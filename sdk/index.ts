@@ -17,7 +17,7 @@ export type { CpuDemand } from "./schema/cpu-demand.ts";
 export type { CpuPlan } from "./schema/cpu-plan.ts";
 export type { HostFacts } from "./schema/facts.ts";
 export type { Fingerprint, Metric, ResultRecord } from "./schema/record.ts";
-export type { FoundThroughput, FrameSize, ThroughputGoal } from "./schema/throughput.ts";
+export type { FoundCriticalLoad, FoundThroughput, FrameSize, ThroughputGoal } from "./schema/throughput.ts";
 export type { TrafficFrames, TrafficPort } from "./schema/traffic.ts";
 export type { TrafficGenerator } from "./schema/traffic-generator.ts";
 export type { TuningOverrides, TuningPlan, TuningSettings, TuningSource } from "./schema/tuning-plan.ts";

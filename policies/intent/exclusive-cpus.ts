@@ -64,7 +64,9 @@ export const exclusiveCpus = labPolicy({
       }
     }
     for (const { name, urn } of unplaced.filter(({ type }) =>
-      /:(Daemon|Domain|Forwarder|Container|Traffic|Throughput|FrameLoss|BackToBack|Soak)$/.test(type),
+      /:(Daemon|Domain|Forwarder|Container|Traffic|Throughput|FrameLoss|BackToBack|Soak|CriticalLoad)$/.test(
+        type,
+      ),
     )) {
       pending(`host of ${name}`, "whether its CPUs are its own", urn);
     }

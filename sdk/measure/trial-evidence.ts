@@ -3,6 +3,7 @@ import type { Evidence } from "./evidence.ts";
 import { metricOf, single } from "./metric.ts";
 import type { Bursts } from "./search/back-to-back.ts";
 import type { LossPoint } from "./search/loss-curve.ts";
+import type { CriticalLoad } from "./search/plrsearch.ts";
 import type { TrialResult } from "./search/search.ts";
 import { steadinessOf } from "./steady-state.ts";
 import {
@@ -115,6 +116,38 @@ export function burstEvidence(
             `burst.${frame}: the longest burst that may be sent loses nothing, so that nothing is known of the buffer`,
           ]
         : [],
+  };
+}
+
+/** The load that loses a wanted share over a long time, and how well that is known. */
+export function criticalEvidence(
+  frame: string,
+  { kind, averagePps, stdevPps, trend, byFit }: CriticalLoad,
+): Evidence {
+  const title = `critical.${frame}`;
+  const figure = (name: string, direction: "higher" | "lower", pps: number) =>
+    metricOf({ name, unit: "pps", direction }, [single(Math.round(pps))]);
+  // Of the first half of the time there is one too: every trial has an estimate.
+  const halfway = trend[Math.floor((trend.length - 1) / 2)];
+  const rounded = (pps: number) => Math.round(pps);
+  return {
+    metrics: [figure(title, "higher", averagePps), figure(`${title}.stdev`, "lower", stdevPps)],
+    faults:
+      kind === "below-minimum"
+        ? [
+            `${title}: even the lowest load loses more than the wanted share, so that nothing is known below it`,
+          ]
+        : [],
+    remarks: [
+      ...(kind === "at-maximum"
+        ? [`${title}: no trial lost as much as the wanted share, so that the critical load may be higher`]
+        : []),
+      ...(halfway === undefined
+        ? []
+        : [
+            `${title}: by ${trend.length} trials; its standard deviation was ${rounded(halfway.stdevPps)} frames/s halfway and ${rounded(stdevPps)} at the end; by a curve with an exponential tail it is ${rounded(byFit.stretch)}, by a normal one ${rounded(byFit.erf)}`,
+          ]),
+    ],
   };
 }
 

@@ -1,5 +1,12 @@
 import type { Inputs } from "../schema/definition.ts";
-import type { backToBack, frameLoss, soak, ThroughputGoal, throughput } from "../schema/throughput.ts";
+import type {
+  backToBack,
+  criticalLoad,
+  frameLoss,
+  soak,
+  ThroughputGoal,
+  throughput,
+} from "../schema/throughput.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { type FrameSize, frameText, meanBytes, sizesOf } from "../units/frames.ts";
@@ -30,6 +37,8 @@ const MOST_FRAMES = 4_000_000_000;
 const SOAK_TRIAL_S = 60;
 /** A value a second, and as many as steadiness needs. */
 const LEAST_SOAK_S = 20;
+/** An estimate goes over all trials a hundred thousand times. */
+const MOST_CRITICAL_TRIALS = 2000;
 const SELF_TEST_MS = 1000;
 /** A ring keeps nothing back. */
 const SELF_TEST_SETTLE = "100ms";
@@ -227,6 +236,51 @@ export function frameLossSettings({ step = 0.1, trial = "60s" }: Inputs<typeof f
 export function frameLossMs(inputs: Inputs<typeof frameLoss>): number {
   const { step, durationMs } = frameLossSettings(inputs);
   return frameSizesOf(inputs).length * Math.ceil(1 / step + 1) * trialMs(durationMs, inputs.settle);
+}
+
+/** Defaults of a critical load filled in: durations in ms. */
+export function criticalLoadSettings(inputs: Inputs<typeof criticalLoad>) {
+  const { loss = 1e-7, minLoad = 9001, firstTrial = "5s", longer = "100ms", duration = "30min" } = inputs;
+  return {
+    ...{ lossRatio: loss, minLoad },
+    firstTrialMs: exactDuration(firstTrial, "ms"),
+    longerMs: exactDuration(longer, "ms"),
+    atMostMs: exactDuration(duration, "s") * 1000,
+  };
+}
+
+/** How many trials there are, of which each is longer than the one before, until they come to their time. */
+function criticalTrials(inputs: Inputs<typeof criticalLoad>): number {
+  const { firstTrialMs: first, longerMs: longer, atMostMs: time } = criticalLoadSettings(inputs);
+  if (longer === 0) return Math.ceil(time / Math.max(1, first));
+  // n trials take n·first + longer·n·(n - 1) / 2.
+  const linear = first - longer / 2;
+  return Math.ceil((Math.sqrt(linear * linear + 2 * longer * time) - linear) / longer);
+}
+
+/** What the trials take at most, where half of them are worth nothing and made again. */
+export function criticalLoadMs(inputs: Inputs<typeof criticalLoad>): number {
+  const { firstTrialMs, longerMs, atMostMs } = criticalLoadSettings(inputs);
+  const trials = criticalTrials(inputs);
+  const each = atMostMs + firstTrialMs + trials * (longerMs + trialMs(0, inputs.settle));
+  return 2 * frameSizesOf(inputs).length * each;
+}
+
+/** @throws InputError `generator-unpaced`, `trial-ms`, and as `checkTrials` */
+export function checkCriticalLoad(inputs: Inputs<typeof criticalLoad>): void {
+  checkPaced(inputs);
+  const { firstTrialMs, longerMs, minLoad } = criticalLoadSettings(inputs);
+  const trials = criticalTrials(inputs);
+  if (trials > MOST_CRITICAL_TRIALS)
+    throw new InputError({
+      code: "trial-ms",
+      property: "longer",
+      problem: "more trials than an estimate is made of",
+      observed: `${trials}, the first of ${firstTrialMs} ms, each ${longerMs} ms longer`,
+      expected: `${MOST_CRITICAL_TRIALS} at most`,
+      hint: "make them longer: long trials tell more of rare losses",
+    });
+  checkTrials(inputs, firstTrialMs + longerMs * trials, minLoad);
 }
 
 /** Defaults of back-to-back frames filled in: durations in ms. */

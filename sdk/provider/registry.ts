@@ -6,6 +6,7 @@ import { bootTimeHandler } from "./handlers/boot-time.ts";
 import { cacheAllocationHandler } from "./handlers/cache-allocation.ts";
 import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
+import { criticalLoadHandler } from "./handlers/critical-load.ts";
 import { cyclictestHandler } from "./handlers/cyclictest.ts";
 import { domainHandler } from "./handlers/domain.ts";
 import { driverBindingHandler } from "./handlers/driver-binding.ts";
@@ -127,6 +128,7 @@ export const handlers = [
   frameLossHandler,
   backToBackHandler,
   soakHandler,
+  criticalLoadHandler,
   liveMigrationHandler,
   exchangeHandler,
 ] as unknown as readonly Handler[];

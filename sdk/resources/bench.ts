@@ -2,7 +2,7 @@ import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
 import { exchange } from "../schema/exchange.ts";
 import { bootTime, exitCost, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { liveMigration } from "../schema/migration.ts";
-import { backToBack, frameLoss, soak, throughput } from "../schema/throughput.ts";
+import { backToBack, criticalLoad, frameLoss, soak, throughput } from "../schema/throughput.ts";
 import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
@@ -220,6 +220,26 @@ export class BackToBack extends resourceClass(backToBack) {}
  * });
  */
 export class Soak extends resourceClass(soak) {}
+
+/**
+ * The load that a path carries for a very long time with a wanted share of loss, for each frame size, by PLRsearch. Where a `Throughput` says what passed trials of seconds, this says what to expect of hours, and how sure
+ * that is. Runs at create, and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ *
+ * @property loss share of the frames, 1e-7 by default
+ * @property duration how long trials of each frame size send: the longer, the smaller the standard deviation
+ * @property byFrame by frame size: `averagePps`, `stdevPps`, and `kind`
+ * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `trial-ms`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`,
+ *   `interrupted`
+ * @see https://datatracker.ietf.org/doc/draft-vpolak-bmwg-plrsearch/
+ * @example
+ * const run = new CriticalLoad("critical", {
+ *   host, name: "critical", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], loss: 1e-7, duration: "2h",
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ * export const pps = run.byFrame.apply((byFrame) => byFrame["64"]?.averagePps);
+ */
+export class CriticalLoad extends resourceClass(criticalLoad) {}
 
 /**
  * Migrates a running guest to another machine and back, and measures each way: total time and downtime by QEMU, iterations and bytes by libvirt, and the outage that traffic through the guest

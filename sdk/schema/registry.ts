@@ -32,7 +32,7 @@ import { reboot } from "./reboot.ts";
 import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
-import { backToBack, frameLoss, soak, throughput } from "./throughput.ts";
+import { backToBack, criticalLoad, frameLoss, soak, throughput } from "./throughput.ts";
 import { traffic, trafficForwarder, trafficTool, trex } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
@@ -100,6 +100,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   frameLoss,
   backToBack,
   soak,
+  criticalLoad,
   liveMigration,
   exchange,
 ];

@@ -169,6 +169,58 @@ export const throughput = defineResource({
   expectations: { ended: "complete" },
 });
 
+const LOSS = "a number from 1e-9 to 0.1";
+
+/** What PLRsearch found for one frame size, in frames per second and direction. */
+export const FoundCriticalLoad = z.object({
+  kind: z.enum(["regular", "at-maximum", "below-minimum"]).meta({
+    description:
+      "regular: between the lowest load and the highest. at-maximum: no trial lost as much as the wanted share. below-minimum: the lowest load loses more.",
+  }),
+  averagePps: z.number().meta({ description: "The load that loses the wanted share on average." }),
+  stdevPps: z.number().meta({ description: "One standard deviation of what is known of it." }),
+});
+export type FoundCriticalLoad = z.infer<typeof FoundCriticalLoad>;
+
+export const criticalLoad = defineResource({
+  token: "nfvlab:bench:CriticalLoad",
+  description:
+    "The load that a path carries for a very long time with a wanted share of loss, for each frame size, by PLRsearch (draft-vpolak-bmwg-plrsearch): trials of growing length at loads near to it, and by " +
+    "all of them an estimate with its standard deviation, which shrinks with the time. The generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. " +
+    "Delete forgets the record; what is in a results folder stays.",
+  inputs: z.strictObject({
+    ...searchPath,
+    loss: z
+      .number(sentence(LOSS))
+      .refine((value) => value >= 1e-9 && value <= 0.1, sentence(LOSS))
+      .optional()
+      .meta({
+        description:
+          "Share of the frames that the critical load loses on average. Default 1e-7, as CSIT has it.",
+        ...recreate,
+      }),
+    minLoad: wholeNumber(
+      "Lowest load, frames per second and direction. Default 9001, as CSIT has it.",
+      { min: 1, max: 200_000_000 },
+      recreate,
+    ).optional(),
+    firstTrial: duration("Length of the first trial, whole ms. Default 5s.", recreate).optional(),
+    longer: duration(
+      "How much longer each trial is than the one before, whole ms. Default 100ms.",
+      recreate,
+    ).optional(),
+    duration: duration(
+      "How long trials of each frame size send together, whole seconds; the last one may go beyond. Default 30min.",
+      recreate,
+    ).optional(),
+  }),
+  outputs: z.object({
+    ...outcome,
+    byFrame: z.record(z.string(), FoundCriticalLoad).meta({ description: "By frame size." }),
+  }),
+  expectations: { ended: "complete" },
+});
+
 const STEP = "a number from 0.01 to 0.1";
 
 export const frameLoss = defineResource({

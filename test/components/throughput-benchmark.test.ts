@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { switchedEnd } from "../../components/chain-ends.ts";
 import {
   BackToBackBenchmark,
+  CriticalLoadBenchmark,
   FrameLossBenchmark,
   SoakBenchmark,
   ThroughputBenchmark,
@@ -30,6 +31,7 @@ const answers = {
   "nfvlab:bench:FrameLoss": { record, ended: "complete" },
   "nfvlab:bench:BackToBack": { record: null, ended: "interrupted" },
   "nfvlab:bench:Soak": { record, ended: "complete" },
+  "nfvlab:bench:CriticalLoad": { record, ended: "complete", byFrame: {} },
 };
 
 /** A generator on a host with a switch, and a path over it. */
@@ -134,6 +136,7 @@ describe("what is measured at a throughput", () => {
           duration: "1h",
         });
         new FrameLossBenchmark("loss", { generator, over, frames: [64], step: 0.05 });
+        new CriticalLoadBenchmark("critical", { generator, over, frames: [64], loss: 1e-6, duration: "1h" });
       },
       { answers },
     );
@@ -147,6 +150,9 @@ describe("what is measured at a throughput", () => {
       name: "loss",
       frames: [64],
       step: 0.05,
+    });
+    expect(named(registered, "critical-run").inputs).toEqual({
+      ...{ ...wired, name: "critical", frames: [64], loss: 1e-6, duration: "1h" },
     });
     // An interrupted one has no results, and says nothing else.
     expect(named(registered, "bursts").outputs).toEqual({ record: null, results: null });

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  checkCriticalLoad,
   checkKnown,
   checkSoak,
   checkThroughput,
   checkTrials,
+  criticalLoadMs,
   frameSizesOf,
   highestLoad,
   planSelfTest,
@@ -15,7 +17,7 @@ import {
   trialLine,
 } from "../../sdk/plan/traffic-trials.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
-import { backToBack, frameLoss, soak, throughput } from "../../sdk/schema/throughput.ts";
+import { backToBack, criticalLoad, frameLoss, soak, throughput } from "../../sdk/schema/throughput.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { type FrameSize, meanBytes, sizesOf } from "../../sdk/units/frames.ts";
 import { formatPacketRate, lineFrames } from "../../sdk/units/rate.ts";
@@ -179,6 +181,40 @@ describe("what can't be measured is refused", () => {
       "throughput: no throughput that the highest load allows, of 64 bytes, 128 bytes: observed 15000000 of 14880952, none of 8445945, expected one for each size of " +
         "frames; take it from `byFrame` of a Throughput over the same path",
     );
+  });
+});
+
+describe("a critical load", () => {
+  const of = (fields: object) => criticalLoad.inputs.parse({ ...inputs, frames: [64], ...fields });
+
+  test("has time for all its trials, each as long as its turn says", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20_000 }),
+        fc.integer({ min: 0, max: 2000 }),
+        fc.integer({ min: 60, max: 7200 }),
+        (first, longer, seconds) => {
+          const settings = of({ firstTrial: `${first}ms`, longer: `${longer}ms`, duration: `${seconds}s` });
+          let [taken, sum, length] = [0, 0, first];
+          for (; sum < seconds * 1000; length += longer) {
+            sum += length;
+            taken += length + 3500;
+          }
+          expect(criticalLoadMs(settings)).toBeGreaterThanOrEqual(taken);
+          expect(criticalLoadMs(settings)).toBeLessThanOrEqual(2 * (taken + length + longer + 3500));
+        },
+      ),
+    );
+  });
+
+  test("is made of no more trials than can be gone over, of frames that can be told from each other", () => {
+    expect(refused(() => checkCriticalLoad(of({ firstTrial: "1ms", longer: "0ms" })))).toBe(
+      "longer: more trials than an estimate is made of: observed 1800000, the first of 1 ms, each 0 ms longer, expected 2000 at most; make them longer: long trials tell more of rare losses",
+    );
+    expect(refused(() => checkCriticalLoad(of({ firstTrial: "10min", duration: "1h" })))).toMatch(
+      /^maxLoad: a trial has more frames than can be told from each other/,
+    );
+    expect(() => checkCriticalLoad(of({ duration: "2h" }))).not.toThrow();
   });
 });
 

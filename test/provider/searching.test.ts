@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Incomplete } from "../../sdk/provider/handler.ts";
 import { backToBackHandler } from "../../sdk/provider/handlers/back-to-back.ts";
+import { criticalLoadHandler } from "../../sdk/provider/handlers/critical-load.ts";
 import { frameLossHandler } from "../../sdk/provider/handlers/frame-loss.ts";
 import { soakHandler } from "../../sdk/provider/handlers/soak.ts";
 import { throughputHandler } from "../../sdk/provider/handlers/throughput.ts";
@@ -212,6 +213,33 @@ describe("by trials of the same program", () => {
       ],
     ]);
     expect(record?.valid).toBe(true);
+  });
+
+  it("a critical load is estimated with its deviation, and all its trials are in the record", async () => {
+    const inputs = {
+      ...{ ...base, loss: 1e-4, minLoad: 1000 },
+      ...{ firstTrial: "1s" as const, longer: "100ms" as const, duration: "20s" as const },
+    };
+    const { record, ended, byFrame } = await criticalLoadHandler.create(
+      operationOn(carrying()).operation,
+      inputs,
+    );
+    expect([ended, byFrame["64"]?.kind, record?.valid]).toEqual(["complete", "regular", true]);
+    const { averagePps = 0, stdevPps = 0 } = byFrame["64"] ?? {};
+    expect(Math.abs(averagePps - 400_000)).toBeLessThan(4 * stdevPps + 2000);
+    expect(record?.metrics.map(({ name, median }) => [name, median])).toEqual([
+      ["generator.64", 1_000_000],
+      ["critical.64", Math.round(averagePps)],
+      ["critical.64.stdev", Math.round(stdevPps)],
+    ]);
+    const lengths = record?.trials?.flatMap(({ purpose, durationMs }) =>
+      purpose === "search" ? [durationMs] : [],
+    );
+    expect(lengths).toEqual(lengths?.map((_, index) => 1000 + 100 * index));
+    expect(lengths?.reduce((sum, length) => sum + length, 0)).toBeGreaterThanOrEqual(20_000);
+    expect(record?.remarks).toEqual([
+      expect.stringMatching(/^critical\.64: by \d+ trials; its standard deviation was/),
+    ]);
   });
 
   it("bursts and a soak stand on a throughput that is known", async () => {
