@@ -1,12 +1,10 @@
 import fc from "fast-check";
-import hdr from "hdr-histogram-js";
 import { describe, expect, it } from "vitest";
-import { correctedFor, expectedSamples } from "../../sdk/measure/coordinated-omission.ts";
 import { mannWhitney } from "../../sdk/measure/mann-whitney.ts";
 import { metricOf } from "../../sdk/measure/metric.ts";
 import { quantileInterval, quantileOf, quantileRanks } from "../../sdk/measure/quantile.ts";
-import { coefficientOfVariation, instabilityOf, keptOf } from "../../sdk/measure/repetitions.ts";
-import { steadinessOf } from "../../sdk/measure/steady-state.ts";
+import { coefficientOfVariation, instabilityOf } from "../../sdk/measure/repetitions.ts";
+import { steadinessOf, UNSTEADY_BY_CHANCE } from "../../sdk/measure/steady-state.ts";
 import { PERCENTILES } from "../../sdk/schema/record.ts";
 import { recordedLines } from "./recorded-lines.ts";
 import { uniform } from "./simulated-device.ts";
@@ -104,69 +102,7 @@ it("Mann and Whitney's test is SciPy's on the same samples", () => {
   for (const { one, other, p } of tested) expect(mannWhitney(one, other)?.pValue).toBeCloseTo(p, 10);
 });
 
-describe("coordinated omission", () => {
-  it("is corrected as HdrHistogram does it", () => {
-    const buckets = fc.array(fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 9 })), {
-      minLength: 1,
-      maxLength: 20,
-    });
-    fc.assert(
-      fc.property(buckets, fc.integer({ min: 1, max: 500 }), (recorded, interval) => {
-        const reference = hdr.build({ numberOfSignificantValueDigits: 5, useWebAssembly: false });
-        for (const [value, count] of recorded)
-          for (let i = 0; i < count; i++)
-            (reference as hdr.JsHistogram).recordValueWithExpectedInterval(value, interval);
-        const { repetition, added, remark } = correctedFor(
-          { buckets: recorded, overflow: 0, max: 5000, expected: 0 },
-          interval,
-        );
-        const ours = hdr.build({ numberOfSignificantValueDigits: 5, useWebAssembly: false });
-        for (const [value, count] of repetition.buckets) ours.recordValueWithCount(value, count);
-        expect(ours.totalCount).toBe(reference.totalCount);
-        expect(ours.mean).toBeCloseTo(reference.mean, 6);
-        for (const percentile of [1, 25, 50, 75, 99])
-          expect(ours.getValueAtPercentile(percentile)).toBe(reference.getValueAtPercentile(percentile));
-        expect(added).toBe(reference.totalCount - recorded.reduce((sum, [, count]) => sum + count, 0));
-        expect(remark === "").toBe(added === 0);
-      }),
-    );
-  });
-
-  it("is told where it was corrected, and leaves a probe without a schedule alone", () => {
-    const repetition = { buckets: [[3500, 2]] as const, overflow: 0, max: 3500, expected: 4 };
-    expect(correctedFor(repetition, 1000)).toEqual({
-      repetition: {
-        ...repetition,
-        buckets: [
-          [3500, 2],
-          [2500, 2],
-          [1500, 2],
-        ],
-      },
-      added: 4,
-      remark: "corrected for coordinated omission: 4 samples were added for questions that were never asked",
-    });
-    expect(correctedFor(repetition, 0)).toEqual({ repetition, added: 0, remark: "" });
-    expect(expectedSamples(10_500, 1000)).toBe(10);
-  });
-});
-
 describe("repetitions", () => {
-  const runs = [1, 2, 3, 4, 5, 6].map((result) => ({ conditions: { throttled: result === 2 }, result }));
-
-  it("are left out by what was in force alone, and said so", () => {
-    expect(keptOf(runs, ({ throttled }) => (throttled ? ["the CPU was throttled"] : []))).toEqual({
-      runs: runs.filter(({ result }) => result !== 2),
-      excluded: ["repetition 2: the CPU was throttled"],
-      faults: [],
-    });
-  });
-
-  it("are worth nothing where too few are left", () => {
-    const { faults } = keptOf(runs.slice(0, 5), ({ throttled }) => (throttled ? ["throttled"] : []));
-    expect(faults).toEqual(["4 of 5 repetitions count, at least 5 are expected"]);
-  });
-
   it("are unstable above three percent", () => {
     expect(coefficientOfVariation([1, 2, 3, 4])).toBeCloseTo(Math.sqrt(5 / 3) / 2.5, 12);
     expect(instabilityOf([100, 101, 99, 100])).toBeUndefined();
@@ -200,10 +136,39 @@ describe("steadiness", () => {
     expect(steadinessOf(noise(100, (index) => 1000 + 20 * index)).from).toBeUndefined();
     expect(steadinessOf(noise(100, (index) => (index < 70 ? 1000 : 700)))).toEqual({
       from: undefined,
-      reason: expect.stringMatching(
-        /^it (fell after value 70 of 100|was still changing after 50 of 100 values)$/,
-      ),
+      reason: "it fell after value 70 of 100",
     });
+  });
+
+  /** About normal, flat, and with a long tail. */
+  const kinds: Readonly<Record<string, () => number>> = {
+    normal: () => Array.from({ length: 12 }, random).reduce((sum, value) => sum + value, 0) - 6,
+    uniform: random,
+    exponential: () => -Math.log(random()),
+  };
+  it.each(Object.keys(kinds))("is denied to %s noise no oftener than it says", (kind) => {
+    const series = 1500;
+    for (const length of [20, 60, 240]) {
+      const denied = Array.from({ length: series }, () =>
+        steadinessOf(Array.from({ length }, () => 1000 + 10 * (kinds[kind] as () => number)())),
+      ).filter(({ reason }) => reason !== "").length;
+      // What chance has beyond its mean in one of a thousand rounds.
+      const mean = UNSTEADY_BY_CHANCE * series;
+      expect(denied).toBeLessThanOrEqual(mean + 3.1 * Math.sqrt(mean));
+    }
+  });
+
+  it("is denied to a series that is lower by two deviations of its noise, for a sixth of its time", () => {
+    const normal = kinds["normal"] as () => number;
+    const denied = Array.from({ length: 200 }, () =>
+      steadinessOf(
+        Array.from(
+          { length: 240 },
+          (_, index) => 1000 + 10 * normal() - (index >= 120 && index < 160 ? 20 : 0),
+        ),
+      ),
+    ).filter(({ reason }) => /^it fell after value 1[012]\d of 240$/.test(reason)).length;
+    expect(denied).toBeGreaterThan(190);
   });
 
   it("is not told of few values", () => {
