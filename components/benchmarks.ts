@@ -4,6 +4,7 @@ import type { CoLoad } from "../sdk/schema/benchmarks.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
 import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
+import { given } from "./given.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
 import type { TunedHost, TunedHostArgs } from "./tuned-host.ts";
@@ -91,8 +92,8 @@ export class CyclictestBenchmark extends LabComponent<Measured> {
   constructor(name: string, args: CyclictestBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     const { host, inputs, dependsOn } = cpuRun("CyclictestBenchmark", name, args);
     super("CyclictestBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
-      const interval = args.interval === undefined ? {} : { interval: args.interval };
-      return measured(scope.child(Cyclictest, "run", { ...inputs, ...interval }, { dependsOn }).record);
+      const own = given({ interval: args.interval });
+      return measured(scope.child(Cyclictest, "run", { ...inputs, ...own }, { dependsOn }).record);
     });
   }
 }
@@ -127,6 +128,7 @@ export class LatencyBenchmark extends LabComponent<Measured> {
 
   constructor(name: string, args: LatencyBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     const { host, domain, domainName, bridges } = args.from;
+    const { count, interval, repetitions } = args;
     super("LatencyBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
       const run = scope.child(
         RoundTrip,
@@ -136,8 +138,7 @@ export class LatencyBenchmark extends LabComponent<Measured> {
           name,
           domain: domainName,
           target: args.to,
-          ...(args.count !== undefined && { count: args.count }),
-          ...timing(args),
+          ...given({ count, interval, repetitions }),
           ...declaredOf(host),
           triggers: [host.bootId, ...(args.rerunOn ?? [])],
         },
@@ -151,7 +152,7 @@ export class LatencyBenchmark extends LabComponent<Measured> {
 
 /** What a record says of the firmware. */
 export function declaredOf({ firmware }: Pick<TunedHost, "firmware">): Pick<TunedHostArgs, "firmware"> {
-  return firmware === undefined ? {} : { firmware };
+  return given({ firmware });
 }
 
 /**
@@ -173,9 +174,8 @@ export function cpuRun(type: string, name: string, args: CpuBenchmarkArgs) {
       host: host.reference,
       name,
       subject,
-      ...timing(args),
+      ...given({ duration: args.duration, repetitions: args.repetitions, coLoad: args.coLoad }),
       ...declaredOf(host),
-      ...(args.coLoad !== undefined && { coLoad: args.coLoad }),
       triggers: [...(args.once === true ? [] : [host.bootId]), ...(args.rerunOn ?? [])],
     },
     dependsOn: [...host.preparation, ...(guest === undefined ? [] : [guest.domain]), ...(args.after ?? [])],
@@ -248,20 +248,4 @@ function supported(percentiles: Readonly<Record<string, number | null>>): Record
   return Object.fromEntries(
     Object.entries(percentiles).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
   );
-}
-
-export function timing({
-  interval,
-  duration,
-  repetitions,
-}: {
-  interval?: Duration;
-  duration?: Duration;
-  repetitions?: number;
-}) {
-  return {
-    ...(interval !== undefined && { interval }),
-    ...(duration !== undefined && { duration }),
-    ...(repetitions !== undefined && { repetitions }),
-  };
 }

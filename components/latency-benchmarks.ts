@@ -13,9 +13,9 @@ import {
   declaredOf,
   type Measured,
   measured,
-  timing,
 } from "./benchmarks.ts";
 import type { ContainerVnf } from "./container-vnf.ts";
+import { given } from "./given.ts";
 import type { GuestVnf } from "./guest-vnf.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent } from "./lab-component.ts";
@@ -49,11 +49,7 @@ export class OslatBenchmark extends LabComponent<Measured> {
     const { host, inputs, dependsOn } = cpuRun("OslatBenchmark", name, args);
     const { bucketWidth, priority, workload } = args;
     super("OslatBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
-      const own = {
-        ...(bucketWidth !== undefined && { bucketWidth }),
-        ...(priority !== undefined && { priority }),
-        ...(workload !== undefined && { workload }),
-      };
+      const own = given({ bucketWidth, priority, workload });
       return measured(scope.child(Oslat, "run", { ...inputs, ...own }, { dependsOn }).record);
     });
   }
@@ -81,7 +77,7 @@ export class RtlaBenchmark extends LabComponent<Measured> {
     const { host, inputs, dependsOn } = cpuRun("RtlaBenchmark", name, args);
     const { tracer, histogramMax } = args;
     super("RtlaBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
-      const own = { tracer, ...(histogramMax !== undefined && { histogramMax }) };
+      const own = { tracer, ...given({ histogramMax }) };
       return measured(scope.child(Rtla, "run", { ...inputs, ...own }, { dependsOn }).record);
     });
   }
@@ -115,12 +111,7 @@ export class HwlatdetectBenchmark extends LabComponent<Measured> {
     const { threshold, window, width } = args;
     super("HwlatdetectBenchmark", name, { ...host.lifetime(), ...options }, (scope) => {
       const { subject, ...common } = inputs;
-      const own = {
-        cpus: subject.cpus,
-        ...(threshold !== undefined && { threshold }),
-        ...(window !== undefined && { window }),
-        ...(width !== undefined && { width }),
-      };
+      const own = { cpus: subject.cpus, ...given({ threshold, window, width }) };
       return measured(scope.child(Hwlatdetect, "run", { ...common, ...own }, { dependsOn }).record);
     });
   }
@@ -161,13 +152,9 @@ export class ExitRateBenchmark extends LabComponent<Measured> {
   constructor(name: string, args: ExitRateBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkVcpus(name, args);
     super("ExitRateBenchmark", name, { ...args.of.host.lifetime(), ...options }, (scope) => {
-      const { vcpus, settle } = args;
+      const { vcpus, settle, duration, repetitions } = args;
       const { inputs, dependsOn } = guestRun(name, args);
-      const own = {
-        ...timing(args),
-        ...(vcpus !== undefined && { vcpus }),
-        ...(settle !== undefined && { settle }),
-      };
+      const own = given({ vcpus, settle, duration, repetitions });
       return measured(scope.child(ExitRate, "run", { ...inputs, ...own }, { dependsOn }).record);
     });
   }
@@ -260,15 +247,10 @@ export class BootTimeBenchmark extends LabComponent<Measured> {
 
   constructor(name: string, args: BootTimeBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("BootTimeBenchmark", name, { ...args.of.host.lifetime(), ...options }, (scope) => {
-      const { answer, shutdownTimeout, bootTimeout } = args;
+      const { answer, shutdownTimeout, bootTimeout, repetitions } = args;
       const { inputs, dependsOn } =
         "container" in args.of ? containerRun(name, args.of, args) : guestRun(name, { ...args, of: args.of });
-      const own = {
-        ...timing(args),
-        ...(answer !== undefined && { answer }),
-        ...(shutdownTimeout !== undefined && { shutdownTimeout }),
-        ...(bootTimeout !== undefined && { bootTimeout }),
-      };
+      const own = given({ answer, shutdownTimeout, bootTimeout, repetitions });
       return measured(scope.child(BootTime, "run", { ...inputs, ...own }, { dependsOn }).record);
     });
   }

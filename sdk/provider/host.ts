@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Observed, Probe } from "../observe/probe.ts";
 import { ownedElsewhere } from "../plan/sole-owner.ts";
 import type { Step } from "../plan/step.ts";
-import { type Answer, askAll } from "../remote/batch.ts";
+import { askAll } from "../remote/batch.ts";
 import type { TransportPool } from "../remote/pool.ts";
 import { SharedAnswers } from "../remote/shared-answers.ts";
 import type { Transport } from "../remote/transport.ts";
 import type { HostReference } from "../schema/connection.ts";
+import type { Answer } from "../units/question.ts";
 import type { Host } from "./handler.ts";
 
 type Probes = Readonly<Record<string, Probe<unknown>>>;

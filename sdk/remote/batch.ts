@@ -1,23 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { TransportError } from "../units/errors.ts";
+import type { Answer, Ask } from "../units/question.ts";
 import { quote, quoteAll } from "../units/quoting.ts";
 import type { Transport } from "./transport.ts";
-
-/** What can be asked of a machine in a batch. A command may take `limitS` seconds, 20 where that is not said. */
-export type Ask =
-  | { readonly kind: "command"; readonly argv: readonly [string, ...string[]]; readonly limitS?: number }
-  | { readonly kind: "files"; readonly patterns: readonly string[] }
-  | { readonly kind: "links"; readonly patterns: readonly string[] };
 
 export interface Question {
   readonly name: string;
   readonly ask: Ask;
-}
-
-export interface Answer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /** A command that hangs must not hold up the other answers for longer, s. */

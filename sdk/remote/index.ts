@@ -1,5 +1,6 @@
+export type { Answer, Ask } from "../units/question.ts";
 export { quote, quoteAll } from "../units/quoting.ts";
-export { type Answer, type Ask, askAll, type Question } from "./batch.ts";
+export { askAll, type Question } from "./batch.ts";
 export { CommandError } from "./command-error.ts";
 export { addressOf, type Connection, type LocalConnection, type SshConnection } from "./connection.ts";
 export { fingerprint, generateKeyPair, parseHostKeys } from "./host-keys.ts";

@@ -1,4 +1,5 @@
-import type { Answer, Question } from "./batch.ts";
+import type { Answer } from "../units/question.ts";
+import type { Question } from "./batch.ts";
 
 /** Reads that come closer together than this are asked in one round trip, ms. */
 const GATHER_MS = 10;

@@ -4,7 +4,7 @@ import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { duration, macAddress, name, size, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
-import { TrafficFrames } from "./traffic.ts";
+import { constantRate, TrafficFrames, trafficWay } from "./traffic.ts";
 
 /** What a guest's frames go out by and come in by. */
 export const ExchangePort = z.discriminatedUnion("kind", [
@@ -39,32 +39,12 @@ export const exchange = defineResource({
     from: ExchangeEnd.meta({ description: "Guest that sends.", change: "recreate" }),
     to: ExchangeEnd.meta({ description: "Guest that answers.", change: "recreate" }),
     rate: wholeNumber("Frames per second.", { min: 1, max: 100_000_000 }, { change: "recreate" }),
-    frameSize: wholeNumber(
-      "Bytes of a frame with its checksum (RFC 2544 counts so). Default 64.",
-      { min: 64, max: 1518 },
-      { change: "recreate" },
-    ).optional(),
-    duration: duration("How long one repetition sends, whole ms. Default 10s.", {
-      change: "recreate",
-    }).optional(),
-    count: wholeNumber(
-      "Frames of one repetition, instead of `duration`.",
-      { min: 1, max: 1_000_000_000 },
-      { change: "recreate" },
-    ).optional(),
+    ...constantRate,
     idle: duration(
       "How long an end sleeps that finds nothing to do, whole µs up to 10 ms; adds as much to a round trip. Default 0us: it polls, and its vCPU is always busy.",
       { change: "recreate" },
     ).optional(),
-    settle: duration(
-      "How long answers may still arrive after the last frame was sent, whole ms. Default 2s (RFC 2544).",
-      { change: "recreate" },
-    ).optional(),
-    repetitions: wholeNumber(
-      "How often the measurement is repeated. Default 1; an interval needs 6.",
-      { min: 1, max: 1000 },
-      { change: "recreate" },
-    ).optional(),
+    settle: trafficWay.settle,
     firmware: declaredFirmware,
     triggers,
   }),

@@ -259,6 +259,28 @@ export const systemUnderTest = HostReference.optional().meta({
   change: "live",
 });
 
+/** How much is sent at a fixed rate: the same of every measurement that does so. */
+export const constantRate = {
+  frameSize: wholeNumber(
+    "Bytes of a frame with its checksum (RFC 2544 counts so). Default 64.",
+    { min: 64, max: 1518 },
+    { change: "recreate" },
+  ).optional(),
+  duration: duration("How long one repetition sends, whole ms. Default 10s.", {
+    change: "recreate",
+  }).optional(),
+  count: wholeNumber(
+    "Frames of one repetition and direction, instead of `duration`.",
+    { min: 1, max: 1_000_000_000 },
+    { change: "recreate" },
+  ).optional(),
+  repetitions: wholeNumber(
+    "How often the measurement is repeated. Default 1; an interval needs 6.",
+    { min: 1, max: 1000 },
+    { change: "recreate" },
+  ).optional(),
+};
+
 export const traffic = defineResource({
   token: "nfvlab:bench:Traffic",
   description:
@@ -275,24 +297,7 @@ export const traffic = defineResource({
         "Frames per second and direction; `unpaced`, of testpmd alone: as fast as the port takes them.",
       change: "recreate",
     }),
-    frameSize: wholeNumber(
-      "Bytes of a frame with its checksum (RFC 2544 counts so). Default 64.",
-      { min: 64, max: 1518 },
-      { change: "recreate" },
-    ).optional(),
-    duration: duration("How long one repetition sends, whole ms. Default 10s.", {
-      change: "recreate",
-    }).optional(),
-    count: wholeNumber(
-      "Frames of one repetition and direction, instead of `duration`.",
-      { min: 1, max: 1_000_000_000 },
-      { change: "recreate" },
-    ).optional(),
-    repetitions: wholeNumber(
-      "How often the measurement is repeated. Default 1; an interval needs 6.",
-      { min: 1, max: 1000 },
-      { change: "recreate" },
-    ).optional(),
+    ...constantRate,
     systemUnderTest,
     firmware: declaredFirmware,
     triggers,

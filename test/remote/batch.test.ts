@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ask, askAll } from "../../sdk/remote/batch.ts";
+import { askAll } from "../../sdk/remote/batch.ts";
 import { LocalTransport } from "../../sdk/remote/local-transport.ts";
 import { SshTransport } from "../../sdk/remote/ssh-transport.ts";
 import type { Transport } from "../../sdk/remote/transport.ts";
+import type { Ask } from "../../sdk/units/question.ts";
 import { processesWith, type Sshd, startSshd } from "./sshd.ts";
 
 let sshd: Sshd;
