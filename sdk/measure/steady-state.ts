@@ -1,10 +1,14 @@
 /** Values whose mean is taken as one, so that noise hides no trend (MSER-5). */
 const BATCH = 5;
+/** More means than that are not compared with each other: of a long series each is of more values. */
+const MOST_BATCHES = 1000;
 const FEWEST_BATCHES = 4;
 /** Shorter than that many batches it is an accident on the way, and no other state. */
 const LEAST = 2;
 /** How often a series of noise alone may be called unsteady, at most. */
 export const UNSTEADY_BY_CHANCE = 0.01;
+/** What each of both tests may take of it. Half is left for noise with a long tail, which differs from its mean more often than normal noise. */
+const EACH = UNSTEADY_BY_CHANCE / 4;
 
 export interface Steadiness {
   /** Index of the first value that counts; undefined where there is none. */
@@ -21,10 +25,11 @@ export interface Steadiness {
  * @param values at least 0, in equal steps of time
  */
 export function steadinessOf(values: readonly number[]): Steadiness {
+  const size = Math.max(BATCH, Math.ceil(values.length / MOST_BATCHES));
   const batches = Array.from(
-    { length: Math.floor(values.length / BATCH) },
+    { length: Math.floor(values.length / size) },
     (_, index) =>
-      values.slice(index * BATCH, (index + 1) * BATCH).reduce((sum, value) => sum + value, 0) / BATCH,
+      values.slice(index * size, (index + 1) * size).reduce((sum, value) => sum + value, 0) / size,
   );
   if (batches.length < FEWEST_BATCHES) {
     return {
@@ -36,12 +41,12 @@ export function steadinessOf(values: readonly number[]): Steadiness {
   const rest = batches.slice(cut);
   const unsteady = (what: string, batch: number) => ({
     from: undefined,
-    reason: `it ${what} after value ${(cut + batch) * BATCH} of ${values.length}`,
+    reason: `it ${what} after value ${(cut + batch) * size} of ${values.length}`,
   });
   const part = oddPart(rest);
   if (part !== undefined) return unsteady(part.isLower ? "fell" : "rose", part.from);
-  if (slopeChance(rest) < UNSTEADY_BY_CHANCE / 2) return unsteady("was still changing", 0);
-  return { from: cut * BATCH, reason: "" };
+  if (slopeChance(rest) < EACH) return unsteady("was still changing", 0);
+  return { from: cut * size, reason: "" };
 }
 
 /** How many batches to cut: those without which the others have the least standard error. */
@@ -84,7 +89,7 @@ function oddPart(batches: readonly number[]): OddPart | undefined {
       if (between > most) [most, begin, end] = [between, from, to];
     }
   }
-  if (chanceOf(most, total, n) * ((n * (n - 1)) / 2) >= UNSTEADY_BY_CHANCE / 2) return undefined;
+  if (chanceOf(most, total, n) * ((n * (n - 1)) / 2) >= EACH) return undefined;
   const isLower = (sums[end] ?? 0) < (sums[begin] ?? 0);
   return begin === 0 ? { from: end, isLower: !isLower } : { from: begin, isLower };
 }
