@@ -38,7 +38,7 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
  * @see https://datatracker.ietf.org/doc/draft-vpolak-bmwg-plrsearch/
  */
 export function criticalLoadBy(
-  fit: LossFit,
+  shape: LossFit,
   results: readonly TrialResult[],
   question: Question,
 ): LogEstimate {
@@ -49,7 +49,7 @@ export function criticalLoadBy(
   for (;;) {
     const step = (to - from) / ROWS;
     const shares = Array.from({ length: ROWS }, (_, index) => from + (index + 0.5) * step);
-    const rows = shares.map((share) => rowOf(fit, trials, question, share));
+    const rows = shares.map((share) => rowOf(shape, trials, question, share));
     const best = Math.max(...rows.map(({ logWeight }) => logWeight));
     const counting = shares.filter((_, index) => (rows[index]?.logWeight ?? 0) > best - NEGLIGIBLE);
     if (counting.length >= ROWS_THAT_COUNT || step < NARROWEST) return summed(rows);
@@ -83,9 +83,9 @@ function summed(rows: readonly Row[]): LogEstimate {
   return { mean, variance: weighted((row) => row.variance + (row.mean - mean) ** 2) };
 }
 
-function rowOf(fit: LossFit, trials: readonly Counted[], question: Question, share: number): Row {
+function rowOf(shape: LossFit, trials: readonly Counted[], question: Question, share: number): Row {
   const { maxLoadPps } = question;
-  const curveAt = (logMrr: number) => fit(Math.exp(logMrr), Math.exp(share * logMrr));
+  const curveAt = (logMrr: number) => shape(Math.exp(logMrr), Math.exp(share * logMrr));
   const logWeight = (logMrr: number) =>
     logMrr - 2 * Math.log(Math.exp(logMrr) - 1 + maxLoadPps / 2) + logLikelihood(curveAt(logMrr), trials);
   const [low, high] = [Math.log(2), Math.log(maxLoadPps) + BEYOND];
