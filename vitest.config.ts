@@ -5,9 +5,17 @@ const laboratory = ["test/**/*.{lab,e2e}.test.ts"];
 // What takes a minute on a machine at rest was seen to take four beside other work; a test that hangs ends all the same.
 const halfAnHour = 30 * 60_000;
 
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly updates: boolean;
+  }
+}
+
 export default defineConfig({
   test: {
     pool: "forks",
+    // For what is kept beside the tests and is no text.
+    provide: { updates: process.argv.includes("--update") || process.argv.includes("-u") },
     isolate: true,
     projects: [
       {

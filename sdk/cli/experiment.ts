@@ -1,9 +1,8 @@
-import { binsOf } from "../measure/bins.ts";
-import { curveOf } from "../measure/metric.ts";
+import { phasesOf } from "../measure/migration.ts";
 import type {
   Experiment,
   ReportedInspection,
-  ReportedMetric,
+  ReportedMigration,
   ReportedPath,
   ReportedRecord,
   Verdict,
@@ -11,13 +10,13 @@ import type {
 import { exchange } from "../schema/exchange.ts";
 import { inspect } from "../schema/inspection.ts";
 import { PacketPathState } from "../schema/packet-path.ts";
-import { type Metric, ResultRecord } from "../schema/record.ts";
+import { type RecordedMigration, ResultRecord } from "../schema/record.ts";
 import { traffic } from "../schema/traffic.ts";
+import { distributionOf, figureOf, isDistribution } from "./distributions.ts";
 import { hostOf } from "./hosts.ts";
+import { loadsOf } from "./loads.ts";
 import { lossesOf } from "./losses.ts";
 import { hostNameOf, nameOf, type StateResource, text } from "./state-resource.ts";
-
-const CURVE = [0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999];
 
 /** What stands and what was measured, from a stack's state. Connections are secrets there and stay so. */
 export function experimentOf(
@@ -100,7 +99,10 @@ function recordsOf(resource: StateResource): ReportedRecord[] {
       command: `${tool.command.join(" ")} (${tool.version})`,
       remarks: parsed.data.remarks ?? [],
       losses: lossesOf(parsed.data),
-      metrics: metrics.filter(({ unit }) => unit === "ns").map(metricOf),
+      loads: loadsOf(parsed.data),
+      migrations: (parsed.data.migrations ?? []).map(migrationOf),
+      metrics: metrics.filter(isDistribution).map(distributionOf),
+      figures: metrics.filter((metric) => !isDistribution(metric)).map(figureOf),
       inForce: flatten(fingerprint),
     },
   ];
@@ -122,48 +124,16 @@ function unread(resource: StateResource, field: string | undefined): ReportedRec
     command: "",
     remarks: [],
     losses: [],
+    loads: [],
+    migrations: [],
     metrics: [],
+    figures: [],
     inForce: {},
   };
 }
 
-function metricOf(metric: Metric): ReportedMetric {
-  return {
-    name: metric.name,
-    samples: metric.samples,
-    missing: metric.missing,
-    overflow: metric.overflow,
-    minNs: metric.min,
-    maxNs: metric.max,
-    medianNs: metric.median,
-    interval: {
-      lowNs: metric.interval95.low,
-      highNs: metric.interval95.high,
-      method: metric.interval95.method,
-    },
-    percentiles: Object.entries(metric.percentiles).map(
-      ([percentile, ns]) => [percentile, ns ?? null] as const,
-    ),
-    curve: curve(metric),
-    bins: binsOf(metric.histogram),
-  };
-}
-
-/** Up to the rarest sample, and up to where the histogram knows: percentiles are of all samples, the histogram lacks those beyond its range. */
-function curve({ samples, overflow, histogram }: Metric): (readonly [number, number])[] {
-  const recorded = samples - overflow;
-  if (recorded <= 0) return [];
-  const known = CURVE.filter(
-    (percentile) => samples * (1 - percentile / 100) >= 1 && (percentile / 100) * samples <= recorded,
-  );
-  const values = curveOf(
-    histogram,
-    known.map((percentile) => Math.min(100, (percentile * samples) / recorded)),
-  );
-  return known.flatMap((percentile, index) => {
-    const [, ns] = values[index] ?? [];
-    return ns === undefined ? [] : [[percentile, ns] as const];
-  });
+function migrationOf(migration: RecordedMigration): ReportedMigration {
+  return { outcome: migration.outcome, phases: phasesOf(migration) };
 }
 
 function flatten(value: object, prefix = ""): Record<string, string> {

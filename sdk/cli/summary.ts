@@ -5,20 +5,22 @@ import type { Verdict } from "../report/experiment.ts";
 import { renderReport } from "../report/html.ts";
 import { renderSummary } from "../report/terminal.ts";
 import { InputError } from "../units/errors.ts";
+import { baselineOf } from "./baseline.ts";
 import { experimentOf } from "./experiment.ts";
 import { exportedState, firstLine } from "./stack-state.ts";
 import type { StateResource } from "./state-resource.ts";
 
 export const SUMMARY_USAGE =
-  "usage: nfvlab summary STACK [--file STATE.json] [--verdicts VERDICTS.json] [--report REPORT.html]";
+  "usage: nfvlab summary STACK [--file STATE.json] [--verdicts VERDICTS.json] [--baseline RECORDS] [--report REPORT.html]";
 
 /**
  * Sums a stack's state up: writes the report, returns the text for the terminal. Secrets in the state stay encrypted: nothing here needs them.
  *
  * `--file` takes a state as `pulumi stack export` wrote it, in place of the stack's own. Verdicts and report are in `.nfvlab/reports` of
- * `folder` unless said otherwise.
+ * `folder` unless said otherwise. `--baseline` names what the results are held against: a state, records, or a folder of them; unless said otherwise
+ * `STACK.baseline.json` beside the verdicts, where it is there.
  *
- * @throws InputError `usage`, `stack-unknown`, `stack-empty`, `state-unreadable`, `verdicts-unreadable`
+ * @throws InputError `usage`, `stack-unknown`, `stack-empty`, `state-unreadable`, `verdicts-unreadable`, those of `recordsIn`
  */
 export function summary(args: readonly string[], folder: string): string {
   const { stack, ...options } = argumentsOf(args);
@@ -28,7 +30,12 @@ export function summary(args: readonly string[], folder: string): string {
   const resources = resourcesOf(stack, options.file, folder);
   const project = resources[0]?.urn.split("::")[1] ?? "";
   const verdicts = verdictsIn(options.verdicts ?? join(reports, `${name}.verdicts.json`));
-  const experiment = experimentOf(project, name, new Date().toISOString(), resources, verdicts);
+  const kept = join(reports, `${name}.baseline.json`);
+  const from = options.baseline ?? (existsSync(kept) ? kept : undefined);
+  const experiment = {
+    ...experimentOf(project, name, new Date().toISOString(), resources, verdicts),
+    ...(from !== undefined && { baseline: baselineOf(from, resources, folder) }),
+  };
   const report = options.report ?? join(reports, `${name}.html`);
   if (options.report === undefined) mkdirSync(reports, { recursive: true });
   writeFileSync(report, renderReport(experiment));
@@ -44,7 +51,12 @@ function argumentsOf(args: readonly string[]) {
     const { positionals, values } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { file: { type: "string" }, verdicts: { type: "string" }, report: { type: "string" } },
+      options: {
+        file: { type: "string" },
+        verdicts: { type: "string" },
+        report: { type: "string" },
+        baseline: { type: "string" },
+      },
     });
     const [stack, ...others] = positionals;
     if (stack !== undefined && others.length === 0) return { stack, ...values };

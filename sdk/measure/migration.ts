@@ -1,5 +1,5 @@
 import type { MigrationEvent, MigrationJob, ObservedMigration } from "../schema/migration-report.ts";
-import type { Metric } from "../schema/record.ts";
+import type { Metric, RecordedMigration } from "../schema/record.ts";
 import type { TrafficReport } from "../schema/traffic-report.ts";
 import { formatNanoseconds } from "../units/duration.ts";
 import { type MetricFacts, metricOf } from "./metric.ts";
@@ -13,7 +13,7 @@ export interface MigrationRun {
   readonly traffic: { readonly report: TrafficReport; readonly rate: number } | undefined;
 }
 
-export type Outcome = "completed" | "not converged" | "cancelled" | "failed";
+export type Outcome = RecordedMigration["outcome"];
 
 /** What became of a migration, by what QEMU itself said last. */
 export function outcomeOf({ late, events, status }: ObservedMigration): Outcome {
@@ -37,22 +37,77 @@ export interface MigrationTimes {
  * STOP comes when it has, which was seen to take 50 ms.
  */
 export function timesOf(events: readonly MigrationEvent[]): MigrationTimes {
-  const at = (...states: string[]) =>
-    events.find(({ status }) => status !== undefined && states.includes(status))?.atUs;
+  const { begun, stopping, over, ended } = momentsOf(events);
+  return { totalNs: span(begun, ended), downtimeNs: span(stopping, over ?? ended) };
+}
+
+/** What of the events counts, µs; undefined where it was not seen. `over`: a post-copy's guest went on at its destination. */
+function momentsOf(events: readonly MigrationEvent[]) {
+  const at = (state: string) => events.find(({ status }) => status === state)?.atUs;
   const begun = at("setup");
   const stopped = events.find(({ event, atUs }) => event === "STOP" && atUs >= (begun ?? atUs))?.atUs;
   const lastPass = events.findLast(
     ({ event, atUs }) => event === "MIGRATION_PASS" && atUs <= (stopped ?? 0),
   )?.atUs;
   const over = at("postcopy-active");
-  return {
-    totalNs: span(begun, at("completed")),
-    downtimeNs:
-      over === undefined
-        ? span(stopped === undefined ? undefined : (lastPass ?? stopped), at("completed"))
-        : span(stopped, over),
-  };
+  const stopping = stopped === undefined || over !== undefined ? stopped : (lastPass ?? stopped);
+  return { begun, stopping, over, ended: at("completed") };
 }
+
+/** A part of a migration, since its first event, ns. */
+export interface MigrationPhase {
+  /** `stopped`: the guest is, or was told to. `post-copy`: it runs at its destination and fetches what is missing. */
+  readonly kind: "setup" | "pass" | "stopped" | "post-copy" | "cancelling";
+  /** Of a pass over the guest's memory, from 1. */
+  readonly pass?: number;
+  readonly fromNs: number;
+  readonly toNs: number;
+}
+
+/** The parts of a migration in their order, up to its last event that says what became of it; none where not even its beginning was seen. */
+export function phasesOf({ events }: RecordedMigration): MigrationPhase[] {
+  const timed = events.map(({ afterUs, ...event }) => ({ ...event, atUs: afterUs }));
+  const { stopping } = momentsOf(timed);
+  let pass = 0;
+  const begun = timed.flatMap(({ event, status, atUs }): Omit<MigrationPhase, "toNs">[] => {
+    const fromNs = atUs * 1000;
+    const isStopped = stopping !== undefined && atUs >= stopping;
+    if (event === "MIGRATION_PASS") {
+      pass += 1;
+      return isStopped ? [] : [{ kind: "pass", pass, fromNs }];
+    }
+    if (status === "setup") return [{ kind: "setup", fromNs }];
+    if (status === "postcopy-active") return [{ kind: "post-copy", fromNs }];
+    return status === "cancelling" ? [{ kind: "cancelling", fromNs }] : [];
+  });
+  const stop = stopping === undefined ? [] : [{ kind: "stopped" as const, fromNs: stopping * 1000 }];
+  const ended = timed.findLast(({ status }) => status !== undefined)?.atUs;
+  return [...begun, ...stop]
+    .sort((one, other) => one.fromNs - other.fromNs)
+    .flatMap((phase, index, all) => {
+      const toNs = all[index + 1]?.fromNs ?? (ended ?? 0) * 1000;
+      return toNs > phase.fromNs ? [{ ...phase, toNs }] : [];
+    });
+}
+
+/** What a record keeps of each: events since the first. */
+export function recordedMigrations(runs: readonly MigrationRun[]): RecordedMigration[] {
+  return runs.map(({ observed }) => {
+    const first = observed.events[0]?.atUs ?? 0;
+    return {
+      outcome: outcomeOf(observed),
+      events: observed.events
+        .filter(({ event }) => KEPT.has(event))
+        .map(({ event, status, atUs }) => ({
+          ...{ event, ...(status !== undefined && { status }) },
+          afterUs: atUs - first,
+        })),
+    };
+  });
+}
+
+/** Events of the migration and of the guest's standstill; the rest is not its own. */
+const KEPT: ReadonlySet<string> = new Set(["MIGRATION", "MIGRATION_PASS", "STOP", "RESUME"]);
 
 function span(fromUs: number | undefined, toUs: number | undefined): number | undefined {
   return fromUs === undefined || toUs === undefined || toUs < fromUs ? undefined : (toUs - fromUs) * 1000;

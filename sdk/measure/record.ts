@@ -3,6 +3,7 @@ import {
   type Fingerprint,
   type Metric,
   type RecordedCoLoad,
+  type RecordedMigration,
   type RecordedTrial,
   RecordVersion,
   type ResultRecord,
@@ -33,6 +34,7 @@ export interface Measurement {
   /** What the switch did meanwhile. */
   readonly switch?: SwitchActivity | undefined;
   readonly trials?: readonly RecordedTrial[] | undefined;
+  readonly migrations?: readonly RecordedMigration[] | undefined;
   readonly startedAt: string;
   readonly durationMs: number;
   readonly functional: boolean;
@@ -55,6 +57,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
     disturbances: counts,
     remarks = [],
     trials,
+    migrations,
     startedAt,
     durationMs,
     functional,
@@ -79,6 +82,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
     ...activityOf(measurement),
     ...(measurement.switch !== undefined && { switch: measurement.switch }),
     ...(trials !== undefined && { trials: [...trials] }),
+    ...(migrations !== undefined && { migrations: [...migrations] }),
     ...(remarks.length > 0 && { remarks: [...remarks] }),
     startedAt,
     durationMs,

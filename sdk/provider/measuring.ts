@@ -16,6 +16,7 @@ import type { FirmwareIntent } from "../schema/inspection.ts";
 import type {
   Metric,
   RecordedCoLoad,
+  RecordedMigration,
   RecordedTrial,
   ResultRecord,
   SwitchActivity,
@@ -39,6 +40,7 @@ export interface Measured {
   readonly switch?: SwitchActivity | undefined;
   /** Of a search. */
   readonly trials?: readonly RecordedTrial[];
+  readonly migrations?: readonly RecordedMigration[];
 }
 
 /** How long a measurement waits for its turn, and how much longer than planned one may keep it, s. */

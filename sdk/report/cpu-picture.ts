@@ -1,6 +1,8 @@
 import { escapeText } from "./escape.ts";
 import type { ReportedHost } from "./experiment.ts";
 import { fitText } from "./fit.ts";
+import { describeCpus } from "./host-words.ts";
+import { told } from "./plot.ts";
 import type { Review } from "./review.ts";
 import { PICTURE_STYLE } from "./style.ts";
 import { drawCpus } from "./topology.ts";
@@ -37,11 +39,17 @@ export function drawCpuMaps({ before, after }: Pick<Review, "before" | "after">)
   const height = Math.ceil(y - (names.length === 0 ? 0 : GAP) + MARGIN);
   const width = WIDTH + 2 * MARGIN;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="CPUs before and after">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">${told("CPUs before and after", describe(before, after))}`,
     `<style>${PICTURE_STYLE}</style>`,
     `<rect class="paper" width="${width}" height="${height}"/>`,
     svg,
     "</svg>",
     "",
   ].join("\n");
+}
+
+function describe(before: readonly ReportedHost[], after: readonly ReportedHost[]): string {
+  const said = (when: string, hosts: readonly ReportedHost[]) =>
+    hosts.map((host) => `${host.name}, ${when}: ${describeCpus(host)}`);
+  return [...said("before", before), ...said("after", after)].join(" ");
 }

@@ -11,3 +11,8 @@ export function escapeText(text: string): string {
     .replaceAll('"', "&quot;")
     .replaceAll("'", "&#39;");
 }
+
+/** A name of parts, which a line may break behind each of, and nowhere else. */
+export function escapeName(name: string): string {
+  return escapeText(name).replace(/[._/:-](?=[^._/:-])/g, "$&<wbr>");
+}

@@ -1,4 +1,7 @@
 import type { Bin } from "../measure/bins.ts";
+import type { Comparison } from "../measure/comparison.ts";
+import type { MigrationPhase, Outcome } from "../measure/migration.ts";
+import type { MetricUnit } from "../units/figure.ts";
 import type { PacketPath } from "../units/packet-path.ts";
 
 /** An experiment as a report sees it: plain data, whatever it came from. */
@@ -11,6 +14,28 @@ export interface Experiment {
   readonly paths: readonly ReportedPath[];
   readonly records: readonly ReportedRecord[];
   readonly verdicts: readonly Verdict[];
+  /** What it is held against; absent where there is nothing to. */
+  readonly baseline?: ReportedBaseline;
+}
+
+/** Records of another time or set-up, each beside the one that measures the same now. */
+export interface ReportedBaseline {
+  /** Where they were read from. */
+  readonly from: string;
+  readonly pairs: readonly ReportedPair[];
+  /** Names of records that have no other. */
+  readonly onlyBefore: readonly string[];
+  readonly onlyNow: readonly string[];
+}
+
+export interface ReportedPair {
+  /** Of the record now. */
+  readonly name: string;
+  /** When the one before was begun. */
+  readonly startedAt: string;
+  readonly comparison: Comparison;
+  /** Distributions of the one before, for drawing. */
+  readonly metrics: readonly ReportedMetric[];
 }
 
 /** A way that packets took, and how many of them came through. */
@@ -114,10 +139,51 @@ export interface ReportedRecord {
   readonly remarks: readonly string[];
   /** Of what was searched for by trials: loss by load of each frame size. */
   readonly losses: readonly ReportedLoss[];
-  /** None where the record could not be read; then `invalidReasons` says so. */
+  /** Latency under load, by frame size and direction. */
+  readonly loads: readonly ReportedLoad[];
+  /** Of a live migration: each one, there and back in turn. */
+  readonly migrations: readonly ReportedMigration[];
+  /** Distributions of times. None where the record could not be read; then `invalidReasons` says so. */
   readonly metrics: readonly ReportedMetric[];
+  /** Metrics of which each repetition has one value. */
+  readonly figures: readonly ReportedFigure[];
   /** What was in force, by dotted name. */
   readonly inForce: Readonly<Record<string, string>>;
+}
+
+/** Latency at shares of a throughput. */
+export interface ReportedLoad {
+  /** `64 bytes`, `imix`. */
+  readonly frame: string;
+  readonly direction: string;
+  /** In the order of their shares. */
+  readonly points: readonly ReportedLoadPoint[];
+}
+
+export interface ReportedLoadPoint {
+  /** Of the throughput. */
+  readonly percent: number;
+  /** Frames per second and direction; null where the record does not tell. */
+  readonly loadPps: number | null;
+  readonly metric: ReportedMetric;
+}
+
+export interface ReportedMigration {
+  readonly outcome: Outcome;
+  readonly phases: readonly MigrationPhase[];
+}
+
+/** What was measured once in each repetition. */
+export interface ReportedFigure {
+  readonly name: string;
+  readonly unit: MetricUnit;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** Of the median. */
+  readonly interval: { readonly low: number; readonly high: number; readonly method: string };
+  /** In the order of the repetitions. */
+  readonly each: readonly number[];
 }
 
 /** Trials of one frame size, and what they came to. */

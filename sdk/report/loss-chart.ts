@@ -1,7 +1,7 @@
 import { escapeText } from "./escape.ts";
 import type { ReportedLoss } from "./experiment.ts";
 import { rateText } from "./figures.ts";
-import { apart, BOTTOM, fixed, frame, horizontal, PLOT, vertical } from "./plot.ts";
+import { apart, BOTTOM, fixed, horizontal, PLOT, renderChart, verticals } from "./plot.ts";
 
 /** Loss that is drawn lowest; less of it is drawn there too. */
 const LEAST = 1e-6;
@@ -15,23 +15,37 @@ export function drawLoss({ frame: size, trials, found }: ReportedLoss): string {
   const most = Math.max(...trials.map(({ loadPps }) => loadPps));
   if (trials.length === 0 || most <= 0) return "";
   const right = PLOT.width - PLOT.right;
-  const x = (pps: number) => PLOT.left + (pps / most) * (right - PLOT.left);
+  const least = leastOf(trials.map(({ loadPps }) => loadPps));
+  const x = (pps: number) => PLOT.left + ((pps - least) / (most - least)) * (right - PLOT.left);
   const floor = BOTTOM - NOTHING;
   const y = (ratio: number) =>
     ratio <= 0
       ? BOTTOM - NOTHING / 2
       : floor + (Math.log10(Math.max(ratio, LEAST)) / Math.log10(LEAST) - 1) * (floor - PLOT.top);
   const marks = found.flatMap(({ goal, throughputPps }) =>
-    throughputPps === null ? [] : [{ text: goal, x: x(throughputPps) }],
+    throughputPps === null ? [] : [{ text: goal, x: Math.max(PLOT.left, x(throughputPps)) }],
   );
-  return frame(
-    "loss",
-    `${size}: loss by load`,
-    [
+  const lossless = trials.filter(({ lossRatio }) => lossRatio <= 0).length;
+  return renderChart({
+    name: "loss",
+    title: `${size}: loss by load`,
+    description: [
+      `${trials.length} trials up to ${rateText(most)}, of which ${lossless} lost nothing.`,
+      ...found.map(({ goal, throughputPps }) =>
+        throughputPps === null ? `${goal}: none.` : `${goal}: ${rateText(throughputPps)}.`,
+      ),
+    ].join(" "),
+    caption: `Share of frames lost by load, ${size}; ${trials.length} trials`,
+    axis: "load, frames per second",
+    parts: [
       ...RATIOS.map((ratio) => horizontal(y(ratio), ratioText(ratio))),
       horizontal(y(0), "0"),
-      ...Array.from({ length: STEPS + 1 }, (_, step) => (most * step) / STEPS).map((pps) =>
-        vertical(x(pps), pps === 0 ? "0" : rateText(pps)),
+      ...verticals(
+        Array.from({ length: STEPS + 1 }, (_, step) => least + ((most - least) * step) / STEPS).map(
+          (pps) => ({
+            ...{ text: pps === 0 ? "0" : rateText(pps), x: x(pps) },
+          }),
+        ),
       ),
       ...marks.map(
         (mark) =>
@@ -39,15 +53,20 @@ export function drawLoss({ frame: size, trials, found }: ReportedLoss): string {
       ),
       ...apart([...marks].sort((one, other) => one.x - other.x)).map(
         (mark) =>
-          `<text class="tick ink" x="${fixed(mark.x)}" y="${PLOT.top - 6}">${escapeText(mark.text)}</text>`,
+          `<text class="tick ink" x="${fixed(mark.x)}" y="${PLOT.top - 8}">${escapeText(mark.text)}</text>`,
       ),
       ...trials.map(
         ({ loadPps, lossRatio }) =>
-          `<circle class="${lossRatio > 0 ? "dot lossy" : "dot"}" cx="${fixed(x(loadPps))}" cy="${fixed(y(lossRatio))}" r="3"><title>${rateText(loadPps)}: loss ${ratioText(lossRatio)}</title></circle>`,
+          `<circle class="${lossRatio > 0 ? "dot lossy" : "dot s0"}" cx="${fixed(x(loadPps))}" cy="${fixed(y(lossRatio))}" r="3"><title>${rateText(loadPps)}: loss ${ratioText(lossRatio)}</title></circle>`,
       ),
     ],
-    `share of frames lost by load, ${escapeText(size)}; ${trials.length} trials`,
-  );
+  });
+}
+
+/** Where the axis begins: a search soon tries near what it looks for, and from nothing on it would be a dot. */
+function leastOf(loads: readonly number[]): number {
+  const [least, most] = [Math.min(...loads), Math.max(...loads)];
+  return most > least && most - least < most / 2 ? least - (most - least) / 10 : 0;
 }
 
 function ratioText(ratio: number): string {

@@ -7,6 +7,7 @@ import {
 } from "../units/packet-path.ts";
 import { escapeText } from "./escape.ts";
 import { fitText } from "./fit.ts";
+import { fixed, told } from "./plot.ts";
 
 const WIDTH = 800;
 const GAP = 10;
@@ -37,12 +38,17 @@ export function drawPath(title: string, path: PacketPath): string {
   );
   const text = `${title}: ${layers.length} layers, ${changesOfPlace(path)} changes of place`;
   return [
-    `<svg class="path" viewBox="-2 0 ${WIDTH + 4} ${height}" role="img" aria-label="${escapeText(text)}">`,
+    `<svg class="path" viewBox="-2 0 ${WIDTH + 4} ${height}" role="img">${told(text, layers.map(crossed).join(", "))}`,
     ...places.map((place) => drawColumn(place, left(place), width, height)),
     drawWay(boxes),
     ...boxes.map(drawLayer),
     "</svg>",
   ].join("");
+}
+
+/** `guest: virtio-net driver`, in the order of the packet. */
+function crossed({ place, name, of }: CrossedLayer): string {
+  return `${place}: ${of === "" ? name : `${of}, ${name}`}`;
 }
 
 function drawColumn(place: string, x: number, width: number, height: number): string {
@@ -67,8 +73,4 @@ function drawLayer({ layer: { name, of }, x, y, width }: Box): string {
     `<rect x="${fixed(x + 4)}" y="${y}" width="${fixed(width - 8)}" height="${ROW.box}" rx="5"/>`,
     `<text class="small" x="${fixed(x + width / 2)}" y="${y + 15}">${escapeText(fitText(text, width - 16, perLetter))}</text></g>`,
   ].join("");
-}
-
-function fixed(value: number): string {
-  return String(Math.round(value * 10) / 10);
 }

@@ -2,6 +2,8 @@ import { changesOfPlace, layersOf, lineOf } from "../units/packet-path.ts";
 import { escapeText } from "./escape.ts";
 import type { ReportedPath } from "./experiment.ts";
 import { countText } from "./figures.ts";
+import { renderTable, scrolling } from "./html-table.ts";
+import { renderMarks } from "./marks.ts";
 import { drawPath } from "./packet-path.ts";
 
 const HEAD = ["", "sent", "received", "lost", "layers", "changes of place"];
@@ -9,8 +11,14 @@ const HEAD = ["", "sent", "received", "lost", "layers", "changes of place"];
 /** Every way that packets took: what was counted at both ends, and what lies between. */
 export function renderPaths(paths: readonly ReportedPath[]): string {
   if (paths.length === 0) return "";
-  return `<section><h2>Packet paths</h2>
-<table class="figures"><thead><tr>${HEAD.map((name) => `<th scope="col">${name}</th>`).join("")}</tr></thead><tbody>${paths.map(renderRow).join("")}</tbody></table>
+  const table = renderTable({
+    kind: "figures",
+    caption: "Frames by packet path",
+    head: HEAD,
+    rows: paths.map(renderRow),
+  });
+  return `<section id="paths"><h2>Packet paths</h2>
+${table}
 <p class="note">Frames counted at both ends. A change of place is a copy, an exit, an interrupt or a trip over the bus.</p>
 ${paths.map(renderDrawing).join("\n")}
 </section>
@@ -18,9 +26,7 @@ ${paths.map(renderDrawing).join("\n")}
 }
 
 function renderRow({ name, path, frames, functional, valid }: ReportedPath): string {
-  const marks =
-    frames === undefined ? [] : [...(functional ? ["functional"] : []), ...(valid ? [] : ["invalid"])];
-  const mark = marks.map((word) => ` <span class="mark ${word}">${word}</span>`).join("");
+  const mark = frames === undefined ? "" : ` ${renderMarks({ functional, valid })}`;
   const counted = frames === undefined ? [] : [frames.sent, frames.received, frames.lost];
   const figures = [
     ...["sent", "received", "lost"].map((_, index) => countOr(counted[index])),
@@ -36,5 +42,5 @@ function countOr(count: number | undefined): string {
 }
 
 function renderDrawing({ name, path }: ReportedPath): string {
-  return `<article><h3>${escapeText(name)}</h3>${drawPath(name, path)}</article>`;
+  return `<article><h3>${escapeText(name)}</h3>${scrolling(`What packets cross: ${name}`, drawPath(name, path))}</article>`;
 }

@@ -1,4 +1,5 @@
 import { formatNanoseconds } from "../units/duration.ts";
+import { figure } from "../units/figure.ts";
 import { lineOf } from "../units/packet-path.ts";
 import { formatPacketRate } from "../units/rate.ts";
 import { cpuMapLines } from "./cpu-map.ts";
@@ -87,6 +88,11 @@ function recordLines(record: ReportedRecord): string[] {
     );
     return [...shown, `max ${formatNanoseconds(maxNs)}`, `${samples} samples`].join("   ");
   });
+  const singles = (losses.length > 0 ? [] : record.figures).map((each) => {
+    const text = (value: number) => figure(value, each.unit);
+    const range = each.each.length > 1 ? ` (${text(each.min)} to ${text(each.max)})` : "";
+    return `${INDENT}${INDENT}${each.name} ${text(each.median)}${range}`;
+  });
   const throughputs = losses.flatMap(({ frame, found }) =>
     found.map(({ goal, throughputPps }) => {
       const rate = throughputPps === null ? "none" : formatPacketRate(throughputPps);
@@ -96,6 +102,7 @@ function recordLines(record: ReportedRecord): string[] {
   return [
     `${INDENT}${name.padEnd(16)} ${figures.join("; ")}${marks === "" ? "" : `   [${marks}]`}`.trimEnd(),
     ...throughputs,
+    ...singles,
     ...invalidReasons.flatMap((reason) => wrap(`invalid: ${reason}`, 2 * INDENT.length)),
   ];
 }

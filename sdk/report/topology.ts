@@ -10,6 +10,8 @@ import type {
   Role,
 } from "./experiment.ts";
 import { fitText } from "./fit.ts";
+import { describeHost } from "./host-words.ts";
+import { fixed, told } from "./plot.ts";
 import { ROLES } from "./roles.ts";
 
 const WIDTH = 800;
@@ -58,7 +60,7 @@ export function drawHost(host: ReportedHost): string {
   const title = `${host.name}${host.emulated ? " (emulated server)" : ""}`;
   return [
     // Two pixels around for the strokes of the outermost boxes.
-    `<svg class="topology" viewBox="-2 0 ${WIDTH + 4} ${fixed(legendTop + legend.height)}" role="img" aria-label="${escapeText(`Topology of ${title}`)}">`,
+    `<svg class="topology" viewBox="-2 0 ${WIDTH + 4} ${fixed(legendTop + legend.height)}" role="img">${told(`Topology of ${title}`, describeHost(host))}`,
     label("title", 0, 20, title, WIDTH, LETTER.title),
     label("soft", 0, 42, host.description, WIDTH, LETTER.plain),
     ...(isTied(host) ? drawLinks(host, switches, top) : []),
@@ -373,8 +375,4 @@ function label(name: string, x: number, y: number, text: string, pixels: number,
   const whole = shown === text ? "" : `<title>${escapeText(text)}</title>`;
   const style = name === "" ? "" : ` class="${name}"`;
   return `<text${style} x="${fixed(x)}" y="${fixed(y)}">${whole}${escapeText(shown)}</text>`;
-}
-
-function fixed(value: number): string {
-  return String(Number(value.toFixed(1)));
 }

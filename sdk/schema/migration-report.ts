@@ -47,7 +47,7 @@ export interface MigrationEvent {
   /** Since 1970, in whole µs: exact in a number until the year 2255. */
   readonly atUs: number;
   /** Of MIGRATION: the state that it has come to. */
-  readonly status?: string;
+  readonly status?: string | undefined;
 }
 
 /** Everything that was seen of one migration, from the machine that the guest left. */

@@ -185,6 +185,23 @@ export const KeptRecord = z.object({
 });
 export type KeptRecord = z.infer<typeof KeptRecord>;
 
+/** One migration of a guest, as QEMU's events told it, by the clock of the machine that the guest left. */
+export const RecordedMigration = z.object({
+  outcome: z.enum(["completed", "not converged", "cancelled", "failed"]),
+  events: z
+    .array(
+      z.object({
+        event: z.string().meta({
+          description: "MIGRATION, MIGRATION_PASS for each pass over the guest's memory, STOP, RESUME.",
+        }),
+        status: z.string().optional().meta({ description: "Of MIGRATION: the state that it has come to." }),
+        afterUs: z.number().meta({ description: "Since the first event." }),
+      }),
+    )
+    .meta({ description: "In their order." }),
+});
+export type RecordedMigration = z.infer<typeof RecordedMigration>;
+
 export const RecordVersion = "nfvlab/record/1" as const;
 
 /** The record of one measurement: what was measured, on what, by what, and whether it is valid. */
@@ -215,6 +232,9 @@ export const ResultRecord = z.object({
     .array(RecordedTrial)
     .optional()
     .meta({ description: "Of a search: all its trials, in their order. Absent of what searches nothing." }),
+  migrations: z.array(RecordedMigration).optional().meta({
+    description: "Of a live migration: each one, there and back in turn. Absent of everything else.",
+  }),
   remarks: z.array(z.string()).optional().meta({
     description: "What a reader has to know beside the numbers, and what does not make them invalid.",
   }),

@@ -257,6 +257,84 @@ describe("what a search came to", () => {
   });
 });
 
+describe("latency under load", () => {
+  const latency = (frame: string, percent: number, direction: string) =>
+    metricOf({ name: `latency.${frame}.${percent}.${direction}`, unit: "ns", direction: "lower" }, [
+      { buckets: [[percent * 100, 50]], overflow: 0, max: percent * 100, expected: 50 },
+    ]);
+  const trial = (frame: string, loadPps: number) =>
+    ({ frame, purpose: "latency" as const, loadPps, durationMs: 1000, intended: 9, received: 9, faults: [] });
+  const loaded = recordOf([], {
+    metrics: [
+      ...[10, 90].flatMap((percent) => [
+        latency("64", percent, "forward"),
+        latency("64", percent, "reverse"),
+      ]),
+      ...[10, 90].map((percent) => latency("imix", percent, "forward")),
+    ],
+    trials: [trial("64", 100), trial("64", 900), trial("imix", 30), trial("imix", 270)],
+  });
+  const loads = (record: ResultRecord) =>
+    only(of([benchmark(record)]).records).loads.map(({ frame, direction, points }) => [
+      `${frame} ${direction}`,
+      ...points.map(({ percent, loadPps, metric }) => [percent, loadPps, metric.medianNs]),
+    ]);
+
+  it("is told by frame size and direction, each share with the load of its trial", () => {
+    expect(loads(loaded)).toEqual([
+      ["64 bytes forward", [10, 100, 1000], [90, 900, 9000]],
+      ["64 bytes reverse", [10, 100, 1000], [90, 900, 9000]],
+      ["imix forward", [10, 30, 1000], [90, 270, 9000]],
+    ]);
+  });
+
+  it("has no load where the trials don't fit the shares", () => {
+    const few = { ...loaded, trials: [trial("64", 100), trial("imix", 30), trial("imix", 270)] };
+    expect(loads(few)[0]).toEqual(["64 bytes forward", [10, null, 1000], [90, null, 9000]]);
+  });
+});
+
+describe("what was measured once in each repetition", () => {
+  it("is a figure, not a distribution", () => {
+    const record = recordOf([], {
+      metrics: [
+        metricOf(
+          { name: "guest.migration.total", unit: "ns", direction: "lower" },
+          [3e6, 1e6, 2e6].map(single),
+        ),
+        metricOf({ name: "exits", unit: "1/s", direction: "lower" }, [
+          { buckets: [[5, 100]], overflow: 0, max: 5, expected: 100 },
+        ]),
+      ],
+    });
+    const { metrics, figures } = only(of([benchmark(record)]).records);
+    expect(metrics).toEqual([]);
+    expect(figures.map(({ name, unit, each }) => [name, unit, each])).toEqual([
+      ["guest.migration.total", "ns", [3e6, 1e6, 2e6]],
+      ["exits", "1/s", [5]],
+    ]);
+    expect(figures[0]).toMatchObject({ median: 2e6, min: 1e6, max: 3e6 });
+  });
+
+  it("has the phases of each migration beside it", () => {
+    const events = [
+      { event: "MIGRATION", status: "setup", afterUs: 0 },
+      { event: "MIGRATION_PASS", afterUs: 9_000 },
+      { event: "MIGRATION", status: "failed", afterUs: 20_000 },
+    ];
+    const record = { ...measured({}), migrations: [{ outcome: "failed" as const, events }] };
+    expect(only(of([benchmark(record)]).records).migrations).toEqual([
+      {
+        outcome: "failed",
+        phases: [
+          { kind: "setup", fromNs: 0, toNs: 9e6 },
+          { kind: "pass", pass: 1, fromNs: 9e6, toNs: 20e6 },
+        ],
+      },
+    ]);
+  });
+});
+
 describe("a way that packets took", () => {
   const path = {
     stations: [

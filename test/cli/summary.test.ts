@@ -74,6 +74,30 @@ describe("nfvlab summary", () => {
     expect(existsSync(join(folder, ".nfvlab"))).toBe(false);
   });
 
+  it("holds the results against a baseline: one that is named, else one that was kept for the stack", () => {
+    const before = benchmark(recordOf([{ buckets: [[3_000, 100]], overflow: 0, max: 3_000, expected: 100 }]));
+    const state = stateFile([...resources, measured]);
+    const report = join(folder, ".nfvlab/reports/rack.html");
+    const html = () => readFileSync(report, "utf8");
+    summary(["rack", "--file", state], folder);
+    expect(html()).not.toContain("Against the baseline");
+
+    const kept = join(folder, ".nfvlab/reports/rack.baseline.json");
+    writeFileSync(kept, JSON.stringify({ deployment: { resources: [before] } }));
+    summary(["rack", "--file", state], folder);
+    expect(html()).toContain(kept);
+    expect(html()).toContain("<td>3\u00A0µs</td><td>2\u00A0µs</td>");
+
+    const named = join(folder, "named.json");
+    writeFileSync(named, JSON.stringify({ deployment: { resources: [measured] } }));
+    summary(["rack", "--file", state, "--baseline", named], folder);
+    expect(html()).not.toContain(kept);
+    expect(html()).toContain("= equal");
+    expect(refusal(["rack", "--file", state, "--baseline", join(folder, "none.json")]).code).toBe(
+      "results-unreadable",
+    );
+  });
+
   it.each([[undefined], [[]]])("says that a stack of %j has no resources", (list) => {
     expect(refusal(["rack", "--file", stateFile(list)])).toEqual({
       code: "stack-empty",

@@ -5,6 +5,8 @@ import {
   migrationFaults,
   migrationMetrics,
   outcomeOf,
+  phasesOf,
+  recordedMigrations,
   timesOf,
 } from "../../sdk/measure/migration.ts";
 import { parseMigrationJob, parseMigrationRun, parseMigrationStatus } from "../../sdk/observe/migration.ts";
@@ -69,6 +71,51 @@ describe("times by events", () => {
     );
     expect(timesOf(events.filter(({ event }) => event !== "STOP")).downtimeNs).toBeUndefined();
     expect(timesOf(events.filter(({ status }) => status !== "setup")).totalNs).toBeUndefined();
+  });
+});
+
+describe("phases", () => {
+  const phases = (name: string) => phasesOf(recordedMigrations([run(name)])[0]!);
+  const ms = (name: string) =>
+    phases(name).map(({ kind, pass, fromNs, toNs }) =>
+      [kind, ...(pass === undefined ? [] : [pass]), Math.round((toNs - fromNs) / 1e6)].join(" "),
+    );
+
+  it.each([
+    ["completed", ["setup 9", "pass 1 2227", "pass 2 3", "stopped 247"]],
+    ["post-copy", ["setup 3", "pass 1 1363", "stopped 24", "post-copy 483"]],
+    ["not-converged", ["setup 6", "pass 1 2662", "cancelling 79"]],
+    ["failed", ["setup 26", "pass 1 4929"]],
+  ])("of one that was %s are those that its events tell", (name, expected) => {
+    expect(ms(name)).toEqual(expected);
+  });
+
+  it("are as long together as the times that QEMU counts, and the standstill among them is the downtime", () => {
+    const { totalNs, downtimeNs } = timesOf(observed("completed").events);
+    const all = phases("completed");
+    expect((all.at(-1)?.toNs ?? 0) - (all[0]?.fromNs ?? 0)).toBe(totalNs);
+    const stopped = all.find(({ kind }) => kind === "stopped");
+    expect((stopped?.toNs ?? 0) - (stopped?.fromNs ?? 0)).toBe(downtimeNs);
+  });
+
+  it("follow each other without a gap, whichever events are missing", () => {
+    const [whole] = recordedMigrations([run("completed")]);
+    fc.assert(
+      fc.property(fc.subarray([...whole!.events]), (events) => {
+        const all = phasesOf({ ...whole!, events });
+        for (const [index, { fromNs, toNs }] of all.entries()) {
+          expect(toNs).toBeGreaterThan(fromNs);
+          if (index > 0) expect(fromNs).toBe(all[index - 1]!.toNs);
+        }
+      }),
+    );
+  });
+
+  it("are recorded without what is not the migration's", () => {
+    const [{ outcome, events } = { outcome: "", events: [] }] = recordedMigrations([run("completed")]);
+    expect(outcome).toBe("completed");
+    expect(events.map(({ event }) => event)).not.toContain("SHUTDOWN");
+    expect(events[0]).toEqual({ event: "MIGRATION", status: "setup", afterUs: 0 });
   });
 });
 

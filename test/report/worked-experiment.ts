@@ -1,5 +1,18 @@
+import { distributionOf, figureOf } from "../../sdk/cli/distributions.ts";
 import type { Bin } from "../../sdk/measure/bins.ts";
-import type { Experiment, ReportedMetric, ReportedRecord } from "../../sdk/report/experiment.ts";
+import { comparisonOf } from "../../sdk/measure/comparison.ts";
+import { metricOf, metricOfValues, type Repetition } from "../../sdk/measure/metric.ts";
+import { phasesOf } from "../../sdk/measure/migration.ts";
+import type {
+  Experiment,
+  ReportedBaseline,
+  ReportedFigure,
+  ReportedMetric,
+  ReportedMigration,
+  ReportedRecord,
+} from "../../sdk/report/experiment.ts";
+import type { Metric } from "../../sdk/schema/record.ts";
+import { recordOf } from "../cli/state.ts";
 
 /** Counts of neighbouring bins, ten a decade, the first from 10^(first/10) ns. */
 function bins(first: number, counts: readonly number[]): Bin[] {
@@ -151,7 +164,10 @@ const record = (
   command,
   remarks: [],
   losses: [],
+  loads: [],
+  migrations: [],
   metrics: [metric],
+  figures: [],
   inForce: { ...inForce, ...guests },
 });
 
@@ -164,6 +180,26 @@ const guest = {
 const trials = (...points: readonly (readonly [mpps: number, lossRatio: number])[]) =>
   points.map(([mpps, lossRatio]) => ({ loadPps: mpps * 1e6, lossRatio }));
 
+/** Latencies with a long tail: the body around `bodyNs`, and the more nines the higher, up to `worstNs`. */
+function tailed(name: string, bodyNs: number, worstNs: number, shares: readonly number[] = [1]): Metric {
+  const samples = 20_000;
+  const repetition = (share: number): Repetition => {
+    const values = Array.from({ length: samples }, (_, index) => {
+      const nines = -Math.log10(1 - (index + 0.5) / samples) / Math.log10(2 * samples);
+      return Math.round(bodyNs * share * (0.8 + 0.5 * nines) + (worstNs - bodyNs) * nines ** 6);
+    });
+    const max = Math.max(...values);
+    return { buckets: values.map((value) => [value, 1] as const), overflow: 0, max, expected: samples };
+  };
+  return metricOf({ name, unit: "ns", direction: "lower" }, shares.map(repetition));
+}
+
+const loads = [
+  [10, 1.136e6, 9_200, 61_000],
+  [50, 5.68e6, 12_400, 118_000],
+  [90, 10.22e6, 31_000, 1_270_000],
+] as const;
+
 const throughput: ReportedRecord = {
   ...record(
     "ndr",
@@ -173,7 +209,23 @@ const throughput: ReportedRecord = {
     hostTimers,
     guest,
   ),
-  metrics: [],
+  metrics: loads.map(([percent, , body, worst]) =>
+    distributionOf(tailed(`latency.64.${percent}.forward`, body, worst)),
+  ),
+  loads: [
+    {
+      frame: "64 bytes",
+      direction: "forward",
+      points: loads.map(([percent, loadPps, body, worst]) => ({
+        ...{ percent, loadPps },
+        metric: distributionOf(tailed(`latency.64.${percent}.forward`, body, worst)),
+      })),
+    },
+  ],
+  figures: [
+    figureOf(metricOfValues({ name: "generator.64", unit: "pps", direction: "higher" }, [14_880_102])),
+    figureOf(metricOfValues({ name: "throughput.64.ndr", unit: "pps", direction: "higher" }, [11_360_000])),
+  ],
   remarks: [
     "imix ndr: the highest load meets the goal, so that the throughput may be higher",
     "1 of 14 trials were worth nothing and made again; each says why",
@@ -209,7 +261,155 @@ const throughput: ReportedRecord = {
   ],
 };
 
-/** A small testbed as an experiment of it looks: one poll-mode thread, one guest, four measurements, one budget that isn't kept. */
+/** Times of a migration by its events, ms since the first. */
+function migration(
+  outcome: ReportedMigration["outcome"],
+  ...events: readonly (readonly [afterMs: number, event: string, status?: string])[]
+): ReportedMigration {
+  const phases = phasesOf({
+    outcome,
+    events: events.map(([afterMs, event, status]) => ({ event, status, afterUs: afterMs * 1000 })),
+  });
+  return { outcome, phases };
+}
+
+function completed(passes: readonly number[], endMs: number): ReportedMigration {
+  return migration(
+    "completed",
+    [0, "MIGRATION", "setup"],
+    ...passes.map((afterMs) => [afterMs, "MIGRATION_PASS"] as const),
+    [(passes.at(-1) ?? 0) + 1, "STOP"],
+    [endMs, "MIGRATION", "completed"],
+  );
+}
+
+const migrationFigures = (
+  totals: readonly number[],
+  downtimes: readonly number[],
+  outages: readonly number[],
+): ReportedFigure[] => {
+  const ns = (name: string, ms: readonly number[]) =>
+    figureOf(
+      metricOfValues(
+        { name: `guest.migration.${name}`, unit: "ns", direction: "lower" },
+        ms.map((each) => each * 1e6),
+      ),
+    );
+  return [
+    ns("total", totals),
+    ns("downtime", downtimes),
+    ns("outage", outages),
+    ns(
+      "standstill",
+      downtimes.map((each) => each + 9),
+    ),
+    figureOf(
+      metricOfValues(
+        { name: "guest.migration.transferred", unit: "bytes", direction: "lower" },
+        totals.map((each) => each * 1.1e6),
+      ),
+    ),
+  ];
+};
+
+const migrated = (
+  name: string,
+  migrations: readonly ReportedMigration[],
+  figures: readonly ReportedFigure[],
+): ReportedRecord => ({
+  ...record(
+    name,
+    "live-migration",
+    "guest vnf, dut to peer and back, 10000 frames/s through it",
+    "virsh --connect qemu:///system migrate --live --p2p vnf qemu+unix:///system?socket=/run/nfvlab-link/out.sock (QEMU 10.0.13, libvirt 11.3.0)",
+    hostTimers,
+    guest,
+  ),
+  ...{ metrics: [], migrations, figures },
+});
+
+const asItIs = migrated(
+  "migration-as-it-is",
+  [
+    completed([9, 1_410, 1_905, 2_142], 2_331),
+    completed([8, 1_388, 1_874, 2_096], 2_290),
+    completed([9, 1_402, 1_931, 2_168], 2_371),
+    completed([8, 1_379, 1_862, 2_088], 2_266),
+  ],
+  migrationFigures([2331, 2290, 2371, 2266], [189, 194, 203, 178], [214, 221, 236, 199]),
+);
+
+const tunedMigration: ReportedRecord = {
+  ...migrated(
+    "migration-tuned",
+    [
+      completed([14, 402, 655], 662),
+      completed([13, 398, 649], 655),
+      migration(
+        "completed",
+        [0, "MIGRATION", "setup"],
+        [14, "MIGRATION_PASS"],
+        [411, "STOP"],
+        [425, "MIGRATION", "postcopy-active"],
+        [702, "MIGRATION", "completed"],
+      ),
+      migration(
+        "not converged",
+        [0, "MIGRATION", "setup"],
+        [13, "MIGRATION_PASS"],
+        [1_400, "MIGRATION_PASS"],
+        [2_960, "MIGRATION", "cancelling"],
+        [3_040, "MIGRATION", "cancelled"],
+      ),
+    ],
+    migrationFigures([662, 655, 702], [7, 6, 14], [31, 28, 46]),
+  ),
+  valid: false,
+  invalidReasons: [
+    "migration 4, back: it did not converge within 3 s and was cancelled: iteration 2, 4106 MiB sent of 8200 MiB, 2210 MiB written a second",
+  ],
+};
+
+/** The same probe before the machine was tuned. */
+const untuned: ReportedRecord = {
+  ...record(
+    "host-timers-untuned",
+    "cyclictest",
+    "dut, CPUs 2-3",
+    "cyclictest --quiet --mlockall --priority=95 --interval=1000 --affinity=2-3 --threads=2 --duration=60 --histogram=1000000 (cyclictest 2.60)",
+    distributionOf(tailed("host.timer.latency", 5_200, 2_310_000)),
+    {},
+  ),
+};
+
+const before = recordOf([], {
+  startedAt: "2026-02-27T17:02:51.004Z",
+  metrics: [
+    tailed("guest.timer.latency", 14_400, 2_900_000, [1, 1.02, 0.99, 1.05, 1.01, 0.98]),
+    metricOfValues({ name: "guest.exits.timer", unit: "1/s", direction: "lower" }, [11, 12, 10, 12, 11, 12]),
+  ],
+});
+const now = recordOf([], {
+  ...before,
+  fingerprint: { ...before.fingerprint, isolatedCpus: "3", kernelArguments: "isolcpus=3 nohz_full=3" },
+  metrics: [
+    tailed("guest.timer.latency", 10_750, 1_740_000, [1, 1.03, 0.98, 1.01, 1, 1.02]),
+    metricOfValues({ name: "guest.exits.timer", unit: "1/s", direction: "lower" }, [11, 11, 10, 12, 12, 12]),
+  ],
+});
+const baseline: ReportedBaseline = {
+  from: "before.json",
+  pairs: [
+    {
+      ...{ name: "guest-timers", startedAt: before.startedAt, comparison: comparisonOf(before, now) },
+      metrics: before.metrics.filter(({ unit }) => unit === "ns").map(distributionOf),
+    },
+  ],
+  onlyBefore: ["oslat"],
+  onlyNow: ["vnf-to-bridge"],
+};
+
+/** A small testbed as an experiment of it looks: one poll-mode thread, one guest, seven measurements, one budget that isn't kept. */
 function setting(
   name: string,
   wanted: string,
@@ -351,8 +551,12 @@ export const workedExperiment: Experiment = {
       roundTrip,
       guest,
     ),
+    untuned,
     throughput,
+    asItIs,
+    tunedMigration,
   ],
+  baseline,
   verdicts: [
     {
       policy: "latency-budget",

@@ -100,3 +100,13 @@ declare module "*/where-time-went.mjs" {
 declare module "*/provider-bundle.mjs" {
   export function bundleProvider(file?: string): Promise<"made" | "unchanged">;
 }
+
+declare module "*/browser.mjs" {
+  export const hasBrowser: boolean;
+  export function browser(cache?: string): {
+    readonly folder: string;
+    readonly executable: string;
+    readonly env: Readonly<Record<string, string>>;
+  };
+  export function installBrowser(cache?: string): Promise<string>;
+}

@@ -1,13 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../cache.mjs";
 import { run } from "../command.mjs";
 import { ToolError } from "../tool-error.mjs";
 
-const cache = join(
-  process.env.NFVLAB_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "nfvlab"),
-  "bench",
-);
+const cache = join(cacheFolder(), "bench");
 
 /** Open vSwitch and the libraries that a Debian without it lacks. */
 const switchPackages = [

@@ -1,7 +1,8 @@
-import { type Comparison, comparisonOf, type MetricChange } from "../../measure/comparison.ts";
+import { type Comparison, comparisonOf } from "../../measure/comparison.ts";
+import { effectText } from "../../report/effect.ts";
 import { wrap } from "../../report/wrap.ts";
+import { figure } from "../../units/figure.ts";
 import { table } from "../../units/table.ts";
-import { figure } from "./figure.ts";
 import type { NamedRecord } from "./recorded.ts";
 
 /** What changed from one set of records to another, by pairs of the same name; then those that only one of them has. */
@@ -20,10 +21,10 @@ export function compareText(before: readonly NamedRecord[], after: readonly Name
   return parts.flatMap((part, index) => (index === 0 ? part : ["", ...part]));
 }
 
-type Pair = readonly [before: NamedRecord, after: NamedRecord];
+export type Pair = readonly [before: NamedRecord, after: NamedRecord];
 
 /** Two single records are a pair, whatever they are called. */
-function pairsOf(before: readonly NamedRecord[], after: readonly NamedRecord[]): Pair[] {
+export function pairsOf(before: readonly NamedRecord[], after: readonly NamedRecord[]): Pair[] {
   const [one, other] = [before[0], after[0]];
   if (one !== undefined && other !== undefined && before.length === 1 && after.length === 1)
     return [[one, other]];
@@ -79,15 +80,4 @@ function figures({ metrics, unmatched }: Comparison): string[] {
     ),
     ...unmatched.flatMap((line) => wrap(line)),
   ];
-}
-
-function effectText({ difference, unit }: MetricChange): string {
-  if (difference === undefined) return "";
-  const { kind, estimate, low, high } = difference.effect;
-  const signed = (value: string) => (value.startsWith("-") ? value : `+${value}`);
-  const text =
-    kind === "ratio"
-      ? (value: number) => signed(`${Number(((value - 1) * 100).toPrecision(3))} %`)
-      : (value: number) => signed(figure(value, unit));
-  return `${text(estimate)} (${text(low)} to ${text(high)})`;
 }

@@ -1,6 +1,6 @@
 import type { RunManifest } from "../../schema/run.ts";
+import { figure } from "../../units/figure.ts";
 import { table } from "../../units/table.ts";
-import { figure } from "./figure.ts";
 import type { Found, KeptRun } from "./recorded.ts";
 
 /** A line for each record: what it is of, when, whether it is valid, and the median of each metric; and for each run that has none, how it ended. */

@@ -1,9 +1,9 @@
 import { wrap } from "../../report/wrap.ts";
 import { type Metric, PERCENTILES, type ResultRecord } from "../../schema/record.ts";
 import { formatNanoseconds } from "../../units/duration.ts";
+import { figure, grouped } from "../../units/figure.ts";
 import { quoteAll } from "../../units/quoting.ts";
 import { table } from "../../units/table.ts";
-import { figure, grouped } from "./figure.ts";
 import { endingOf, standing } from "./list.ts";
 import type { KeptRun, NamedRecord, RecordlessRun } from "./recorded.ts";
 

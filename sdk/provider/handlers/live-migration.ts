@@ -1,4 +1,4 @@
-import { migrationFaults, migrationMetrics } from "../../measure/migration.ts";
+import { migrationFaults, migrationMetrics, recordedMigrations } from "../../measure/migration.ts";
 import { trafficFrames } from "../../measure/traffic.ts";
 import { domains, type ObservedDomain } from "../../observe/domains.ts";
 import { guestAttachments, guestPlatform } from "../../observe/guest-platform.ts";
@@ -64,6 +64,7 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
           const way = { socket: linkOf(operation.tag, "out").socket, address: inputs.addresses.destination };
           return {
             metrics: migrationMetrics(taken.result),
+            migrations: recordedMigrations(taken.result),
             tool: { command: migrateCommand(domain, settings, way), version: versions },
             faults: [...migrationFaults(taken.result, limitOf(inputs)), ...taken.faults],
           };

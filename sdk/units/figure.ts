@@ -1,8 +1,10 @@
-import type { Metric } from "../../schema/record.ts";
-import { formatNanoseconds } from "../../units/duration.ts";
+import { formatNanoseconds } from "./duration.ts";
+
+/** What a measured value is counted in. */
+export type MetricUnit = "ns" | "pps" | "bps" | "ratio" | "count" | "1/s" | "ms" | "s" | "bytes" | "cycles";
 
 /** A value of a metric for people: three significant digits and the unit that fits, counts in full. */
-export function figure(value: number, unit: Metric["unit"]): string {
+export function figure(value: number, unit: MetricUnit): string {
   if (unit === "ns") return formatNanoseconds(value);
   if (unit === "ms") return formatNanoseconds(value * 1e6);
   if (unit === "s") return formatNanoseconds(value * 1e9);

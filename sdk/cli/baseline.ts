@@ -1,0 +1,49 @@
+import { comparisonOf } from "../measure/comparison.ts";
+import type { ReportedBaseline } from "../report/experiment.ts";
+import { ResultRecord } from "../schema/record.ts";
+import { distributionOf, isDistribution } from "./distributions.ts";
+import { pairsOf } from "./results/compare.ts";
+import { type NamedRecord, recordsIn } from "./results/recorded.ts";
+import { type StateResource, text } from "./state-resource.ts";
+
+/**
+ * Records of a stack beside those of a file or a folder, by pairs of one name and benchmark.
+ *
+ * @param project its folder
+ * @throws InputError as `recordsIn`
+ */
+export function baselineOf(
+  path: string,
+  resources: readonly StateResource[],
+  project: string,
+): ReportedBaseline {
+  const before = recordsIn([path], project).records;
+  const now = resources.flatMap(namedOf);
+  const pairs = pairsOf(before, now);
+  const alone = (all: readonly NamedRecord[], paired: readonly NamedRecord[]) =>
+    all.filter((each) => !paired.includes(each)).map(({ name }) => name);
+  return {
+    from: path,
+    pairs: pairs.map(([one, other]) => ({
+      name: other.name,
+      startedAt: one.record.startedAt,
+      comparison: comparisonOf(one.record, other.record),
+      metrics: one.record.metrics.filter(isDistribution).map(distributionOf),
+    })),
+    onlyBefore: alone(
+      before,
+      pairs.map(([one]) => one),
+    ),
+    onlyNow: alone(
+      now,
+      pairs.map(([, other]) => other),
+    ),
+  };
+}
+
+/** What can't be read has a place of its own in the report. */
+function namedOf(resource: StateResource): NamedRecord[] {
+  if (resource.delete === true || !resource.type.startsWith("nfvlab:bench:")) return [];
+  const parsed = ResultRecord.safeParse(resource.outputs?.["record"]);
+  return parsed.success ? [{ name: text(resource, "name"), file: "", record: parsed.data }] : [];
+}
