@@ -29,11 +29,7 @@ export const checks: readonly Check[] = [
   },
   { id: "P12", what: "virtual function trusted only where its card has one tenant" },
   { id: "P13", what: "spoof checking on, and MAC or VLAN set, on a shared card" },
-  {
-    id: "P14",
-    what: "no device that management or the system's disks go through",
-    open: "refused by DriverBinding and VirtualFunctions on the machine; a preview would need the management path among the facts",
-  },
+  { id: "P14", what: "no device that management or the system's disks go through" },
   { id: "P15", what: "IOMMU group of one tenant, no ACS override" },
   { id: "P16", what: "huge pages per node suffice, and memory is left for the system" },
   { id: "P17", what: "pools as asked for" },

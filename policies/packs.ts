@@ -23,6 +23,7 @@ import { exclusiveCpus } from "./intent/exclusive-cpus.ts";
 import { generatorApart } from "./intent/generator-apart.ts";
 import { housekeepingOnEveryNode } from "./intent/housekeeping-on-every-node.ts";
 import { hugepagesSufficient } from "./intent/hugepages-sufficient.ts";
+import { managementUntouched } from "./intent/management-untouched.ts";
 import { memoryLeftForSystem } from "./intent/memory-left-for-system.ts";
 import { migratableGuest } from "./intent/migratable-guest.ts";
 import { mitigationsOn } from "./intent/mitigations-on.ts";
@@ -61,6 +62,7 @@ export const intent: CataloguedPolicy[] = [
   vhostSocketsPrivate,
   trustedFunctionAlone,
   sharedCardChecked,
+  managementUntouched,
   oneTenantPerIommuGroup,
   hugepagesSufficient,
   memoryLeftForSystem,

@@ -97,6 +97,10 @@ export const HostFacts = z.object({
   caches: z.array(CacheFacts),
   numaNodes: z.array(NumaNodeFacts),
   nics: z.array(NicFacts),
+  protectedFunctions: z.record(z.string(), z.array(z.string())).optional().meta({
+    description:
+      "PCI functions that the machine can't do without, by address, and why: what management goes through, and the system's disks. Absent of facts that are older than the field.",
+  }),
   versions: z.object({
     ovs: z.string().optional(),
     dpdk: z.string().optional(),

@@ -39,6 +39,19 @@ const traffic = (props: Props = {}): Declared =>
 const iommuOf = (driver: unknown) =>
   on("pci:DriverBinding", "card-driver", { address: "0000:05:00.1", driver, iommuGroup: 7 });
 
+const carrying = {
+  "dut-facts": {
+    protectedFunctions: {
+      "0000:05:00.0": [
+        "carries the SSH session from 198.51.100.7 (eth0)",
+        "carries the default route (eth0)",
+      ],
+      "0000:06:00.0": ["its virtual function 0000:06:10.0 carries the address 198.51.100.5/24 (eth1)"],
+      "0000:07:00.0": ["holds the file system at /"],
+    },
+  },
+};
+
 /** Cases of policies on memory, cards, sockets and the switch. */
 export const casesOfDevices: Readonly<Record<string, PolicyCases>> = {
   "devices-behind-iommu": {
@@ -94,6 +107,40 @@ export const casesOfDevices: Readonly<Record<string, PolicyCases>> = {
     passes: { stack: real({}, card(), east, west) },
     notApplicable: { stack: real() },
     unknown: { stack: real({}, card(), vf({ spoofCheck: unknown }), east, west) },
+  },
+  "management-untouched": {
+    violates: {
+      stack: real(
+        carrying,
+        on("pci:DriverBinding", "card-driver", { address: "0000:05:00.0", driver: "vfio-pci" }),
+        on("pci:VirtualFunctions", "card", { pf: "0000:06:00.0", count: 2 }),
+        on("libvirt:Domain", "disks-domain", {
+          ...{ name: "disks", vcpuPins: [] },
+          nics: { nvme: { kind: "pci", device: "0000:07:00.0" } },
+        }),
+      ),
+    },
+    passes: {
+      stack: real(
+        carrying,
+        on("pci:DriverBinding", "card-driver", {
+          address: "0000:05:00.1",
+          driver: "vfio-pci",
+          iommuGroup: 7,
+        }),
+      ),
+    },
+    notApplicable: nothing,
+    unknown: {
+      stack: real(
+        { "dut-facts": { protectedFunctions: unknown } },
+        on("pci:DriverBinding", "card-driver", {
+          address: "0000:05:00.1",
+          driver: "vfio-pci",
+          iommuGroup: 7,
+        }),
+      ),
+    },
   },
   "one-tenant-per-iommu-group": {
     violates: {

@@ -28,6 +28,12 @@ const sharing = (name: string) =>
     vcpuPins: [],
     sharedMemory: { ring: { kind: "ivshmem-plain" } },
   });
+const kept = {
+  "dut-facts": {
+    protectedFunctions: { "0000:05:00.1": ["carries the SSH session from 198.51.100.7 (eth0)"] },
+  },
+};
+
 /** Mistakes about cards, sockets, the switch and what is run by hand. */
 export const wrongDevices: readonly WrongProgram[] = [
   added(
@@ -36,6 +42,18 @@ export const wrongDevices: readonly WrongProgram[] = [
     "pci:DriverBinding",
     { address: "0000:05:00.1", driver: "igb_uio" },
     { address: "0000:05:00.1", driver: "vfio-pci", iommuGroup: 4 },
+  ),
+  row(
+    "the card that the SSH session goes through, given to DPDK",
+    "management-untouched",
+    real(
+      kept,
+      on("pci:DriverBinding", "added", { address: "0000:05:00.1", driver: "vfio-pci", iommuGroup: 4 }),
+    ),
+    real(
+      kept,
+      on("pci:DriverBinding", "added", { address: "0000:05:00.2", driver: "vfio-pci", iommuGroup: 4 }),
+    ),
   ),
   added(
     "VFIO without an IOMMU",

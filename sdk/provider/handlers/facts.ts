@@ -2,6 +2,7 @@ import { hostFactsOf, hostFactsProbes } from "../../observe/host-facts.ts";
 import { identityFiles } from "../../observe/identity.ts";
 import { facts, getHostFacts } from "../../schema/facts.ts";
 import type { FunctionHandler, Handler, Host } from "../handler.ts";
+import { groundOf, touchProbes } from "../touching.ts";
 
 export const factsHandler: Handler<typeof facts> = {
   definition: facts,
@@ -29,5 +30,10 @@ export const getHostFactsHandler: FunctionHandler<typeof getHostFacts> = {
 };
 
 async function gather(host: Host) {
-  return hostFactsOf(await host.observeNow(hostFactsProbes));
+  const observed = await host.observeNow({ ...hostFactsProbes, ...touchProbes });
+  const { protection } = groundOf(observed);
+  return {
+    ...hostFactsOf(observed),
+    protectedFunctions: Object.fromEntries([...protection].map(([address, why]) => [address, [...why]])),
+  };
 }
