@@ -1,5 +1,5 @@
 import type { PolicyResource } from "@pulumi/policy";
-import { type Asking, asking } from "../ask.ts";
+import { type Asking, asking, sayUnplaced } from "../ask.ts";
 import { where } from "../claims.ts";
 import { labPolicy } from "../lab-policy.ts";
 import { type Machine, ofType } from "../machine.ts";
@@ -28,11 +28,13 @@ export const managementUntouched = labPolicy({
   excepting: false,
   remediationSteps: "Take another device, or move management elsewhere and take the facts anew.",
   url: "https://docs.kernel.org/driver-api/vfio.html",
-  notApplicable: ({ machines }) =>
+  notApplicable: ({ machines, unplaced }) =>
+    ofType(unplaced, ...TAKING).length > 0 ||
     machines.some(({ members, facts }) => facts.length > 0 && ofType(members, ...TAKING).length > 0)
       ? undefined
       : "this stack takes no device of a machine whose facts it has",
-  judge: ({ machines }, findings) => {
+  judge: ({ machines, unplaced }, findings) => {
+    sayUnplaced(unplaced, TAKING, findings, "whether management goes through it");
     const ask = asking(findings, "whether management goes through it");
     for (const machine of machines) {
       const kept = keptOf(machine, ask);
