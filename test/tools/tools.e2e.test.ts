@@ -113,6 +113,17 @@ describe("the tools, with the real engine", () => {
     expect(existsSync(join(clone, ".nfvlab/state/.pulumi/stacks/tools-trial/dev.json"))).toBe(true);
   });
 
+  it("tell at once what is wrong with a program, also where Pulumi's own code is in the stack", async () => {
+    const { code, said } = await runTool("pulumi.mjs", ["preview", "--stack", "dev", "--non-interactive"], {
+      ...{ TRIAL_SECONDS: "2", TRIAL_MISTAKE: "1" },
+    });
+    expect(said).toContain("TypeError: Cannot read properties of null (reading 'seconds')");
+    expect(said).toMatch(/stacks\/index\.ts:\d+/);
+    // The path that Node.js does not come to an end with when it marks packages.
+    expect(said).toMatch(/node_modules\/@pulumi\/\w+\.ts:/);
+    expect(code).not.toBe(0);
+  });
+
   it("change nothing when nothing changed", async () => {
     const { code, said } = await runTool("up.mjs", [], { TRIAL_SECONDS: "2" });
     expect(code, said).toBe(0);
