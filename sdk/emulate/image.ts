@@ -168,7 +168,7 @@ for program in "$@"; do cp -L "$tree/usr/bin/$program" "$to/bin/"; done
 for program in "$@"; do chroot "$tree" ldd "/usr/bin/$program"; done | sed -n 's/.*=> \\(\\/[^ ]*\\).*/\\1/p' | sort -u |
   while read -r library; do cp -L "$tree$library" "$to/lib/"; done
 cp -L "$tree/lib64/ld-linux-x86-64.so.2" "$to/lib/"
-cp -L "$tree"/usr/share/seabios/bios-256k.bin "$tree"/usr/share/qemu/linuxboot*.bin "$tree"/usr/share/qemu/kvmvapic.bin "$to/firmware/"
+cp -L "$tree"/usr/share/seabios/bios-256k.bin "$tree"/usr/share/qemu/linuxboot*.bin "$tree"/usr/share/qemu/kvmvapic.bin "$tree"/usr/share/qemu/pvh.bin "$to/firmware/"
 cp -L "$tree"/usr/lib/grub/i386-pc/* "$to/grub/"
 `;
 

@@ -1,9 +1,5 @@
+import { TREX_CLIENT, TREX_NOTES } from "../units/trex-folders.ts";
 import type { Probe } from "./probe.ts";
-
-/** Where each Trex resource notes which folder it means, by its tag. */
-export const TREX_NOTES = "/var/lib/nfvlab/trex/at";
-/** Where TRex's Python client is in its folder. */
-export const TREX_CLIENT = "automation/trex_control_plane/interactive";
 
 /** A folder of TRex's as it is. */
 export interface ObservedTrex {

@@ -1,8 +1,8 @@
 import type { ObservedTrex, TrexGround } from "../observe/trex.ts";
-import { TREX_NOTES } from "../observe/trex.ts";
 import type { Inputs } from "../schema/definition.ts";
 import type { trex } from "../schema/traffic.ts";
 import { HostError, InputError } from "../units/errors.ts";
+import { TREX_NOTES } from "../units/trex-folders.ts";
 import type { Step } from "./step.ts";
 
 type TrexInputs = Inputs<typeof trex>;

@@ -262,8 +262,15 @@ describe("latency under load", () => {
     metricOf({ name: `latency.${frame}.${percent}.${direction}`, unit: "ns", direction: "lower" }, [
       { buckets: [[percent * 100, 50]], overflow: 0, max: percent * 100, expected: 50 },
     ]);
-  const trial = (frame: string, loadPps: number) =>
-    ({ frame, purpose: "latency" as const, loadPps, durationMs: 1000, intended: 9, received: 9, faults: [] });
+  const trial = (frame: string, loadPps: number) => ({
+    frame,
+    purpose: "latency" as const,
+    loadPps,
+    durationMs: 1000,
+    intended: 9,
+    received: 9,
+    faults: [],
+  });
   const loaded = recordOf([], {
     metrics: [
       ...[10, 90].flatMap((percent) => [
