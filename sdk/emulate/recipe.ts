@@ -94,4 +94,4 @@ export function imageHash(specification: ImageSpecification): string {
 }
 
 /** Counts up when what lies in an image's folder changes its shape. */
-const LAYOUT = 1;
+const LAYOUT = 2;
