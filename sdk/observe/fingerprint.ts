@@ -71,9 +71,9 @@ export function fingerprintOf(
   return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
 }
 
-/** Threads of the kernel that are there from its boot on. Those of devices, file systems and guests come and go. */
+/** Threads of the kernel that are there from its boot on. Those of devices, file systems and guests come and go, as khugepaged does with its setting. */
 const STANDING_THREADS =
-  /^(ksoftirqd|ktimers|irq_work|rcu\w*|rcu[bc]|backlog_napi|kswapd|kcompactd|khugepaged|ksmd)(\/?\d+)?$/;
+  /^(ksoftirqd|ktimers|irq_work|rcu\w*|rcu[bc]|backlog_napi|kswapd|kcompactd)(\/?\d+)?$/;
 
 function threadSettings(threads: readonly ObservedThread[]): Record<string, string> {
   return byStandingName(
