@@ -87,10 +87,16 @@ async function look(host: Host, module: string): Promise<ObservedModule> {
 
 async function bring(host: Host, { module: name, parameters }: Parameters, all: Texts) {
   const before = await look(host, name);
-  const found = Object.fromEntries(Object.entries(all).filter(([parameter]) => parameter in parameters));
   const text = modprobeText(name, parameters);
   await host.execute(planFile(modprobePath(name), text, before.text.trimEnd()));
-  const refusals = await refusalsOf(host, planParameters(name, parameters, before));
+  // A module that is loaded just now, as a machine that boots loads KVM, may have been too early for the file.
+  const running = await look(host, name);
+  const found = Object.fromEntries(
+    Object.entries({ ...effectiveOf(parameters, running), ...all }).filter(
+      ([parameter]) => parameter in parameters,
+    ),
+  );
+  const refusals = await refusalsOf(host, planParameters(name, parameters, running));
   const after = await look(host, name);
   const outputs = { found, written: effectiveOf(parameters, after), ...statesOf(name, parameters, after) };
   try {
