@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { removeServer } from "../../sdk/emulate/server.ts";
 import { runTool } from "../tool-error.mjs";
 import { Dials } from "./dials.mjs";
 import { guestQuestions, guestsProgram, pinGuest } from "./guests-program.mjs";
@@ -9,31 +6,13 @@ import { measure, rounds } from "./measure.mjs";
 import { mustFail } from "./must-fail.mjs";
 import { portQuestions, portsProgram } from "./ports.mjs";
 import { PulumiProject } from "./pulumi.mjs";
-import { bootServer, ServerLog, ServerShell, sshdOf } from "./server.mjs";
+import { bootServer, inServerFolder, ServerLog, ServerShell, sshdOf } from "./server.mjs";
 
 async function main([text]) {
   const { runs, engine, ports, guests } = JSON.parse(text);
-  const folder = mkdtempSync(join(tmpdir(), "nfvlab-bench-guests-"));
-  const server = join(folder, "stack", "dut");
-  const clear = async () => {
-    await removeServer(server);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  // The server has a process of its own, which would go on.
-  for (const signal of ["SIGINT", "SIGTERM"])
-    process.once(signal, () => clear().finally(() => process.exit(130)));
-  try {
-    return await measureServer({
-      runs,
-      engine,
-      folder,
-      server,
-      ports: named("p", ports),
-      guests: named("g", guests),
-    });
-  } finally {
-    await clear();
-  }
+  return inServerFolder("guests", (folders) =>
+    measureServer({ ...folders, runs, engine, ports: named("p", ports), guests: named("g", guests) }),
+  );
 }
 
 const named = (letter, count) =>

@@ -1,9 +1,32 @@
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildImage } from "../../sdk/emulate/image.ts";
 import { TESTBED_PACKAGES } from "../../sdk/emulate/recipe.ts";
-import { startServer } from "../../sdk/emulate/server.ts";
+import { removeServer, startServer } from "../../sdk/emulate/server.ts";
 import { SshTransport } from "../../sdk/remote/ssh-transport.ts";
+
+/**
+ * Works in a temporary folder with the folder of an emulated server in it, and takes both away however it ends.
+ *
+ * @param part names the folder
+ */
+export async function inServerFolder(part, work) {
+  const folder = mkdtempSync(join(tmpdir(), `nfvlab-bench-${part}-`));
+  const server = join(folder, "stack", "dut");
+  const clear = async () => {
+    await removeServer(server);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  // The server has a process of its own, which would go on.
+  for (const signal of ["SIGINT", "SIGTERM"])
+    process.once(signal, () => clear().finally(() => process.exit(130)));
+  try {
+    return await work({ folder, server });
+  } finally {
+    await clear();
+  }
+}
 
 /** An emulated server with two NUMA nodes, in a folder of its own. */
 export async function bootServer(folder) {

@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { removeServer } from "../../sdk/emulate/server.ts";
 import { runTool, ToolError } from "../tool-error.mjs";
 import { Playbook } from "./ansible.mjs";
 import { median } from "./measure.mjs";
 import { mustFail } from "./must-fail.mjs";
 import { PulumiProject } from "./pulumi.mjs";
-import { bootServer, ServerShell, sshdOf } from "./server.mjs";
+import { bootServer, inServerFolder, ServerShell, sshdOf } from "./server.mjs";
 
 /** Every run-time setting of a profile. Boot arguments are left out: who stages them differs too much to be set side by side. */
 const program = `
@@ -31,20 +29,7 @@ const ours = "/etc/tmpfiles.d/90-nfvlab-* /etc/sysctl.d/90-nfvlab-* /etc/modprob
 
 async function main([text]) {
   const { runs, engine, ansible } = JSON.parse(text);
-  const folder = mkdtempSync(join(tmpdir(), "nfvlab-bench-tuning-"));
-  const server = join(folder, "stack", "dut");
-  const clear = async () => {
-    await removeServer(server);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  // The server has a process of its own, which would go on.
-  for (const signal of ["SIGINT", "SIGTERM"])
-    process.once(signal, () => clear().finally(() => process.exit(130)));
-  try {
-    return await measureServer({ runs, engine, ansible, folder, server });
-  } finally {
-    await clear();
-  }
+  return inServerFolder("tuning", (folders) => measureServer({ ...folders, runs, engine, ansible }));
 }
 
 async function measureServer({ runs, engine, ansible, folder, server }) {
