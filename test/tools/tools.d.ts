@@ -81,6 +81,7 @@ declare module "*/verdict.mjs" {
   export interface Verdict {
     readonly passed: number;
     readonly failed: number;
+    readonly failures: readonly { readonly name: string; readonly message: string }[];
     readonly skipped: readonly string[];
   }
   export function verdict(report: unknown, exitCode: number): Verdict;

@@ -49,14 +49,32 @@ describe("the verdict on a run of vitest", () => {
     expect(verdictLines(verdict(report, code))).toEqual(["2 passed, 0 failed"]);
   });
 
-  it("counts failures and files that can't be loaded, and names what is skipped", () => {
+  it("counts failures and files that can't be loaded, names what is skipped, and says last what failed and why", () => {
     const { report, code } = run("good", "mixed", "broken");
     expect(code).toBe(1);
-    expect(verdictLines(verdict(report, code))).toEqual([
+    const lines = verdictLines(verdict(report, code));
+    expect(lines.filter((line) => !/^ +at /.test(line))).toEqual([
       `SKIPPED: ${relative(root, join(folder, "mixed.test.ts"))}: waits`,
       `SKIPPED: ${relative(root, join(folder, "mixed.test.ts"))}: is to come`,
+      `FAILED: ${relative(root, join(folder, "mixed.test.ts"))}: fails`,
+      "  Error: no",
+      `FAILED: ${relative(root, join(folder, "broken.test.ts"))}`,
+      "  can not be loaded",
       "3 passed, 2 failed, 2 skipped",
     ]);
+  });
+
+  it("tells of a message no more than its beginning", () => {
+    const message = Array.from({ length: 50 }, (_, line) => `${line} ${"x".repeat(1000)}`).join("\n");
+    const report = {
+      testResults: [{ name: join(root, "a.test.ts"), status: "failed", message, assertionResults: [] }],
+    };
+    const lines = verdictLines(verdict(report, 1));
+    expect(lines[0]).toBe("FAILED: a.test.ts");
+    expect(lines.slice(1, -1).map((line) => line.trim().split(" ")[0])).toEqual(
+      Array.from({ length: 12 }, (_, line) => `${line}`),
+    );
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(500);
   });
 
   it("does not let a run pass whose error is in no test", () => {
