@@ -14,7 +14,7 @@ export interface OvsDpdkBridgeArgs {
   readonly host: TunedHost;
   /** CPUs of the poll-mode threads, among the host's isolated ones. */
   readonly pmdCpus: CpuList;
-  /** Huge-page memory of the switch by NUMA node, `{ 0: "1GiB" }`. */
+  /** Huge-page memory of the switch by NUMA node, `{ 0: "1GiB" }`: what it takes at its start, and no more unless `daemon.socketLimit` says so. */
   readonly socketMemory: Readonly<Record<number, Size>>;
   /** Addresses of the bridge itself, `["198.18.0.1/24"]`. */
   readonly addresses?: readonly string[];
@@ -64,7 +64,7 @@ export function vhostSocket(port: string): string {
  * A switch in user space: the machine's daemon with its poll-mode threads, one bridge, its ports and flows. One to a machine, since the daemon is.
  *
  * @property pmdCpus CPUs that poll; a port needs one on its own NUMA node
- * @property socketMemory per NUMA node; each node with ports or guests needs some
+ * @property socketMemory per NUMA node; each node with ports or guests needs some. 1GiB holds the 262144 packet buffers that OVS asks for; it halves them until they fit
  * @property ports by name: `{ kind: "vhost-user" }`, `{ kind: "dpdk", devargs: "0000:5e:00.0" }`, and whatever else a `Port` can be
  * @example
  * const bridge = new OvsDpdkBridge("br0", {
@@ -90,7 +90,11 @@ export class OvsDpdkBridge extends LabComponent<Built> {
       const daemon = scope.child(
         Daemon,
         "daemon",
-        { ...args.daemon, host, pmdCpus: args.pmdCpus, socketMemory: args.socketMemory },
+        {
+          // Without a limit OVS takes 788 MiB for its packet buffers where it finds them, and guests that start later get nothing.
+          ...{ socketLimit: args.socketMemory, ...args.daemon },
+          ...{ host, pmdCpus: args.pmdCpus, socketMemory: args.socketMemory },
+        },
         { dependsOn: [...args.host.preparation] },
       );
       const bridge = scope.child(

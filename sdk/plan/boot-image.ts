@@ -130,7 +130,13 @@ export function recipeHash({ programs = [], modules = [] }: ImageContents = {}):
 }
 
 export function removeBootImage(name: string): Step[] {
-  return [{ purpose: `remove the boot image ${name}`, argv: ["rm", "-rf", `${IMAGE_FOLDER}/${name}`] }];
+  return [
+    { purpose: `remove the boot image ${name}`, argv: ["rm", "-rf", `${IMAGE_FOLDER}/${name}`] },
+    {
+      purpose: "remove the folder of boot images, where this was the last one",
+      argv: ["sh", "-c", '[ ! -d "$1" ] || rmdir --ignore-fail-on-non-empty "$1"', "sh", IMAGE_FOLDER],
+    },
+  ];
 }
 
 const BUILD = `set -eu

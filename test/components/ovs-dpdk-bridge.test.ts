@@ -34,6 +34,7 @@ describe("OvsDpdkBridge", () => {
       host,
       pmdCpus: "2",
       socketMemory: { 1: "256MiB" },
+      socketLimit: { 1: "256MiB" },
       restart: "allow",
       lcoreCpus: "0",
     });
@@ -62,6 +63,16 @@ describe("OvsDpdkBridge", () => {
     });
   });
 
+  it("takes more memory than at its start only where that is allowed", async () => {
+    const registered = await register(() => aBridge(aHost(), { daemon: { socketLimit: { 1: "1GiB" } } }), {
+      answers,
+    });
+    expect(named(registered, "br0-daemon").inputs).toMatchObject({
+      socketMemory: { 1: "256MiB" },
+      socketLimit: { 1: "1GiB" },
+    });
+  });
+
   it("leaves out what is not asked for", async () => {
     const registered = await register(
       () => new OvsDpdkBridge("br0", { host: aHost(), pmdCpus: "2", socketMemory: { 1: "1GiB" } }),
@@ -72,6 +83,7 @@ describe("OvsDpdkBridge", () => {
       host,
       pmdCpus: "2",
       socketMemory: { 1: "1GiB" },
+      socketLimit: { 1: "1GiB" },
     });
     expect(named(registered, "br0-bridge").inputs).toEqual({ host, name: "br0" });
   });

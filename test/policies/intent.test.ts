@@ -245,6 +245,15 @@ describe("hugepages-sufficient", () => {
     expect(await judge(hugepagesSufficient, testbed({ pool: { count: 256 } }))).toEqual(nothing);
   });
 
+  it("counts all that the switch may take, not only what it takes at its start", async () => {
+    const limited = (limit: string) =>
+      testbed({ daemon: { socketLimit: { 1: limit } }, pool: { count: 256 } });
+    expect(await judge(hugepagesSufficient, limited("256MiB"))).toEqual(nothing);
+    expect(await judge(hugepagesSufficient, limited("0KiB"))).toEqual(nothing);
+    const { violations } = await judge(hugepagesSufficient, limited("512MiB"));
+    expect(violations).toHaveLength(1);
+  });
+
   it("refuses a guest on a node without a pool, where facts or a fresh server show that there are no pages", async () => {
     for (const stage of ["first-preview", "up"] as const) {
       const { violations } = await judge(hugepagesSufficient, testbed({ stage, pool: { numaNode: 0 } }));
