@@ -46,13 +46,20 @@ function changeOf({ action, type, differences, before, after }: PreviewedResourc
   return {
     action,
     differences,
-    forcing: differences.filter(({ replaces }) => replaces),
+    forcing: action === "replace" && differences.length === 0 ? [OTHERS] : differences.filter(isForcing),
     before: { ...before?.inputs, ...before?.outputs },
     after: wanted,
     costing: (cost) =>
       differences.filter(({ path, isInput }) => isInput && costs(parsePath(path), wanted) === cost),
     setWith: (cost) => Object.keys(wanted).filter((name) => costs([name], wanted) === cost),
   };
+}
+
+/** What is replaced since it hangs on something that is: the engine tells no property of it. */
+const OTHERS: Difference = { path: "", kind: "update", replaces: true, isInput: true };
+
+function isForcing({ replaces }: Difference): boolean {
+  return replaces;
 }
 
 type Rule = (change: Change, host: string) => readonly Cost[];
@@ -185,7 +192,13 @@ function otherwise(change: Change): Cost[] {
       .map(({ path }): Cost => ({ kind: "process", property: path, what: "what it configures restarts" })),
     ...change.costing("reboot").map(({ path }) => nextBoot(path)),
     ...change.forcing.map(
-      ({ path }): Cost => ({ kind: "recreate", property: path, what: "it is deleted and made anew" }),
+      ({ path, isInput }): Cost => ({
+        kind: "recreate",
+        property: path,
+        what: isInput
+          ? "it is deleted and made anew"
+          : "nfvlab makes it otherwise than when it was made, so that it is deleted and made anew",
+      }),
     ),
   ];
 }

@@ -37,7 +37,7 @@ export interface Difference {
   readonly path: string;
   readonly kind: "add" | "delete" | "update";
   readonly replaces: boolean;
-  /** False for an output that is not as it must be, which the change mends. */
+  /** False for an output that is not as it must be: the change mends it, or replaces what nfvlab makes otherwise now. */
   readonly isInput: boolean;
 }
 

@@ -93,7 +93,12 @@ function changeOf(resource: PreviewedResource, places: Places): ReviewedChange[]
       const holder = (isInput ? state?.inputs : state?.outputs) ?? {};
       return shown(valueAt(holder, steps), (below) => isSecretField(type, [...steps, ...below], holder));
     };
-    return { path, before: said(before), after: isInput ? said(after) : "mended", replaces };
+    return {
+      path,
+      before: said(before),
+      after: isInput ? said(after) : replaces ? "made anew" : "mended",
+      replaces,
+    };
   });
   return [{ action, host: places.hostOf(urn), resource: nameOf(urn), type, properties }];
 }

@@ -8,8 +8,11 @@ import type { Step } from "./step.ts";
 /** Name to text of the files that the program is built of. */
 export type Source = Readonly<Record<string, string>>;
 
-/** A program that is built on a machine, or a runner, which is put there as it is. */
-export type Program = NonNullable<Inputs<typeof trafficTool>["program"]> | "trex";
+/** A program that is built on a machine. */
+export type BuiltProgram = NonNullable<Inputs<typeof trafficTool>["program"]>;
+
+/** The same, or a runner, which is put there as it is. */
+export type Program = BuiltProgram | "trex";
 
 const FOLDER = "/var/lib/nfvlab/traffic";
 const FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra"];
@@ -41,13 +44,39 @@ mv -T "$3.$$" "$3"
 sha256sum "$3" > "$3.sha256"`;
 const REMOVE = `rm -f "$1/owners/$2"; rmdir "$1/owners" 2>/dev/null && rm -rf "$1"; rmdir "$(dirname "$1")" 2>/dev/null; true`;
 
+/** How a program is built on whatever machine. */
+interface Recipe {
+  readonly flags: readonly string[];
+  readonly libraries: string;
+}
+
+const RECIPES: Readonly<Record<BuiltProgram, Recipe>> = {
+  traffic: { flags: FLAGS, libraries: ` ${LIBRARIES}` },
+  // A guest's boot image has no libraries but those that come along.
+  exchange: { flags: [...FLAGS, "-static"], libraries: "" },
+  exits: { flags: [...FLAGS, ...BARE_FLAGS], libraries: "" },
+};
+
 export interface ToolPlan {
   readonly hash: string;
+  /** Of what it is built by, whatever the machine. */
+  readonly recipe: string;
   readonly path: string;
   readonly dpdkVersion: string;
   /** Notes who uses it. */
   readonly mark: Step;
   readonly build: readonly Step[];
+}
+
+/** Tells a program of this source, these flags and this way of building it from one of an earlier release. */
+export function toolRecipe(program: BuiltProgram, source: Source): string {
+  const { flags, libraries } = RECIPES[program];
+  return hashOf({ files: sorted(source), flags, build: build(fileOf(program), libraries) });
+}
+
+/** The same of a runner. */
+export function runnerRecipe(source: Source): string {
+  return hashOf({ files: sorted(source) });
 }
 
 /**
@@ -56,31 +85,18 @@ export interface ToolPlan {
  * @throws HostError `dpdk-headers-missing`, `compiler-missing`, `architecture`
  */
 export function planTool(
-  program: Program,
+  program: BuiltProgram,
   source: Source,
   ground: BuildGround,
   tag: string,
   host: string,
 ): ToolPlan {
-  const { compiler, architecture } = ground;
-  const files = Object.entries(source).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (program === "exchange") {
+  const { compiler, architecture, dpdk } = ground;
+  if (program === "exits" && architecture !== "x86_64") throw otherArchitecture(host, architecture);
+  if (program !== "traffic") {
     if (compiler === undefined) throw noCompiler(host);
-    // A guest's boot image has no libraries but those that come along.
-    const flags = [...FLAGS, "-static"];
-    return toolOf(program, files, { flags, libraries: "", dpdk: "", architecture }, tag);
+    return toolOf(program, source, { dpdk: "", architecture }, tag);
   }
-  if (program === "exits") {
-    if (architecture !== "x86_64") throw otherArchitecture(host, architecture);
-    if (compiler === undefined) throw noCompiler(host);
-    return toolOf(
-      program,
-      files,
-      { flags: [...FLAGS, ...BARE_FLAGS], libraries: "", dpdk: "", architecture },
-      tag,
-    );
-  }
-  const { dpdk } = ground;
   if (dpdk === undefined || compiler === undefined)
     throw new HostError({
       code: "dpdk-headers-missing",
@@ -89,7 +105,7 @@ export function planTool(
       expected: "gcc, pkg-config and DPDK's headers",
       hint: 'install them, for instance by host.Packages { gcc: "any", pkgconf: "any", "libdpdk-dev": "any" }',
     });
-  return toolOf(program, files, { flags: FLAGS, libraries: ` ${LIBRARIES}`, dpdk, architecture }, tag);
+  return toolOf(program, source, { dpdk, architecture }, tag);
 }
 
 function noCompiler(host: string): HostError {
@@ -112,29 +128,25 @@ function otherArchitecture(host: string, architecture: string): HostError {
   });
 }
 
-interface Recipe {
-  readonly flags: readonly string[];
-  readonly libraries: string;
-  readonly dpdk: string;
-  readonly architecture: string;
-}
-
 function toolOf(
-  program: Program,
-  files: readonly (readonly [string, string])[],
-  { flags, libraries, dpdk, architecture }: Recipe,
+  program: BuiltProgram,
+  source: Source,
+  { dpdk, architecture }: { readonly dpdk: string; readonly architecture: string },
   tag: string,
 ): ToolPlan {
-  const hash = hashOf({ files, dpdk, architecture, FLAGS: flags });
+  const { flags, libraries } = RECIPES[program];
+  const recipe = toolRecipe(program, source);
+  const hash = hashOf({ recipe, dpdk, architecture });
   const folder = `${FOLDER}/${hash}`;
-  const file = `nfvlab-${program}`;
+  const file = fileOf(program);
   return {
     hash,
+    recipe,
     path: `${folder}/${file}`,
     dpdkVersion: dpdk,
     mark: markStep(program, folder, tag),
     build: [
-      ...files.map((entry) => putStep(folder, entry)),
+      ...sorted(source).map((entry) => putStep(folder, entry)),
       {
         purpose: `build the ${program} program`,
         argv: ["sh", "-c", build(file, libraries), "sh", folder, ...flags],
@@ -142,6 +154,14 @@ function toolOf(
       },
     ],
   };
+}
+
+function fileOf(program: Program): string {
+  return `nfvlab-${program}`;
+}
+
+function sorted(source: Source): (readonly [string, string])[] {
+  return Object.entries(source).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function hashOf(made: unknown): string {
@@ -158,12 +178,12 @@ function putStep(folder: string, [name, text]: readonly [string, string]): Step 
 
 /** The runner of another generator, in a folder named by what it is. */
 export function planRunner(program: "trex", source: Source, tag: string): ToolPlan {
-  const files = Object.entries(source);
-  const hash = hashOf({ files });
+  const files = sorted(source);
+  const hash = runnerRecipe(source);
   const folder = `${FOLDER}/${hash}`;
-  const file = `nfvlab-${program}`;
+  const file = fileOf(program);
   return {
-    ...{ hash, path: `${folder}/${file}`, dpdkVersion: "" },
+    ...{ hash, recipe: hash, path: `${folder}/${file}`, dpdkVersion: "" },
     mark: markStep(program, folder, tag),
     build: [
       ...files.map((entry) => putStep(folder, entry)),

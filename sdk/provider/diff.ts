@@ -8,33 +8,39 @@ import {
 import { canonical } from "../schema/fields.ts";
 import { type Decoded, within } from "./wire.ts";
 
+/** What counts beside inputs and state. */
+export interface Today {
+  /** Names of outputs that may be as they are: the program's `ignoreChanges`, of which the engine heeds those of inputs by itself. */
+  readonly ignored?: readonly string[];
+  /** Outputs that follow from what the provider itself brings. A state without one is of a release that did not note it. */
+  readonly made?: Readonly<Record<string, unknown>>;
+}
+
 export interface PropertyChange {
   readonly path: PropertyPath;
   readonly kind: "add" | "delete" | "update";
   readonly cost: ChangeCost;
-  /** False for an output that is not as it must be. */
+  /** False for an output that is not as it must be, or not as it would be today. */
   readonly input: boolean;
 }
 
 /**
  * What differs between the inputs in force and those wanted, property by property, and what each change costs. Outputs that are not as the
- * definition expects count as well, so that what refresh found broken is mended.
- *
- * @param ignored names of outputs that may be as they are: the program's `ignoreChanges`, of which the engine heeds those of inputs by itself
+ * definition expects count as well, so that what refresh found broken is mended; and so do those that what this provider brings would make another.
  */
 export function compare(
   definition: ResourceDefinition,
   oldInputs: Decoded,
   newInputs: Decoded,
   oldState: Readonly<Record<string, unknown>>,
-  ignored: readonly string[] = [],
+  { ignored = [], made = {} }: Today = {},
 ): PropertyChange[] {
   const changes: PropertyChange[] = [];
   const note = (path: PropertyPath, kind: PropertyChange["kind"], holder: unknown) =>
     changes.push({
       path,
       kind,
-      cost: fieldFacts(definition.inputs, path, holder).change ?? "live",
+      cost: costOf(definition.inputs, path, holder),
       input: true,
     });
 
@@ -57,7 +63,17 @@ export function compare(
     if (name in oldState && !same(oldState[name], expected, undefined) && !ignored.includes(name))
       changes.push({ path: [name], kind: "update", cost: "live", input: false });
   }
+  // Other inputs make another recipe: what is made anew for them is not made anew for that.
+  if (changes.some(({ cost }) => cost === "recreate")) return changes;
+  for (const [name, now] of Object.entries(made)) {
+    if (!same(oldState[name], now, undefined) && !ignored.includes(name))
+      changes.push({ path: [name], kind: "update", cost: costOf(definition.outputs, [name]), input: false });
+  }
   return changes;
+}
+
+function costOf(schema: ResourceDefinition["inputs"], path: PropertyPath, holder?: unknown): ChangeCost {
+  return fieldFacts(schema, path, holder).change ?? "live";
 }
 
 function same(before: unknown, after: unknown, format: Parameters<typeof canonical>[1]): boolean {

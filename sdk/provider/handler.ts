@@ -75,6 +75,11 @@ export interface Handler<D extends ResourceDefinition = ResourceDefinition> {
   locate?(rest: string): Partial<Inputs<D>> | undefined;
   /** What can be said against inputs beyond their schema without a machine: throws InputError. */
   check?(inputs: Inputs<D>): void;
+  /**
+   * Outputs as they would be today by what the provider itself brings, a recipe or a source, whatever the machine: where state has another, the next `up` makes the thing as the output's own
+   * `change` says.
+   */
+  made?(inputs: Inputs<D>): Partial<Outputs<D>> | Promise<Partial<Outputs<D>>>;
   create(operation: Operation, inputs: Inputs<D>): Promise<Outputs<D>>;
   /** On import `state` holds what `locate` gave and the host, nothing else. */
   read(operation: Operation, state: State<D>): Promise<State<D> | undefined>;

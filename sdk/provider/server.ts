@@ -162,15 +162,20 @@ export class ProviderServer {
     return response;
   }
 
-  #diff(request: providerpb.DiffRequest): providerpb.DiffResponse {
+  async #diff(request: providerpb.DiffRequest): Promise<providerpb.DiffResponse> {
     const urn = request.getUrn();
-    const { definition } = this.#handlerOf(urn);
+    const handler = this.#handlerOf(urn);
+    const { definition } = handler;
+    const wanted = decode(request.getNews());
     const changes = compare(
       definition,
       decode(request.getOldInputs()),
-      decode(request.getNews()),
+      wanted,
       decode(request.getOlds()).value,
-      request.getIgnorechangesList(),
+      {
+        ignored: request.getIgnorechangesList(),
+        made: (await handler.made?.(wanted.value as never)) ?? {},
+      },
     );
     const response = new providerpb.DiffResponse();
     const { DIFF_NONE, DIFF_SOME } = providerpb.DiffResponse.DiffChanges;
@@ -195,6 +200,15 @@ export class ProviderServer {
         : "a restart of the daemon";
       const properties = costly.map(({ path }) => formatPath(path)).sort();
       this.#log.log("info", `${properties.join(", ")}: takes ${cost}`, urn);
+    }
+    const outdated = changes.filter(({ input, cost }) => !input && cost === "recreate");
+    if (outdated.length > 0) {
+      const outputs = outdated.map(({ path }) => formatPath(path)).sort();
+      this.#log.log(
+        "info",
+        `${outputs.join(", ")}: takes making it anew, since nfvlab makes it otherwise now`,
+        urn,
+      );
     }
     return response;
   }

@@ -50,6 +50,11 @@ export const bootImage = defineResource({
     initramfs: z.string().meta({ description: "Path of the initramfs on the machine." }),
     kernelRelease: z.string(),
     sha256: z.string().meta({ description: "Hash of both files." }),
+    recipe: z.string().meta({
+      description:
+        "16 digits of the SHA-256 of what it is made by: nfvlab's own script, and the lists of programs and modules. With another recipe, as a newer nfvlab may have, the next `up` makes the image anew, and the guests that boot it.",
+      change: "recreate",
+    }),
     present: z.boolean().meta({ description: "Both files are there and are the ones that were made." }),
   }),
   expectations: { present: true },

@@ -83,7 +83,7 @@ export const trafficTool = defineResource({
   token: "nfvlab:traffic:Tool",
   description:
     "A traffic program of nfvlab on a machine, built there from the source that comes with the SDK: generator, sink and forwarder in one against the DPDK that the machine has, or the end of an " +
-    "exchange between guests, or a guest that times its own exits. Needs gcc, and for the first pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source and DPDK version; " +
+    "exchange between guests, or a guest that times its own exits. Needs gcc, and for the first pkg-config and DPDK's headers (Debian: gcc, pkgconf, libdpdk-dev). Its folder under /var/lib/nfvlab/traffic is named by the hash of source, flags and DPDK version; " +
     "delete removes it where no other resource has built the same.",
   inputs: z.strictObject({
     host: hostReference,
@@ -100,7 +100,14 @@ export const trafficTool = defineResource({
   }),
   outputs: z.object({
     path: z.string().meta({ description: "The program." }),
-    hash: z.string().meta({ description: "16 digits of the SHA-256 of source and DPDK version." }),
+    hash: z
+      .string()
+      .meta({ description: "16 digits of the SHA-256 of recipe, DPDK version and architecture." }),
+    recipe: z.string().meta({
+      description:
+        "16 digits of the SHA-256 of source and compiler's flags. With another recipe, as a newer nfvlab may have, the next `up` builds the program anew, and measures again what was measured with it.",
+      change: "recreate",
+    }),
     dpdkVersion: z.string().meta({ description: "DPDK it was built against; empty without one." }),
     built: z.boolean().meta({ description: "The program is there and is what was built." }),
   }),
@@ -151,7 +158,11 @@ export const trex = defineResource({
   outputs: z.object({
     path: z.string().meta({ description: "TRex's folder." }),
     program: z.string().meta({ description: "The runner." }),
-    hash: z.string().meta({ description: "16 digits of the SHA-256 of the runner." }),
+    hash: z.string().meta({
+      description:
+        "16 digits of the SHA-256 of the runner. With another one, as a newer nfvlab may have, the next `up` puts it there, and measures again what was measured with it.",
+      change: "recreate",
+    }),
     present: z.boolean().meta({ description: "TRex of this version and the runner are there." }),
   }),
   expectations: { present: true },

@@ -13,17 +13,19 @@ interface Changed {
   readonly after?: Properties;
   /** Outputs before. */
   readonly outputs?: Properties;
+  /** Outputs as the provider would make them today. */
+  readonly made?: Properties;
 }
 
 /** A change as the engine would tell it, with the differences that the provider finds. */
-function previewed({ type, before, after, outputs = {} }: Changed): PreviewedResource {
+function previewed({ type, before, after, outputs = {}, made = {} }: Changed): PreviewedResource {
   const definition = resourceDefinitions.find(({ token }) => token === type);
   if (definition === undefined) throw new Error(`no such resource: ${type}`);
   const decoded = (value: Properties) => ({ value, unknown: [], secret: [] });
   const changes =
     before === undefined || after === undefined
       ? []
-      : compare(definition, decoded(before), decoded(after), { ...before, ...outputs });
+      : compare(definition, decoded(before), decoded(after), { ...before, ...outputs }, { made });
   const differences = changes.map(
     ({ path, kind, cost, input }): Difference => ({
       ...{ path: formatPath(path), kind, replaces: cost === "recreate", isInput: input },
@@ -156,6 +158,16 @@ describe("a guest", () => {
     expect(told({ type, before })).toEqual([["guest", "", "guest vnf is shut down and undefined"]]);
   });
 
+  it("is defined anew where what it boots is made anew, of which the engine tells no property", () => {
+    const replaced = { ...previewed({ type, before, after: before }), action: "replace" as const };
+    expect(replaced.differences).toEqual([]);
+    expect(costsOf(replaced, "dut").map(({ kind, property, what }) => [kind, property, what])).toEqual([
+      ["guest", "", "guest vnf is shut down, defined anew and started"],
+    ]);
+    const run = previewed({ type: "nfvlab:bench:Traffic", before: {}, after: {} });
+    expect(costsOf({ ...run, action: "replace" }, "dut")).toMatchObject([{ what: "it is measured again" }]);
+  });
+
   it("is started where it was found not to run", () => {
     expect(told({ type, before, after: before, outputs: { running: false } })).toEqual([
       ["guest", "running", "guest vnf is started, since it does not run"],
@@ -188,6 +200,16 @@ describe("anything else", () => {
       ["recreate", "name", "it is deleted and made anew"],
     ]);
     expect(told({ type: "nfvlab:ovs:Bridge", before: { name: "br0" } })).toEqual([]);
+    const image = { type: "nfvlab:libvirt:BootImage", before: { name: "vnf" }, after: { name: "vnf" } };
+    const kept = { present: true, recipe: "then" };
+    expect(told({ ...image, outputs: kept, made: { recipe: "then" } })).toEqual([]);
+    expect(told({ ...image, outputs: kept, made: { recipe: "now" } })).toEqual([
+      [
+        "recreate",
+        "recipe",
+        "nfvlab makes it otherwise than when it was made, so that it is deleted and made anew",
+      ],
+    ]);
   });
 
   it("that the fields of any resource call a restart or a reboot is told, and with its property", () => {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { recipeHash } from "../../sdk/plan/boot-image.ts";
 import { environment } from "../../tools/environment.mjs";
 
 const root = join(import.meta.dirname, "../..");
@@ -166,7 +167,7 @@ export const standingOutputs = {
   "dut-facts": facts,
   "br0-daemon": { version: "3.5.0", dpdkVersion: "24.11", initialized: true, found: {} },
   "br0-vhu0": { up: true, openflowPort: 1 },
-  "vnf-image": { kernel: "/known", initramfs: "/known" },
+  "vnf-image": { kernel: "/known", initramfs: "/known", recipe: recipeHash() },
   "vnf-domain": { uuid: "u", running: true, serialLog: "" },
 };
 

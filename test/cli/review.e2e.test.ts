@@ -93,3 +93,29 @@ describe("nfvlab review, with the real engine", () => {
     expect(misspelt.stderr).toContain("usage: nfvlab review");
   });
 });
+
+describe("a stack that another release of nfvlab brought up", () => {
+  let trial: ReviewTrial;
+  beforeAll(() => {
+    trial = new ReviewTrial();
+    const image = { ...standingOutputs["vnf-image"], recipe: "of another release" };
+    trial.stand(proposed, { ...standingOutputs, "vnf-image": image });
+  });
+  afterAll(() => trial.remove());
+
+  it("is reviewed with what is made otherwise now, what hangs on it, and the cost", () => {
+    const { code, stdout } = trial.review("--out", "release");
+    expect(code, stdout).toBe(1);
+    const rows = trial.read("release/review.md").split("\n");
+    const [changed, cost] = rows.filter((row) => row.includes("`vnf-image` libvirt:BootImage"));
+    expect(changed).toMatch(/^\| replace \| dut .*`recipe`: "of another release" → made anew \(replaces\)/);
+    expect(cost).toMatch(/^\| made anew \| dut .*`recipe`.*nfvlab makes it otherwise than when it was made/);
+    expect(rows).toContainEqual(
+      expect.stringMatching(
+        /^\| guest stopped or restarted \| dut \| `vnf-domain` .*guest vnf is shut down, defined anew/,
+      ),
+    );
+    const announced = "- `vnf-image`: recipe: takes making it anew, since nfvlab makes it otherwise now";
+    expect(rows).toContain(announced);
+  });
+});

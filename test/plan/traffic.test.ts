@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { deadPath } from "../../sdk/plan/dead-path.ts";
 import {
@@ -9,7 +10,7 @@ import {
   startForwarder,
 } from "../../sdk/plan/traffic-forwarder.ts";
 import { checkTraffic, framesOf, planTraffic } from "../../sdk/plan/traffic-run.ts";
-import { planTool, removeTool, verifyTool } from "../../sdk/plan/traffic-tool.ts";
+import { planRunner, planTool, removeTool, toolRecipe, verifyTool } from "../../sdk/plan/traffic-tool.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
 import type { traffic, trafficForwarder } from "../../sdk/schema/traffic.ts";
 import type { TrafficPortCounts } from "../../sdk/schema/traffic-report.ts";
@@ -126,6 +127,31 @@ describe("the tool", () => {
     );
     // A newer compiler makes no other program.
     expect(planTool("traffic", source, { ...ground, compiler: "15.1.0" }, "0a1b2c3d", "dut").hash).toBe(hash);
+  });
+
+  test("has a recipe of everything that it is built by, whatever the machine", () => {
+    const programs = ["traffic", "exchange", "exits"] as const;
+    const recipes = programs.flatMap((program) => {
+      const { recipe, build: steps } = planTool(program, source, ground, "0a1b2c3d", "dut");
+      expect(recipe).toBe(toolRecipe(program, source));
+      for (const other of [
+        { ...ground, dpdk: "25.03" },
+        { ...ground, compiler: "15.1.0" },
+      ])
+        expect(planTool(program, source, other, "other", "dut").recipe).toBe(recipe);
+      // What differs between two machines are the folder and the owner.
+      const { argv } = steps.at(-1)!;
+      const [, , script, , folder, ...flags] = argv;
+      expect(folder).toMatch(/^\/var\/lib\/nfvlab\/traffic\/[0-9a-f]{16}$/);
+      const files = steps.slice(0, -1).map(({ argv: put, stdin }) => [put.at(-1), stdin]);
+      const made = JSON.stringify({ files, flags, build: script });
+      expect(recipe).toBe(createHash("sha256").update(made).digest("hex").slice(0, 16));
+      return [recipe, toolRecipe(program, { ...source, "a.c": "int c;\n" })];
+    });
+    expect(new Set(recipes).size).toBe(recipes.length);
+    const runner = planRunner("trex", source, "0a1b2c3d");
+    expect([runner.recipe, planRunner("trex", { "a.c": "" }, "0a1b2c3d").recipe]).not.toContain("");
+    expect(planRunner("trex", { ...source, "a.c": "" }, "0a1b2c3d").recipe).not.toBe(runner.recipe);
   });
 
   test("is written file by file, then built", () => {

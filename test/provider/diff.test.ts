@@ -4,9 +4,10 @@ import { compare } from "../../sdk/provider/diff.ts";
 import { decode, encode, formatPath } from "../../sdk/provider/wire.ts";
 import { emulatedServer } from "../../sdk/schema/emulate.ts";
 import { hugepages } from "../../sdk/schema/hugepages.ts";
-import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
+import { bootImage, libvirtDomain } from "../../sdk/schema/libvirt.ts";
 import { liveMigration } from "../../sdk/schema/migration.ts";
 import { ovsDaemon } from "../../sdk/schema/ovs.ts";
+import { trafficTool } from "../../sdk/schema/traffic.ts";
 
 const host = { name: "dut", connection: { kind: "local" } };
 const wire = (value: Record<string, unknown>) => decode(encode(value));
@@ -95,8 +96,32 @@ describe("compare", () => {
 
   it("leaves an output as it is where the program ignores it", () => {
     const [none, stopped] = [wire({}), { running: false }];
-    expect(compare(emulatedServer, none, none, stopped, ["running"])).toEqual([]);
-    expect(compare(emulatedServer, none, none, stopped, ["count"])).toHaveLength(1);
+    expect(compare(emulatedServer, none, none, stopped, { ignored: ["running"] })).toEqual([]);
+    expect(compare(emulatedServer, none, none, stopped, { ignored: ["count"] })).toHaveLength(1);
+  });
+
+  it("makes anew what this provider would make otherwise, or of which nobody noted how it was made", () => {
+    const [none, made] = [wire({}), { recipe: "now" }];
+    const changes = (
+      definition: typeof bootImage | typeof trafficTool,
+      state: object,
+      ignored: string[] = [],
+    ) => compare(definition, none, none, { present: true, built: true, ...state }, { made, ignored });
+    for (const definition of [bootImage, trafficTool]) {
+      expect(changes(definition, { recipe: "now" })).toEqual([]);
+      const anew = { path: ["recipe"], kind: "update", cost: "recreate", input: false };
+      expect(changes(definition, { recipe: "then" })).toEqual([anew]);
+      expect(changes(definition, {})).toEqual([anew]);
+      expect(changes(definition, { recipe: "then" }, ["recipe"])).toEqual([]);
+      const named = compare(
+        definition,
+        wire({ name: "a" }),
+        wire({ name: "b" }),
+        { recipe: "then" },
+        { made },
+      );
+      expect(named.map(({ path }) => path)).toEqual([["name"]]);
+    }
   });
 
   it("takes what is not known yet for a change", () => {

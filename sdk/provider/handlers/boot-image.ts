@@ -1,4 +1,4 @@
-import { bootImages, missingPrograms } from "../../observe/boot-images.ts";
+import { bootImages, missingPrograms, type ObservedBootImage } from "../../observe/boot-images.ts";
 import {
   buildBootImage,
   IMAGE_FOLDER,
@@ -23,6 +23,8 @@ export const bootImageHandler: Handler<typeof bootImage> = {
     const name = /^image\/([^/]+)$/.exec(rest)?.[1];
     return name === undefined ? undefined : { name };
   },
+
+  made: (inputs) => ({ recipe: recipeHash(inputs) }),
 
   create: bring,
   update: bring,
@@ -63,11 +65,12 @@ async function bring(operation: Operation, inputs: Inputs<typeof bootImage>) {
   return { ...outputsOf(image), present: true };
 }
 
-function outputsOf({ name, kernelRelease, sha256 }: { name: string; kernelRelease: string; sha256: string }) {
+function outputsOf({ name, kernelRelease, sha256, recipe }: ObservedBootImage) {
   return {
     kernel: `${IMAGE_FOLDER}/${name}/kernel`,
     initramfs: `${IMAGE_FOLDER}/${name}/initramfs`,
     kernelRelease,
     sha256,
+    recipe,
   };
 }

@@ -1,5 +1,5 @@
 import { buildGround, trafficTools } from "../../observe/traffic.ts";
-import { planTool, removeTool, verifyTool } from "../../plan/traffic-tool.ts";
+import { planTool, removeTool, toolRecipe, verifyTool } from "../../plan/traffic-tool.ts";
 import type { Inputs, Outputs } from "../../schema/definition.ts";
 import { trafficTool } from "../../schema/traffic.ts";
 import type { Handler, Operation } from "../handler.ts";
@@ -14,6 +14,8 @@ export const trafficToolHandler: Handler<typeof trafficTool> = {
   probes,
 
   id: ({ host, name }) => `${host.name}/traffic/${name}`,
+
+  made: async ({ program = "traffic" }) => ({ recipe: toolRecipe(program, await sourceOf(program)) }),
 
   create: (operation, inputs) => bring(operation, inputs),
 
@@ -54,7 +56,7 @@ async function bring(
       }
       verifyTool(plan, (await host.observeNow(probes)).built);
     }
-    const { path, hash, dpdkVersion } = plan;
-    return { path, hash, dpdkVersion, built: true };
+    const { path, hash, recipe, dpdkVersion } = plan;
+    return { path, hash, recipe, dpdkVersion, built: true };
   });
 }

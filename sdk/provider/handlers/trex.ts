@@ -1,6 +1,6 @@
 import { trafficTools } from "../../observe/traffic.ts";
 import { trexGround } from "../../observe/trex.ts";
-import { planRunner, removeTool, verifyTool } from "../../plan/traffic-tool.ts";
+import { planRunner, removeTool, runnerRecipe, verifyTool } from "../../plan/traffic-tool.ts";
 import {
   checkTrexTool,
   fetchTrex,
@@ -25,6 +25,8 @@ export const trexHandler: Handler<typeof trex> = {
 
   id: ({ host, name }) => `${host.name}/trex/${name}`,
   check: checkTrexTool,
+
+  made: async () => ({ hash: runnerRecipe(await sourceOf("trex")) }),
 
   create: bring,
   update: async (operation, inputs, prior) => {
