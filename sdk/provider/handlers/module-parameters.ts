@@ -38,10 +38,8 @@ export const moduleParametersHandler: Handler<typeof moduleParameters> = {
     const before = await look(host, inputs.module);
     requireModule(inputs.module, inputs.parameters, before, host.name);
     const now = effectiveOf(inputs.parameters, before);
-    return bring(host, inputs, {
-      ...now,
-      ...(await host.remember(journalKey(inputs), now, operation.urn)),
-    });
+    const found = await host.remember(journalKey(inputs), now, operation.urn);
+    return bring(host, inputs, before, { ...now, ...found });
   },
 
   read: async (operation, state) => {
@@ -70,7 +68,7 @@ export const moduleParametersHandler: Handler<typeof moduleParameters> = {
       { ...prior, module: inputs.module, found: Object.fromEntries(dropped) },
       before,
     );
-    return bring(host, inputs, { ...effectiveOf(inputs.parameters, before), ...prior.found });
+    return bring(host, inputs, before, { ...effectiveOf(inputs.parameters, before), ...prior.found });
   },
 
   delete: async (operation, state) => {
@@ -85,19 +83,27 @@ async function look(host: Host, module: string): Promise<ObservedModule> {
   return (await host.observeNow({ module: kernelModule(module) })).module;
 }
 
-async function bring(host: Host, { module: name, parameters }: Parameters, all: Texts) {
-  const before = await look(host, name);
+async function bring(
+  host: Host,
+  { module: name, parameters }: Parameters,
+  before: ObservedModule,
+  all: Texts,
+) {
   const text = modprobeText(name, parameters);
   await host.execute(planFile(modprobePath(name), text, before.text.trimEnd()));
-  // A module that is loaded just now, as a machine that boots loads KVM, may have been too early for the file.
-  const running = await look(host, name);
+  let refusals = await refusalsOf(host, planParameters(name, parameters, before));
+  let after = await look(host, name);
   const found = Object.fromEntries(
-    Object.entries({ ...effectiveOf(parameters, running), ...all }).filter(
+    Object.entries({ ...effectiveOf(parameters, after), ...all }).filter(
       ([parameter]) => parameter in parameters,
     ),
   );
-  const refusals = await refusalsOf(host, planParameters(name, parameters, running));
-  const after = await look(host, name);
+  // A module that is loaded just now, as a machine that boots loads KVM, may have been too early for the file.
+  const late = refusals.size > 0 ? [] : planParameters(name, parameters, after);
+  if (late.length > 0) {
+    refusals = await refusalsOf(host, late);
+    after = await look(host, name);
+  }
   const outputs = { found, written: effectiveOf(parameters, after), ...statesOf(name, parameters, after) };
   try {
     verifyParameters(parameters, after, refusals);
