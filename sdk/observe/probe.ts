@@ -18,6 +18,28 @@ export type Observed<P extends Readonly<Record<string, Probe<unknown>>>> = {
   readonly [K in keyof P]: P[K] extends Probe<infer T> ? T : never;
 };
 
+/** The facts in the answers to probes, by the names that the probes are given. */
+export function factsOf<P extends Readonly<Record<string, Probe<unknown>>>>(
+  probes: P,
+  answers: ReadonlyMap<string, Answer>,
+): Observed<P> {
+  return Object.fromEntries(
+    Object.entries(probes).map(([key, probe]) => {
+      const answer = answers.get(probe.name);
+      if (answer === undefined) throw new Error(`no answer to ${probe.name}`);
+      return [key, understood(probe, answer)];
+    }),
+  ) as Observed<P>;
+}
+
+/** A hundred resources of one machine read the same answers: each is parsed once. */
+const known = new WeakMap<Answer, unknown>();
+
+function understood(probe: Probe<unknown>, answer: Answer): unknown {
+  if (!known.has(answer)) known.set(answer, probe.parse(answer));
+  return known.get(answer);
+}
+
 /** Splits the answer of a `files` question into its files: path to lines. */
 export function filesOf(answer: Answer): Map<string, string[]> {
   const files = new Map<string, string[]>();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Observed, Probe } from "../observe/probe.ts";
+import { factsOf, type Observed, type Probe } from "../observe/probe.ts";
 import { ownedElsewhere } from "../plan/sole-owner.ts";
 import type { Step } from "../plan/step.ts";
 import { askAll } from "../remote/batch.ts";
@@ -7,7 +7,6 @@ import type { TransportPool } from "../remote/pool.ts";
 import { SharedAnswers } from "../remote/shared-answers.ts";
 import type { Transport } from "../remote/transport.ts";
 import type { HostReference } from "../schema/connection.ts";
-import type { Answer } from "../units/question.ts";
 import type { Host } from "./handler.ts";
 
 type Probes = Readonly<Record<string, Probe<unknown>>>;
@@ -74,11 +73,11 @@ class ConnectedHost implements Host {
   }
 
   async observe<P extends Probes>(probes: P): Promise<Observed<P>> {
-    return parsed(probes, await this.#shared.get(Object.values(probes)));
+    return factsOf(probes, await this.#shared.get(Object.values(probes)));
   }
 
   async observeNow<P extends Probes>(probes: P): Promise<Observed<P>> {
-    return parsed(probes, await askAll(this.transport, Object.values(probes), { signal: this.#signal }));
+    return factsOf(probes, await askAll(this.transport, Object.values(probes), { signal: this.#signal }));
   }
 
   async execute(steps: readonly Step[]): Promise<void> {
@@ -136,18 +135,4 @@ class ConnectedHost implements Host {
 
 function undoPath(key: string): string {
   return `${UNDO_FOLDER}/${key.replaceAll("/", "~")}.json`;
-}
-
-function parsed<P extends Probes>(probes: P, answers: ReadonlyMap<string, Answer>): Observed<P> {
-  return Object.fromEntries(
-    Object.entries(probes).map(([name, probe]) => [name, factsOf(probe, answers.get(probe.name) as Answer)]),
-  ) as Observed<P>;
-}
-
-/** A hundred resources of one machine read the same answers: each is parsed once. */
-const known = new WeakMap<Answer, unknown>();
-
-function factsOf(probe: Probe<unknown>, answer: Answer): unknown {
-  if (!known.has(answer)) known.set(answer, probe.parse(answer));
-  return known.get(answer);
 }

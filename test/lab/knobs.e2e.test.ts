@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { differencesOf } from "../../sdk/measure/differences.ts";
 import { fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
-import type { Observed } from "../../sdk/observe/probe.ts";
+import { factsOf } from "../../sdk/observe/probe.ts";
 import { askAll } from "../../sdk/remote/batch.ts";
 import { SshTransport } from "../../sdk/remote/ssh-transport.ts";
 import { fieldFacts } from "../../sdk/schema/definition.ts";
@@ -199,12 +199,7 @@ describe("the run-time knobs of a host", () => {
     const transport = new SshTransport(server.connection);
     try {
       const answers = await askAll(transport, Object.values(fingerprintProbes));
-      const observed = Object.entries(fingerprintProbes).map(([key, { name, parse }]) => {
-        const answer = answers.get(name);
-        if (answer === undefined) throw new Error(`no answer of ${name}`);
-        return [key, parse(answer)];
-      });
-      return fingerprintOf(Object.fromEntries(observed) as Observed<typeof fingerprintProbes>);
+      return fingerprintOf(factsOf(fingerprintProbes, answers));
     } finally {
       await transport.close();
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differencesOf } from "../../sdk/measure/differences.ts";
 import { fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
-import type { Answer, Observed } from "../../sdk/observe/probe.ts";
+import { type Answer, factsOf } from "../../sdk/observe/probe.ts";
 import { Fingerprint } from "../../sdk/schema/record.ts";
 import { recorded, recordedMachine } from "./recorded.ts";
 
@@ -11,11 +11,7 @@ type Answers = ReadonlyMap<string, Answer>;
 const answers = recordedMachine("machine/debian-13/emulated-server.txt");
 
 function of(all: Answers, declared: Record<string, string> = {}): Fingerprint {
-  const observed = Object.entries(fingerprintProbes).map(([key, probe]) => [
-    key,
-    probe.parse(all.get(probe.name)!),
-  ]);
-  return fingerprintOf(Object.fromEntries(observed) as Observed<typeof fingerprintProbes>, declared);
+  return fingerprintOf(factsOf(fingerprintProbes, all), declared);
 }
 
 /** The machine's answers with one text in them changed, which must be there. */

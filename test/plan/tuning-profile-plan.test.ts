@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hostFactsOf, hostFactsProbes } from "../../sdk/observe/host-facts.ts";
-import type { Answer, Probe } from "../../sdk/observe/probe.ts";
+import { factsOf } from "../../sdk/observe/probe.ts";
 import { type TuningGround, tuningGroundProbes } from "../../sdk/observe/tuning-ground.ts";
 import { groundPatterns } from "../../sdk/plan/tuning-profile/fitting.ts";
 import { planTuning, type TuningMachine } from "../../sdk/plan/tuning-profile/plan.ts";
@@ -25,14 +25,10 @@ const fixture = (name: string) => readFileSync(join(import.meta.dirname, "../fix
 /** What an emulated server answered to the one round trip of the function. */
 function emulatedServer(): TuningMachine {
   const answers = recordedMachine("machine/debian-13/tuning-ground.txt");
-  const parsed = (probes: Readonly<Record<string, Probe<unknown>>>) =>
-    Object.fromEntries(
-      Object.entries(probes).map(([name, probe]) => [name, probe.parse(answers.get(probe.name) as Answer)]),
-    );
   return {
     name: "dut",
-    facts: hostFactsOf(parsed(hostFactsProbes) as never),
-    ground: parsed(tuningGroundProbes(groundPatterns)) as unknown as TuningGround,
+    facts: hostFactsOf(factsOf(hostFactsProbes, answers)),
+    ground: factsOf(tuningGroundProbes(groundPatterns), answers),
   };
 }
 
