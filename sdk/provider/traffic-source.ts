@@ -4,7 +4,7 @@ import type { Program, Source } from "../plan/traffic-tool.ts";
 /** Files that a program takes from beside those of its own. */
 const SHARED: Readonly<Record<Program, readonly string[]>> = {
   traffic: [],
-  exchange: ["traffic/histogram.h"],
+  exchange: ["traffic/argument.c", "traffic/argument.h", "traffic/histogram.h"],
   exits: ["traffic/histogram.h"],
   trex: [],
 };

@@ -103,11 +103,15 @@ describe("the exchange program", () => {
     ]);
     expect(said("--role=send", "--run=1", "--interface=02:00:00:00:00")).toEqual([
       64,
-      "nfvlab-exchange: --interface=02:00:00:00:00: expected a MAC address",
+      "nfvlab-exchange: --interface: observed 02:00:00:00:00, expected a MAC address",
     ]);
     expect(said("--role=send", "--run=1", "--rate=0", "--device=1048576")).toEqual([
       64,
-      "nfvlab-exchange: --rate=0: expected a whole number from 1 to 100000000",
+      "nfvlab-exchange: --rate: observed 0, expected a whole number from 1 to 100000000",
+    ]);
+    expect(said("--role=sink")).toEqual([
+      64,
+      "nfvlab-exchange: --role: observed sink, which is none of its words",
     ]);
     expect(said("--role=send", "--run=1", "--device=1048576")).toEqual([
       69,

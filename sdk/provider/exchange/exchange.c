@@ -7,16 +7,15 @@
  * In place of an interface: --device=BYTES for the ivshmem device of that size, --file=PATH for its memory on the host. Reports as one line of JSON.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "argument.h"
 #include "frame.h"
 #include "histogram.h"
 #include "port.h"
@@ -27,12 +26,15 @@
 #define ASK_AGAIN (10 * MILLISECOND)
 
 enum role { ROLE_NONE, ROLE_SEND, ROLE_ANSWER };
+static const char *const ROLES[] = { "send", "answer" };
+
+const char program_name[] = "nfvlab-exchange";
 
 static struct {
 	enum role role;
 	bool has_interface;
-	uint8_t interface[6];
-	uint8_t peer[6];
+	struct mac interface;
+	struct mac peer;
 	uint64_t device;
 	const char *file;
 	uint32_t run;
@@ -53,19 +55,6 @@ static struct {
 } counts;
 
 static volatile sig_atomic_t stopped;
-
-void
-fail(int code, const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("nfvlab-exchange: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	exit(code);
-}
 
 static void
 stop(int signal)
@@ -245,7 +234,7 @@ report(const struct port *port, const char *ended)
 	printf("{\"nfvlabExchange\":1,\"role\":\"%s\",\"ended\":\"%s\",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"refused\":%" PRIu64
 	       ",\"sendingNs\":%" PRIu64 ",\"lagMaxNs\":%" PRIu64 ",\"received\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64
 	       ",\"dropped\":%" PRIu64 ",\"roundTrip\":{\"samples\":%" PRIu64 ",\"minNs\":%" PRIu64 ",\"maxNs\":%" PRIu64 ",\"buckets\":[",
-	       options.role == ROLE_SEND ? "send" : "answer", ended, counts.planned, counts.sent, counts.refused,
+	       ROLES[options.role - ROLE_SEND], ended, counts.planned, counts.sent, counts.refused,
 	       counts.sending_to - counts.sending_from, counts.lag, counts.received, counts.duplicated, counts.reordered, port_dropped(port),
 	       h->samples, h->min, h->max);
 	for (unsigned int i = 0, first = 1; i < HISTOGRAM_BUCKETS; i++)
@@ -256,29 +245,6 @@ report(const struct port *port, const char *ended)
 			first = 0;
 		}
 	puts("]}}");
-}
-
-static uint64_t
-number(const char *name, const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-	uint64_t value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || *text == '-' || value < min || value > max)
-		fail(EXIT_USAGE, "--%s=%s: expected a whole number from %" PRIu64 " to %" PRIu64, name, text, min, max);
-	return value;
-}
-
-static void
-address(const char *name, const char *text, uint8_t mac[6])
-{
-	int end = 0;
-
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
-	    text[end] != '\0')
-		fail(EXIT_USAGE, "--%s=%s: expected a MAC address", name, text);
 }
 
 static void
@@ -301,44 +267,44 @@ parse(int argc, char **argv)
 
 		switch (option) {
 		case ROLE:
-			options.role = strcmp(optarg, "send") == 0 ? ROLE_SEND : strcmp(optarg, "answer") == 0 ? ROLE_ANSWER : ROLE_NONE;
+			options.role = ROLE_SEND + argument_choice(name, optarg, ROLES, COUNT_OF(ROLES));
 			break;
 		case INTERFACE:
-			address(name, optarg, options.interface);
+			options.interface = argument_mac(name, optarg);
 			options.has_interface = true;
 			break;
 		case PEER:
-			address(name, optarg, options.peer);
+			options.peer = argument_mac(name, optarg);
 			break;
 		case DEVICE:
-			options.device = number(name, optarg, 1 << 20, UINT64_C(1) << 40);
+			options.device = argument_number(name, optarg, 1 << 20, UINT64_C(1) << 40);
 			break;
 		case FILE_PATH:
 			options.file = optarg;
 			break;
 		case RUN:
-			options.run = (uint32_t)number(name, optarg, 1, UINT32_MAX);
+			options.run = (uint32_t)argument_number(name, optarg, 1, UINT32_MAX);
 			break;
 		case RATE:
-			options.rate = number(name, optarg, 1, 100000000);
+			options.rate = argument_number(name, optarg, 1, 100000000);
 			break;
 		case COUNT:
-			options.count = number(name, optarg, 1, 1000000000);
+			options.count = argument_number(name, optarg, 1, 1000000000);
 			break;
 		case SIZE:
-			options.size = number(name, optarg, FRAME_MIN + 4, FRAME_MAX + 4) - 4;
+			options.size = argument_number(name, optarg, FRAME_MIN + 4, FRAME_MAX + 4) - 4;
 			break;
 		case IDLE:
-			options.idle_us = number(name, optarg, 0, 10000);
+			options.idle_us = argument_number(name, optarg, 0, 10000);
 			break;
 		case SETTLE:
-			options.settle_ms = number(name, optarg, 0, 600000);
+			options.settle_ms = argument_number(name, optarg, 0, 600000);
 			break;
 		case PROBE:
-			options.probe_ms = number(name, optarg, 1, 600000);
+			options.probe_ms = argument_number(name, optarg, 1, 600000);
 			break;
 		case LIMIT:
-			options.limit_ms = number(name, optarg, 1, 86400000);
+			options.limit_ms = argument_number(name, optarg, 1, 86400000);
 			break;
 		default:
 			exit(EXIT_USAGE);
@@ -365,11 +331,11 @@ main(int argc, char **argv)
 	counts.seen = calloc(options.count / 8 + 1, 1);
 	if (counts.seen == NULL)
 		fail(EXIT_MEMORY, "no memory to remember %" PRIu64 " frames", options.count);
-	port = options.has_interface ? port_of_interface(options.interface) :
+	port = options.has_interface ? port_of_interface(options.interface.bytes) :
 	       options.file != NULL  ? port_of_file(options.file, options.run, options.role == ROLE_ANSWER) :
 				       port_of_device(options.device, options.run, options.role == ROLE_ANSWER);
-	memcpy(frame->to, options.peer, sizeof(frame->to));
-	memcpy(frame->from, options.interface, sizeof(frame->from));
+	memcpy(frame->to, options.peer.bytes, sizeof(frame->to));
+	memcpy(frame->from, options.interface.bytes, sizeof(frame->from));
 	frame->type = htons(FRAME_TYPE);
 	frame->run = options.run;
 	end = now() + options.limit_ms * MILLISECOND;

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "argument.h"
 #include "frame.h"
 
 #ifndef PACKET_IGNORE_OUTGOING

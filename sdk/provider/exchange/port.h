@@ -32,13 +32,4 @@ size_t port_receive(struct port *port, void *frame);
 /* Frames that came and that the port had no room for. */
 uint64_t port_dropped(const struct port *port);
 
-/* Ends the program with this code and a sentence on standard error. */
-void fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
-
-/* Exit codes: those of sysexits(3) say who can act. */
-#define EXIT_USAGE 64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_MEMORY 71
-#define EXIT_NO_PATH 75
-
 #endif

@@ -1,9 +1,5 @@
 #include <arpa/inet.h>
-#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
@@ -12,56 +8,7 @@
 #define COUNT_MAX 4000000000
 #define OVERRUN_MAX_MS 600000
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-void
-fail(int code, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	fputs("nfvlab-traffic: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
-	va_end(arguments);
-	exit(code);
-}
-
-static uint64_t
-number(const char *option, const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || value < min || value > max)
-		fail(EXIT_USAGE, "--%s: observed %s, expected a whole number from %llu to %llu", option, text,
-		     (unsigned long long)min, (unsigned long long)max);
-	return value;
-}
-
-static unsigned int
-choice(const char *option, const char *text, const char *const *names, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (strcmp(text, names[i]) == 0)
-			return i;
-	fail(EXIT_USAGE, "--%s: observed %s, which is none of its words", option, text);
-}
-
-static struct mac
-mac(const char *option, const char *text)
-{
-	struct mac address;
-	uint8_t *b = address.bytes;
-	int used = 0;
-
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &used) != 6 ||
-	    text[used] != '\0')
-		fail(EXIT_USAGE, "--%s: observed %s, expected a MAC address", option, text);
-	return address;
-}
+const char program_name[] = "nfvlab-traffic";
 
 static uint32_t
 ip(const char *option, const char *text)
@@ -86,7 +33,7 @@ add_port(struct options *o, const char *text)
 		fail(EXIT_USAGE, "--port: observed %s, expected the name of a port", text);
 	memcpy(o->port_names[o->ports], text, length);
 	o->port_names[o->ports][length] = '\0';
-	o->queues[o->ports] = comma == NULL ? 1 : (unsigned int)number("port", comma + 1, 1, MAX_QUEUES);
+	o->queues[o->ports] = comma == NULL ? 1 : (unsigned int)argument_number("port", comma + 1, 1, MAX_QUEUES);
 	o->ports++;
 }
 
@@ -103,7 +50,7 @@ frame_sizes(const char *option, const char *text, struct options *o)
 	while ((size = strsep(&rest, ",")) != NULL) {
 		if (o->sizes == FRAME_MAX_SIZES)
 			fail(EXIT_USAGE, "--%s: observed more than %d sizes, expected fewer", option, FRAME_MAX_SIZES);
-		o->frame_sizes[o->sizes++] = (unsigned int)number(option, size, FRAME_MIN, FRAME_MAX);
+		o->frame_sizes[o->sizes++] = (unsigned int)argument_number(option, size, FRAME_MIN, FRAME_MAX);
 	}
 }
 
@@ -117,9 +64,9 @@ options_trial(char *line, struct options *o)
 		if (fields[i] == NULL)
 			fail(EXIT_USAGE, "a trial: observed %u words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...]", i);
 	}
-	o->rate = number("rate", fields[0], 1, RATE_MAX);
-	o->count = number("count", fields[1], 1, COUNT_MAX);
-	o->overrun_ms = number("overrun-ms", fields[2], 0, OVERRUN_MAX_MS);
+	o->rate = argument_number("rate", fields[0], 1, RATE_MAX);
+	o->count = argument_number("count", fields[1], 1, COUNT_MAX);
+	o->overrun_ms = argument_number("overrun-ms", fields[2], 0, OVERRUN_MAX_MS);
 	frame_sizes("frame-size", fields[3], o);
 }
 
@@ -181,30 +128,30 @@ options_parse(int argc, char **argv, struct options *o)
 		const char *name = at == '?' ? "" : OPTIONS[index].name;
 
 		switch (at) {
-		case ROLE: o->role = choice(name, optarg, ROLES, COUNT_OF(ROLES)); break;
-		case MODE: o->mode = choice(name, optarg, MODES, COUNT_OF(MODES)); break;
+		case ROLE: o->role = argument_choice(name, optarg, ROLES, COUNT_OF(ROLES)); break;
+		case MODE: o->mode = argument_choice(name, optarg, MODES, COUNT_OF(MODES)); break;
 		case PORT: add_port(o, optarg); break;
 		case BOTH: o->both = true; break;
-		case RATE: o->rate = number(name, optarg, 1, RATE_MAX); break;
-		case COUNT: o->count = number(name, optarg, 1, COUNT_MAX); break;
+		case RATE: o->rate = argument_number(name, optarg, 1, RATE_MAX); break;
+		case COUNT: o->count = argument_number(name, optarg, 1, COUNT_MAX); break;
 		case SIZE: frame_sizes(name, optarg, o); break;
-		case FLOWS: o->flows = (unsigned int)number(name, optarg, 1, FRAME_MAX_FLOWS); break;
-		case RUN: o->run = (uint32_t)number(name, optarg, 1, UINT32_MAX); break;
-		case FROM_MAC: o->addresses.from_mac = mac(name, optarg); o->has_from_mac = true; break;
-		case TO_MAC: o->addresses.to_mac = mac(name, optarg); o->has_to_mac = true; break;
+		case FLOWS: o->flows = (unsigned int)argument_number(name, optarg, 1, FRAME_MAX_FLOWS); break;
+		case RUN: o->run = (uint32_t)argument_number(name, optarg, 1, UINT32_MAX); break;
+		case FROM_MAC: o->addresses.from_mac = argument_mac(name, optarg); o->has_from_mac = true; break;
+		case TO_MAC: o->addresses.to_mac = argument_mac(name, optarg); o->has_to_mac = true; break;
 		case FROM_IP: o->addresses.from_ip = ip(name, optarg); break;
 		case TO_IP: o->addresses.to_ip = ip(name, optarg); break;
 		case PEER:
 			if (peers == MAX_PORTS)
 				fail(EXIT_USAGE, "--peer: observed a third one, expected one for each port");
-			o->peers[peers++] = mac(name, optarg);
+			o->peers[peers++] = argument_mac(name, optarg);
 			break;
-		case IDLE: o->idle_us = number(name, optarg, 0, 10000); break;
-		case SETTLE: o->settle_ms = number(name, optarg, 0, 600000); break;
-		case OVERRUN: o->overrun_ms = number(name, optarg, 0, OVERRUN_MAX_MS); break;
-		case LINK: o->link_ms = number(name, optarg, 0, 600000); break;
-		case PROBE: o->probe_ms = number(name, optarg, 0, 600000); break;
-		case LIMIT: o->limit_ms = number(name, optarg, 1, UINT64_C(604800000)); break;
+		case IDLE: o->idle_us = argument_number(name, optarg, 0, 10000); break;
+		case SETTLE: o->settle_ms = argument_number(name, optarg, 0, 600000); break;
+		case OVERRUN: o->overrun_ms = argument_number(name, optarg, 0, OVERRUN_MAX_MS); break;
+		case LINK: o->link_ms = argument_number(name, optarg, 0, 600000); break;
+		case PROBE: o->probe_ms = argument_number(name, optarg, 0, 600000); break;
+		case LIMIT: o->limit_ms = argument_number(name, optarg, 1, UINT64_C(604800000)); break;
 		case STATUS: o->status = optarg; break;
 		case TRIALS: o->trials = true; break;
 		default: fail(EXIT_USAGE, "see above for what is not understood");

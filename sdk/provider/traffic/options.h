@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "argument.h"
+
 /* Frame sizes are told with the checksum that the wire adds (RFC 2544). */
 #define FRAME_MIN 64
 #define FRAME_MAX 1518
@@ -17,10 +19,6 @@ enum role { ROLE_MEASURE, ROLE_SEND, ROLE_SINK, ROLE_FORWARD };
 enum mode { MODE_IO, MODE_MAC, MODE_MACSWAP, MODE_5TSWAP };
 
 /* DPDK's headers take longest to compile, so that this file does without. */
-struct mac {
-	uint8_t bytes[6];
-};
-
 struct frame_addresses {
 	struct mac from_mac;
 	struct mac to_mac;
@@ -62,14 +60,5 @@ void options_parse(int argc, char **argv, struct options *o);
 
 /* Takes a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`; ends the program where it is not understood. */
 void options_trial(char *line, struct options *o);
-
-/* Ends the program with this code and a sentence on standard error. */
-void fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
-
-/* Exit codes: those of sysexits(3) say who can act. */
-#define EXIT_USAGE 64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_MEMORY 71
-#define EXIT_NO_PATH 75
 
 #endif
