@@ -1,6 +1,7 @@
 import { CONTAINER_FOLDER } from "../schema/lxc.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import type { Probe } from "./probe.ts";
+import { fileIn, sectionsOf } from "./sections.ts";
 import { wholeNumberOf } from "./understood.ts";
 
 /** A container of ours, as its files, its service and its control group show it. */
@@ -39,29 +40,22 @@ export const lxcContainers: Probe<readonly ObservedContainer[]> = {
   name: "lxc-containers",
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT, "sh", CONTAINER_FOLDER] },
   parse: ({ stdout }) =>
-    stdout
-      .split(/^@container /m)
-      .slice(1)
-      .map((section) => {
-        const [name = "", ...lines] = section.split("\n");
-        const text = (file: string) =>
-          lines
-            .flatMap((line) => (line.startsWith(`@${file} `) ? [`${line.slice(file.length + 2)}\n`] : []))
-            .join("");
-        const group = (file: string) =>
-          lines.find((line) => line.startsWith(`@group ${file}:`))?.slice(`@group ${file}:`.length);
-        const threads = lines.flatMap((line) => /^Cpus_allowed_list:\s*(\S+)$/.exec(line)?.[1] ?? []);
-        const memory = group("memory.max");
-        return {
-          name,
-          files: { config: text("config"), command: text("command"), unit: text("unit") },
-          running: threads.length > 0,
-          enabled: lines.includes("@enabled enabled"),
-          ...(threads.length > 0 && { cpus: group("cpuset.cpus") ?? "" }),
-          effectiveCpus: threads.length > 0 ? (group("cpuset.cpus.effective") ?? "") : "",
-          ...(memory !== undefined &&
-            memory !== "max" && { memory: wholeNumberOf(`the memory of container ${name}`, memory) }),
-          threadCpus: threads.length > 0 ? CpuSet.parse(threads.join(",")).format() : "",
-        };
-      }),
+    sectionsOf(stdout, "container").map(({ head: name, lines }) => {
+      const text = (file: string) => fileIn(lines, file);
+      const group = (file: string) =>
+        lines.find((line) => line.startsWith(`@group ${file}:`))?.slice(`@group ${file}:`.length);
+      const threads = lines.flatMap((line) => /^Cpus_allowed_list:\s*(\S+)$/.exec(line)?.[1] ?? []);
+      const memory = group("memory.max");
+      return {
+        name,
+        files: { config: text("config"), command: text("command"), unit: text("unit") },
+        running: threads.length > 0,
+        enabled: lines.includes("@enabled enabled"),
+        ...(threads.length > 0 && { cpus: group("cpuset.cpus") ?? "" }),
+        effectiveCpus: threads.length > 0 ? (group("cpuset.cpus.effective") ?? "") : "",
+        ...(memory !== undefined &&
+          memory !== "max" && { memory: wholeNumberOf(`the memory of container ${name}`, memory) }),
+        threadCpus: threads.length > 0 ? CpuSet.parse(threads.join(",")).format() : "",
+      };
+    }),
 };

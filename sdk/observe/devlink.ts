@@ -1,4 +1,5 @@
 import { filesOf, type Probe } from "./probe.ts";
+import { sectionsOf } from "./sections.ts";
 
 /** The switch inside a network card, as `devlink dev eswitch show` tells it. */
 export interface ObservedEswitch {
@@ -20,18 +21,14 @@ export const eswitches: Probe<ReadonlyMap<string, ObservedEswitch>> = {
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
   parse: ({ stdout }) =>
     new Map(
-      stdout
-        .split(/^@eswitch /m)
-        .slice(1)
-        .map((section) => {
-          const [pf = "", ...lines] = section.split("\n");
-          const mode = /"mode":\s*"(\w+)"/.exec(lines.join(" "))?.[1];
-          const said = lines
-            .map((line) => line.trim())
-            .filter((line) => line !== "" && !line.startsWith("{"))
-            .join("; ");
-          return [pf, { said, ...(mode !== undefined && { mode }) }];
-        }),
+      sectionsOf(stdout, "eswitch").map(({ head: pf, lines }) => {
+        const mode = /"mode":\s*"(\w+)"/.exec(lines.join(" "))?.[1];
+        const said = lines
+          .map((line) => line.trim())
+          .filter((line) => line !== "" && !line.startsWith("{"))
+          .join("; ");
+        return [pf, { said, ...(mode !== undefined && { mode }) }];
+      }),
     ),
 };
 

@@ -3,6 +3,7 @@ import { CpuSet } from "../units/cpuset.ts";
 import { TIMED_OUT, unreadable } from "./parse-error.ts";
 import type { Answer, Probe } from "./probe.ts";
 import { type ObservedThread, threadsOf } from "./qemu-threads.ts";
+import { sectionsOf } from "./sections.ts";
 import { understood, wholeNumberOf } from "./understood.ts";
 
 /** An interface or a passed-through function as the definition holds it. */
@@ -67,7 +68,7 @@ export const domains: Probe<readonly ObservedDomain[]> = {
   parse: (answer) => {
     // What was cut off says nothing of the guests behind it.
     if (answer.code === TIMED_OUT) throw unreadable("the guests of libvirt", { ...answer, stdout: "" });
-    return [...sectionsOf(answer.stdout)].map(([name, section]) =>
+    return [...guestsIn(answer.stdout)].map(([name, section]) =>
       understood(`the definition of guest ${name}`, { ...answer, stdout: section }, () =>
         parseDomain(name, section, answer),
       ),
@@ -76,10 +77,9 @@ export const domains: Probe<readonly ObservedDomain[]> = {
 };
 
 /** By guest what is told of it, here and there. One of which nothing is told went between the list and the question. */
-function sectionsOf(text: string): Map<string, string> {
+function guestsIn(text: string): Map<string, string> {
   const sections = new Map<string, string>();
-  for (const section of text.split(/^@domain /m).slice(1)) {
-    const [name = "", ...lines] = section.split("\n");
+  for (const { head: name, lines } of sectionsOf(text, "domain")) {
     sections.set(name, `${sections.get(name) ?? ""}${lines.join("\n")}`);
   }
   for (const [name, told] of sections) if (/^\s*(@state\s*)?$/.test(told)) sections.delete(name);

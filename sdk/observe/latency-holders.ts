@@ -1,4 +1,5 @@
 import type { Probe } from "./probe.ts";
+import { fileIn, sectionsOf } from "./sections.ts";
 
 /** A service of ours that holds a bound on the wake-up time of all CPUs. */
 export interface ObservedHolder {
@@ -19,17 +20,10 @@ export const latencyHolders: Probe<ReadonlyMap<string, ObservedHolder>> = {
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
   parse: ({ stdout }) =>
     new Map(
-      stdout
-        .split(/^@unit /m)
-        .slice(1)
-        .flatMap((section) => {
-          const [head = "", ...lines] = section.split("\n");
-          const [, name, state] = /nfvlab-dma-latency-(.+)\.service (\S*)$/.exec(head) ?? [];
-          if (name === undefined) return [];
-          const text = lines
-            .flatMap((line) => (line.startsWith("@text ") ? [`${line.slice(6)}\n`] : []))
-            .join("");
-          return [[name, { text, running: state === "active" }] as const];
-        }),
+      sectionsOf(stdout, "unit").flatMap(({ head, lines }) => {
+        const [, name, state] = /nfvlab-dma-latency-(.+)\.service (\S*)$/.exec(head) ?? [];
+        if (name === undefined) return [];
+        return [[name, { text: fileIn(lines), running: state === "active" }] as const];
+      }),
     ),
 };

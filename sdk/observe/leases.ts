@@ -1,6 +1,7 @@
 import { LEASE_FOLDER, LeaseRecord } from "../schema/lease.ts";
 import { unreadable } from "./parse-error.ts";
 import type { Probe } from "./probe.ts";
+import { fileIn } from "./sections.ts";
 
 /** The file of a lease. */
 export interface ObservedLease {
@@ -56,7 +57,7 @@ export const leaseLedger: Probe<Ledger> = {
     const [head = "", ...sections] = stdout.split(/^(?=@(?:lease|holder) )/m);
     for (const section of sections) {
       const [line = "", ...rest] = section.split("\n");
-      const text = rest.flatMap((each) => (each.startsWith("@text ") ? [`${each.slice(6)}\n`] : [])).join("");
+      const text = fileIn(rest);
       const [, renewedAt, sha256, id] = /^@lease (\d+) ([0-9a-f]{64}) {2}(.+)\.json$/.exec(line) ?? [];
       if (id !== undefined && sha256 !== undefined)
         leases.push({ id, sha256, renewedAt: Number(renewedAt), ...recordIn(text) });

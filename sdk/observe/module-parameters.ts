@@ -1,4 +1,5 @@
 import type { Probe } from "./probe.ts";
+import { fileIn, sectionsOf } from "./sections.ts";
 
 /** A kernel module: how it is there, its parameters, and our file in /etc/modprobe.d. */
 export interface ObservedModule {
@@ -57,31 +58,24 @@ const NOTHING: ObservedModule = { presence: "unknown", values: new Map(), known:
 
 function modulesIn(stdout: string): Map<string, ObservedModule> {
   return new Map(
-    stdout
-      .split(/^@module /m)
-      .slice(1)
-      .map((section) => {
-        const [head = "", ...lines] = section.split("\n");
-        const [name = "", presence = "unknown"] = head.split(" ");
-        const values = lines.flatMap((line) => {
-          const [, parameter = "", mode, text = ""] = /^@value (\S+) (rw|ro) (.*)$/.exec(line) ?? [];
-          return mode === undefined
-            ? []
-            : [[parameter, { text: text.trim(), writable: mode === "rw" }] as const];
-        });
-        const known = lines.flatMap((line) => /^@known (\S+)$/.exec(line)?.[1] ?? []);
-        const text = lines
-          .flatMap((line) => (line.startsWith("@text ") ? [`${line.slice(6)}\n`] : []))
-          .join("");
-        return [
-          name,
-          {
-            presence: presence as ObservedModule["presence"],
-            values: new Map(values),
-            known: new Set([...known, ...values.map(([parameter]) => parameter)]),
-            text,
-          },
-        ] as const;
-      }),
+    sectionsOf(stdout, "module").map(({ head, lines }) => {
+      const [name = "", presence = "unknown"] = head.split(" ");
+      const values = lines.flatMap((line) => {
+        const [, parameter = "", mode, text = ""] = /^@value (\S+) (rw|ro) (.*)$/.exec(line) ?? [];
+        return mode === undefined
+          ? []
+          : [[parameter, { text: text.trim(), writable: mode === "rw" }] as const];
+      });
+      const known = lines.flatMap((line) => /^@known (\S+)$/.exec(line)?.[1] ?? []);
+      return [
+        name,
+        {
+          presence: presence as ObservedModule["presence"],
+          values: new Map(values),
+          known: new Set([...known, ...values.map(([parameter]) => parameter)]),
+          text: fileIn(lines),
+        },
+      ] as const;
+    }),
   );
 }

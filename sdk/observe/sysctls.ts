@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { oneLine, sysctlPath } from "../units/sysctl.ts";
 import { filesOf, type Probe } from "./probe.ts";
+import { fileIn, sectionsOf } from "./sections.ts";
 
 /** A file of ours in /etc/sysctl.d, and what the kernel has for its keys now. */
 export interface ObservedSysctls {
@@ -25,18 +26,14 @@ export const sysctlFiles: Probe<ReadonlyMap<string, ObservedSysctls>> = {
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT] },
   parse: ({ stdout }) => {
     const sets = new Map<string, ObservedSysctls>();
-    for (const section of stdout.split(/^@file /m).slice(1)) {
-      const [file = "", ...lines] = section.split("\n");
-      const name = /90-nfvlab-(.+)\.conf$/.exec(file)?.[1];
+    for (const { head, lines } of sectionsOf(stdout, "file")) {
+      const name = /90-nfvlab-(.+)\.conf$/.exec(head)?.[1];
       if (name === undefined) continue;
-      const text = lines
-        .flatMap((line) => (line.startsWith("@text ") ? [`${line.slice(6)}\n`] : []))
-        .join("");
       const values = lines.flatMap((line) => {
         const match = /^@value (\S+) (.*)$/.exec(line);
         return match === null ? [] : [[match[1] as string, oneLine(match[2] as string)] as const];
       });
-      sets.set(name, { text, values: new Map(values) });
+      sets.set(name, { text: fileIn(lines), values: new Map(values) });
     }
     return sets;
   },

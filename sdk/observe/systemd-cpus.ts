@@ -1,4 +1,5 @@
 import type { Probe } from "./probe.ts";
+import { fileIn, sectionsOf } from "./sections.ts";
 
 /** CPUs of what systemd starts. */
 export interface ObservedSystemdCpus {
@@ -70,14 +71,7 @@ function systemdCpusIn(stdout: string): ObservedSystemdCpus {
       ? []
       : [{ name, own: property("CPUAffinity") ?? "", cpus }];
   });
-  const files = stdout
-    .split(/^@file /m)
-    .slice(1)
-    .map((section) => {
-      const [path = "", ...lines] = section.split("\n");
-      const text = lines.flatMap((line) => (line.startsWith("@text ") ? [`${line.slice(6)}\n`] : []));
-      return [path, text.join("")] as const;
-    });
+  const files = sectionsOf(stdout, "file").map(({ head, lines }) => [head, fileIn(lines)] as const);
   return {
     systemd: /^@systemd$/m.test(stdout),
     unified: /^@unified$/m.test(stdout),

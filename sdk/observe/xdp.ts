@@ -1,5 +1,6 @@
 import { XDP_FOLDER } from "../schema/xdp.ts";
 import type { Probe } from "./probe.ts";
+import { sectionsOf } from "./sections.ts";
 
 /** What is pinned for one direction of a redirect. */
 export interface PinnedRedirect {
@@ -33,19 +34,15 @@ export const pinnedRedirects: Probe<readonly PinnedRedirect[]> = {
   name: "xdp-redirects",
   ask: { kind: "command", argv: ["sh", "-c", SCRIPT, "sh", XDP_FOLDER] },
   parse: ({ stdout }) =>
-    stdout
-      .split(/^@pins /m)
-      .slice(1)
-      .flatMap((section) => {
-        const [folder = "", ...lines] = section.split("\n");
-        const [, name, owner, direction] = /\/([^/@]+)@([^/@]+)\/(\d)$/.exec(folder) ?? [];
-        if (name === undefined || owner === undefined) return [];
-        const programs = lines.flatMap((line) => /^@program .*?"id":(\d+)/.exec(line)?.[1] ?? []).map(Number);
-        const targets = lines.filter((line) => line.startsWith("@map ")).flatMap(numberIn);
-        return [
-          { folder, name: name.replaceAll(":", "."), owner, direction: Number(direction), programs, targets },
-        ];
-      }),
+    sectionsOf(stdout, "pins").flatMap(({ head: folder, lines }) => {
+      const [, name, owner, direction] = /\/([^/@]+)@([^/@]+)\/(\d)$/.exec(folder) ?? [];
+      if (name === undefined || owner === undefined) return [];
+      const programs = lines.flatMap((line) => /^@program .*?"id":(\d+)/.exec(line)?.[1] ?? []).map(Number);
+      const targets = lines.filter((line) => line.startsWith("@map ")).flatMap(numberIn);
+      return [
+        { folder, name: name.replaceAll(":", "."), owner, direction: Number(direction), programs, targets },
+      ];
+    }),
 };
 
 /** A value of four bytes in the machine's order, which is little-endian wherever bpftool was tried. */
