@@ -214,7 +214,7 @@ function* faultsOf({ observed, traffic }: MigrationRun, limitSeconds: number): G
       yield* unseen(observed);
       break;
     case "not converged":
-      yield `it did not converge within ${limitSeconds} s and was cancelled${stillToGo(observed.seen)}`;
+      yield `it did not ${aimOf(observed)} within ${limitSeconds} s and was cancelled${stillToGo(observed)}${observed.stuck ? "; when the script gave up, libvirt had not done that yet" : ""}`;
       break;
     default:
       yield `it ${outcome === "cancelled" ? "was cancelled" : "failed"}: ${said}`;
@@ -233,9 +233,23 @@ function* unseen({ events, code, said }: ObservedMigration): Generator<string> {
   if (code !== 0) yield `QEMU completed it, but libvirt did not: ${said}`;
 }
 
-function stillToGo(seen: readonly MigrationJob[]): string {
-  const last = seen.at(-1);
+/** QEMU has sent something of the guest's memory. */
+function hasBegun({ events, seen }: ObservedMigration): boolean {
+  return (seen.at(-1)?.totalBytes ?? 0) > 0 || events.some(({ status }) => status === "active");
+}
+
+/** What it was to do first: one that never began says nothing of its settings, nor of how fast the guest writes. */
+function aimOf(observed: ObservedMigration): string {
+  return hasBegun(observed) || observed.seen.length === 0 ? "converge" : "begin";
+}
+
+function stillToGo(observed: ObservedMigration): string {
+  const last = observed.seen.at(-1);
   if (last === undefined) return "";
+  if (!hasBegun(observed))
+    return observed.events.some(({ status }) => status === "setup")
+      ? ": QEMU was still opening its connections to the destination"
+      : ": libvirt was still making the guest ready at its destination, and QEMU had not been told to send";
   const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
   const dirtied = last.dirtyPagesPerSecond * last.pageSize;
   return `: iteration ${last.iterations}, ${mib(last.transferredBytes)} sent of ${mib(last.totalBytes)}, ${mib(dirtied)} written a second`;

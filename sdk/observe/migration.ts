@@ -118,7 +118,7 @@ export function parseMigrationRun(text: string): ObservedMigration {
   const of = (name: string) => sections.filter((section) => section.split(/\s/, 1)[0] === name);
   const bodyOf = (section: string) => section.slice(section.indexOf("\n") + 1);
   const [end] = of("end");
-  const [, code, late] = /^end (\d{1,3}) (late|intime)\n/.exec(end ?? "") ?? [];
+  const [, code, late] = /^end (\d{1,3}) (intime|late|stuck)\n/.exec(end ?? "") ?? [];
   if (end === undefined || code === undefined)
     throw new HostError({
       code: "parse",
@@ -129,7 +129,8 @@ export function parseMigrationRun(text: string): ObservedMigration {
   const status = bodyOf(of("status")[0] ?? "").trim();
   return {
     code: Number(code),
-    late: late === "late",
+    late: late !== "intime",
+    stuck: late === "stuck",
     said: bodyOf(end)
       .split("\n")
       .map((line) => line.trim())

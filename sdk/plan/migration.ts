@@ -267,42 +267,146 @@ function compressed(compression: NonNullable<MigrationSettings["compression"]>):
     : [...methods, `--comp-${compression.kind}-level`, `${compression.level}`];
 }
 
-/** Beyond its limit a migration may take this long to be cancelled, its unit to start and its report to be written, s. */
-export const MIGRATION_SLACK_S = 120;
+/** How long things about a migration may take, s. */
+export interface Patience {
+  /** One question to libvirt. One that is asked while QEMU or the machine is busy may hang for ever. */
+  readonly look: number;
+  /** From the limit of a migration until libvirt has cancelled it. */
+  readonly cancel: number;
+}
+
+export const PATIENCE: Patience = { look: 15, cancel: 60 };
+
+/** Between asking a hanging question to end and ending it, s; and how long the listener may take to end. */
+const [KILL_S, LISTENER_S] = [2, 5];
+
+/**
+ * How much longer than its limit the script of a migration runs at most, whatever hangs, s: two questions before it and one second, what may be asked behind the last look at
+ * the time, and the report.
+ */
+export function runSlack({ look, cancel }: Patience): number {
+  const question = look + KILL_S;
+  return 2 * question + 1 + cancel + (3 * question + 1) + (1 + LISTENER_S + question);
+}
+
+/** What its unit gives it beyond its limit, s: always more than it takes by itself, so that whoever ends a migration is the script, which reports. */
+export const MIGRATION_SLACK_S = runSlack(PATIENCE) + 15;
+
+const ASKING = `ask() { timeout -k ${KILL_S} "$look" virsh --quiet --connect qemu:///system "$@" 2>/dev/null; }
+now() { read -r up _ </proc/uptime; now=\${up%.*}; }
+`;
 
 // QEMU's events are the only source of its own times: the QEMU that the guest leaves is gone when the migration is over, and while it goes on libvirt passes no question on to it.
 // Nothing says that the listener listens: two questions that were begun after it and are answered do.
-const RUN = `domain=$1 limit=$2
-shift 2
-ask() { virsh --quiet --connect qemu:///system "$@" 2>/dev/null; }
-folder=$(mktemp -d)
+// A client that is lost ends no migration: libvirt goes on by itself, and what counts is whether it has a job. That it was told to cancel does not mean that it heard it.
+const RUN = `domain=$1 limit=$2 cancel=$3 look=$4
+shift 4
+${ASKING}folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'ask domjobabort "$domain"; exit 143' TERM
-stdbuf -oL virsh --quiet --connect qemu:///system qemu-monitor-event --domain "$domain" --loop --timeout $((limit + ${MIGRATION_SLACK_S})) >"$folder/events" 2>/dev/null &
+going_on() {
+  case $job in *'Job type: '[12]*) return 0;; *'Job type: '*) return 1;; esac
+  guests=$(ask list --name) || return 0
+  printf '%s\\n' "$guests" | grep -qxF -- "$domain"
+}
+stdbuf -oL virsh --quiet --connect qemu:///system qemu-monitor-event --domain "$domain" --loop --timeout $((limit + cancel + 10 * look)) >"$folder/events" 2>/dev/null &
 events=$!
 ask domstate "$domain" >"$folder/said"
 ask domstate "$domain" >"$folder/said"
 sleep 1
-{ "$@" >"$folder/said" 2>&1; echo $? >"$folder/code"; } &
-late=intime begun=$(date +%s)
-while [ ! -s "$folder/code" ]; do
+{ timeout -k ${KILL_S} $((limit + cancel)) "$@" >"$folder/said" 2>&1; echo $? >"$folder/code"; } &
+now
+late=intime begun=$now
+until [ "$(cat "$folder/code" 2>/dev/null)" = 0 ]; do
   sleep 0.5
   job=$(ask domjobinfo --rawstats "$domain") && printf '@job\\n%s\\n' "$job"
-  [ $late = intime ] && [ $(($(date +%s) - begun)) -ge "$limit" ] && late=late && ask domjobabort "$domain"
+  [ ! -s "$folder/code" ] || going_on || break
+  now
+  [ $((now - begun)) -ge "$limit" ] || continue
+  [ $((now - begun)) -lt $((limit + cancel)) ] || { late=stuck; break; }
+  late=late
+  ask domjobabort "$domain"
 done
 sleep 1
 kill -INT $events
+{ sleep ${LISTENER_S}; kill -KILL $events; } >/dev/null 2>&1 &
 wait $events
 printf '@events\\n'
 cat "$folder/events"
 printf '@status\\n'
 ask qemu-monitor-command "$domain" '{"execute":"query-migrate"}'
-printf '\\n@end %s %s\\n' "$(cat "$folder/code")" $late
-cat "$folder/said"`;
+code=$(cat "$folder/code" 2>/dev/null)
+printf '\\n@end %s %s\\n' "\${code:-124}" $late
+cat "$folder/said"
+[ $late != stuck ]`;
 
-/** The script of one migration: watches, migrates, cancels what takes longer than `limitSeconds`, and reports. Ended by SIGTERM it cancels too. */
-export function migrationRun(domain: string, limitSeconds: number, command: Argv): Argv {
-  return ["sh", "-c", RUN, "sh", domain, `${limitSeconds}`, ...command];
+/**
+ * The script of one migration: watches, migrates, cancels what takes longer than `limitSeconds` until libvirt has done so, and reports; it ends within `runSlack` of its limit, and with code 1 where
+ * libvirt did not cancel. Ended by SIGTERM it cancels too.
+ */
+export function migrationRun(
+  domain: string,
+  limitSeconds: number,
+  command: Argv,
+  { look, cancel }: Patience = PATIENCE,
+): Argv {
+  return ["sh", "-c", RUN, "sh", domain, `${limitSeconds}`, `${cancel}`, `${look}`, ...command];
+}
+
+/** VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT. */
+const MIGRATION_OUT = 5;
+
+// A libvirt that does not answer has not said that nothing goes on. What comes in can't be cancelled where it comes to: it ends with what sends it.
+const LEAVE = `domain=$1 seconds=$2 look=$3
+${ASKING}now
+begun=$now
+while :; do
+  guests=$(ask list --name) && { printf '%s\\n' "$guests" | grep -qxF -- "$domain" || exit 0; }
+  job=$(ask domjobinfo --rawstats "$domain")
+  case $job in *'Job type: '[12]*) ;; *'Job type: '*) exit 0;; esac
+  printf '%s\\n' "$job" | grep -qx 'operation: ${MIGRATION_OUT}' && ask domjobabort "$domain"
+  now
+  [ $((now - begun)) -lt "$seconds" ] || break
+  sleep 0.5
+done
+printf '%s\\n' "$job"
+exit 1`;
+
+/** How long libvirt may take to end what a guest is going through, s. */
+export const SETTLE_S = 120;
+
+/**
+ * Cancels a migration that nobody waits for any more, and waits until libvirt has no job of the guest: only then is it sure where the guest is. Ends with code 1, and prints the job, where that
+ * stays, as a post-copy may; prints nothing where libvirt did not answer.
+ */
+export function leaveNoJob(domain: string, seconds = SETTLE_S, look = PATIENCE.look): Step {
+  return {
+    purpose: `wait for the end of what ${domain} is going through`,
+    argv: ["sh", "-c", LEAVE, "sh", domain, `${seconds}`, `${look}`],
+    timeoutMs: (seconds + 3 * (look + KILL_S) + 15) * 1000,
+  };
+}
+
+/** What systemd gives a unit to end, and again for what comes behind it, s. */
+const STOP_S = 90;
+/** Within that, whatever hangs. */
+const AFTER = { tries: 3, look: 10 };
+
+/** Of a migration's unit: where anything else than its own end ends it, its time or a kill, the migration is cancelled behind it, also where no engine is left to look. */
+export function cancelAfter(domain: string): string {
+  const virsh = `timeout -k ${KILL_S} ${AFTER.look} virsh --quiet --connect qemu:///system`;
+  const tries = Array.from({ length: AFTER.tries }, (_, index) => index + 1).join(" ");
+  // Percent signs and dollars are systemd's, and so are backslashes.
+  return (
+    `ExecStopPost=-/bin/sh -c '[ "$$SERVICE_RESULT" = success ] || for try in ${tries}; do ` +
+    `${virsh} domjobinfo --rawstats "$$1" | grep -qx "operation: ${MIGRATION_OUT}" && ${virsh} domjobabort "$$1"; sleep 1; done' sh ${domain}`
+  );
+}
+
+/** How long one migration may take, from the start of its unit to where it is known what became of it, s. */
+export function migrationTakes(inputs: MigrationInputs): { readonly unit: number; readonly all: number } {
+  const unit = limitOf(inputs) + MIGRATION_SLACK_S;
+  return { unit, all: unit + 2 * STOP_S + 15 + SETTLE_S };
 }
 
 /** What libvirt keeps of the last job of a guest, on the machine that it came to. */
@@ -323,19 +427,6 @@ const TRAFFIC_S = 60;
 export function migrationSeconds(inputs: MigrationInputs): number {
   const { repetitions = 2, settle = "5s", traffic } = inputs;
   const between = Math.ceil(exactDuration(settle, "ms") / 1000) + (traffic === undefined ? 0 : TRAFFIC_S);
-  return repetitions * (limitOf(inputs) + MIGRATION_SLACK_S + between);
-}
-
-const ENDED = `for try in $(seq 1 120); do
-  virsh --quiet --connect qemu:///system domjobinfo --rawstats "$1" 2>/dev/null | grep -q '^Job type: [12]' || exit 0
-  sleep 0.5
-done`;
-
-/** Waits until libvirt has no job of the guest any more: only then is it sure where the guest is. */
-export function awaitNoJob(domain: string): Step {
-  return {
-    purpose: `wait for the end of what ${domain} is going through`,
-    argv: ["sh", "-c", ENDED, "sh", domain],
-    timeoutMs: 90_000,
-  };
+  // One more brings it home.
+  return repetitions * (migrationTakes(inputs).all + between) + migrationTakes(inputs).all;
 }

@@ -5,13 +5,16 @@ import { parseMigrationJob, parseMigrationRun } from "../observe/migration.ts";
 import { inUnit, stopUnit, unitOf } from "../plan/benchmarks.ts";
 import { VIRSH } from "../plan/domain.ts";
 import {
-  awaitNoJob,
+  cancelAfter,
   finishedJob,
+  leaveNoJob,
   limitOf,
-  MIGRATION_SLACK_S,
   migrateCommand,
   migrationRun,
+  migrationSeconds,
+  migrationTakes,
   planParameters,
+  SETTLE_S,
   usualOf,
   type Way,
 } from "../plan/migration.ts";
@@ -29,9 +32,10 @@ import {
 import { forgetAway, noteAway, whereaboutsOf } from "../plan/migration-whereabouts.ts";
 import type { Step } from "../plan/step.ts";
 import { planTraffic } from "../plan/traffic-run.ts";
+import type { CommandResult } from "../remote/transport.ts";
 import type { Inputs } from "../schema/definition.ts";
 import type { liveMigration, MigrationSettings } from "../schema/migration.ts";
-import type { MigrationJob } from "../schema/migration-report.ts";
+import type { MigrationJob, ObservedMigration } from "../schema/migration-report.ts";
 import { exactDuration, formatNanoseconds } from "../units/duration.ts";
 import { HostError, VerificationError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
@@ -56,7 +60,8 @@ const HOMEWARD: MigrationSettings = { downtimeLimit: "2000s" };
 /**
  * The migrations of a series, there and back in turn. However it ends, by a failure or by a signal, the guest runs at home afterwards and nothing of the way is left.
  *
- * @throws VerificationError `guest-twice`, `guest-nowhere`; HostError `migration-not-home` where it does not come back, `link-key`, `link-end`, `traffic-failed`
+ * @throws VerificationError `guest-twice`, `guest-nowhere`; HostError `migration-ended`, `migration-going-on`, `migration-not-home` where it does not come back, `link-key`, `link-end`,
+ *   `traffic-failed`
  */
 export async function migrateInTurn(journey: Journey): Promise<MigrationRun[]> {
   const { operation, inputs, home, away } = journey;
@@ -93,8 +98,10 @@ async function migrateMeasured(journey: Journey, from: Place, ways: Ways): Promi
   if (traffic === undefined)
     return { ...(await migrateOnce(journey, from, ways, settings)), traffic: undefined };
   const { host: generatorHost, ...rest } = traffic;
-  const limit = limitOf(inputs) + MIGRATION_SLACK_S;
-  const plan = planTraffic({ ...rest, host: inputs.host, name: inputs.name, duration: `${limit}s` });
+  const plan = planTraffic({
+    ...rest,
+    ...{ host: inputs.host, name: inputs.name, duration: `${migrationTakes(inputs).all}s` },
+  });
   const sender = generatorHost === undefined ? journey.home : operation.host(generatorHost);
   const unit = unitOf(operation.tag, `${inputs.name}-traffic`);
   const { result, report } = await besideTraffic(operation, sender, { unit, plan, raw }, async () => {
@@ -118,17 +125,14 @@ async function migrateOnce(
   const { operation, inputs, raw } = journey;
   const { domain, name } = inputs;
   const [left, reached] = from === "home" ? [journey.home, journey.away] : [journey.away, journey.home];
-  const limit = limitOf(inputs);
-  const seconds = limit + MIGRATION_SLACK_S;
   const unit = unitOf(operation.tag, name);
   await left.execute([stopUnit(unit), ...planParameters(domain, settings)]);
-  const { stdout, stderr } = await runKept(raw, left, {
-    argv: inUnit(unit, seconds, migrationRun(domain, limit, migrateCommand(domain, settings, ways[from]))),
-    timeoutMs: (seconds + MIGRATION_SLACK_S) * 1000,
+  const output = await runKept(raw, left, {
+    ...unitRun(journey, settings, ways[from]),
     signal: operation.signal,
   });
-  const observed = parseMigrationRun(stdout.trim() === "" ? stderr : stdout);
   const at = await settledAt(journey);
+  const observed = told(journey, left, output, (at === "home" ? journey.home : journey.away).name);
   const isThere = at === (from === "home" ? "away" : "home");
   if (!isThere) {
     // It is the same QEMU that the next run asks.
@@ -137,6 +141,43 @@ async function migrateOnce(
   }
   operation.status(`${domain} is on ${reached.name}`);
   return { observed, job: (await accountOf(reached, domain, raw)) ?? (await accountOf(left, domain, raw)) };
+}
+
+/** One migration as its unit on the machine that the guest leaves. */
+function unitRun({ operation, inputs }: Journey, settings: MigrationSettings, way: Way) {
+  const { domain, name } = inputs;
+  const limit = limitOf(inputs);
+  const { unit: seconds, all } = migrationTakes(inputs);
+  const script = migrationRun(domain, limit, migrateCommand(domain, settings, way));
+  return {
+    argv: inUnit(unitOf(operation.tag, name), seconds, script, [cancelAfter(domain)]),
+    timeoutMs: all * 1000,
+  };
+}
+
+/**
+ * What the script told of a migration.
+ *
+ * @param runsOn where the guest was found afterwards
+ * @throws HostError `migration-ended` where it came to no end: what is not seen is not measured
+ */
+function told(
+  { operation, inputs: { domain, name } }: Journey,
+  left: Host,
+  { stdout, stderr, durationMs }: Pick<CommandResult, "stdout" | "stderr" | "durationMs">,
+  runsOn: string,
+): ObservedMigration {
+  try {
+    return parseMigrationRun(stdout.trim() === "" ? stderr : stdout);
+  } catch (cause) {
+    throw new HostError({
+      code: "migration-ended",
+      problem: `a migration of ${domain} was ended from outside, and nothing is measured`,
+      observed: `its unit on ${left.name} ended after ${Math.round(durationMs / 1000)} s without a report; the guest was then found on ${runsOn}, running once, and was left at home`,
+      hint: `journalctl -u ${unitOf(operation.tag, name)} on ${left.name} tells what ended it`,
+      cause,
+    });
+  }
 }
 
 /** libvirt keeps its account on both machines; of a post-copy only on the one that the guest left, and there only as long as the guest is defined. */
@@ -150,7 +191,8 @@ async function settledAt(journey: Journey): Promise<Place> {
   const { inputs, home, away, uuid } = journey;
   const { domain } = inputs;
   const hosts = { home, away };
-  for (const host of [home, away]) await carryOut(host, [awaitNoJob(domain)]);
+  // At once: what comes in on one ends with what is cancelled on the other.
+  await Promise.all([home, away].map((host) => requireNoJob(host, domain)));
   const { at, mend } = whereaboutsOf({
     domain,
     uuid,
@@ -159,6 +201,27 @@ async function settledAt(journey: Journey): Promise<Place> {
   });
   for (const { on, step } of mend) await carryOut(hosts[on], [step]);
   return at;
+}
+
+/** @throws HostError `migration-going-on` */
+async function requireNoJob(host: Host, domain: string): Promise<void> {
+  const { code, stdout } = await host.transport.execute(leaveNoJob(domain));
+  if (code === 0) return;
+  throw new HostError({
+    code: "migration-going-on",
+    problem: `guest ${domain} is still being migrated, and it is not sure which machine it will run on`,
+    observed: `${
+      stdout.trim() === ""
+        ? "libvirt does not answer"
+        : stdout
+            .trim()
+            .split(/\s*\n\s*/)
+            .slice(0, 3)
+            .join(", ")
+    } on ${host.name}, ${SETTLE_S} s after it was cancelled`,
+    expected: "no job",
+    hint: `it is left alone: a post-copy can't be cancelled, and has to come to its end (virsh domjobinfo ${domain}); then see that the guest runs once (virsh list on both machines), and run pulumi up`,
+  });
 }
 
 /**
@@ -179,16 +242,12 @@ async function bringHome(journey: Journey, ways: Ways): Promise<void> {
   });
   if (at === "away") {
     await carryOut(away, planParameters(domain, HOMEWARD));
-    const seconds = limitOf(inputs) + MIGRATION_SLACK_S;
-    const { code, stderr } = await away.transport.execute({
-      argv: inUnit(unit, seconds, migrateCommand(domain, HOMEWARD, ways.away)),
-      timeoutMs: (seconds + MIGRATION_SLACK_S) * 1000,
-    });
+    const { code, stdout, stderr } = await away.transport.execute(unitRun(journey, HOMEWARD, ways.away));
     if ((await settledAt(journey)) === "away")
       throw new HostError({
         code: "migration-not-home",
         problem: `guest ${domain} does not come back to ${home.name}, and runs on ${away.name}`,
-        observed: stderr.trim() || `exit code ${code}`,
+        observed: stderr.trim() || stdout.trim().split("\n").at(-1) || `exit code ${code}`,
         hint: `end it there (virsh destroy ${domain} on ${away.name}), remove /var/lib/nfvlab/away/${domain} on ${home.name}, and run pulumi up`,
       });
   }
@@ -239,9 +298,8 @@ async function open(
     readonly address: string;
   },
 ): Promise<void> {
-  const { repetitions = 2, settle = "5s", sshPort: port = 22 } = inputs;
-  const each = limitOf(inputs) + 3 * MIGRATION_SLACK_S + Math.ceil(exactDuration(settle, "ms") / 1000);
-  const seconds = (repetitions + 1) * each;
+  const { sshPort: port = 22 } = inputs;
+  const seconds = migrationSeconds(inputs);
   const said = async (host: Host, step: Step) =>
     (await host.transport.run({ ...step, signal: operation.signal })).stdout;
   // An engine that was lost may have left one.

@@ -7,6 +7,9 @@ import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 import { type RawOutputs, runKept } from "./raw-outputs.ts";
 
+const SEND_NO_MORE =
+  'systemctl kill --kill-whom=main --signal=SIGUSR1 "$1" || ! systemctl is-active --quiet "$1"';
+
 /** How much longer than the program itself its unit may live, s. */
 const SLACK_S = 15;
 
@@ -51,7 +54,8 @@ export async function besideTraffic<T>(
     await host.execute([
       {
         purpose: `let ${unit} send no more`,
-        argv: ["systemctl", "kill", "--kill-whom=main", "--signal=SIGUSR1", `${unit}.service`],
+        // One whose time was over meanwhile has told what it saw.
+        argv: ["sh", "-c", SEND_NO_MORE, "sh", `${unit}.service`],
       },
     ]);
     const { code, stdout, stderr } = await ended;

@@ -58,6 +58,8 @@ export interface ObservedMigration {
   readonly said: string;
   /** It was cancelled because its time was over. */
   readonly late: boolean;
+  /** libvirt had not cancelled it when the script ended. */
+  readonly stuck: boolean;
   readonly events: readonly MigrationEvent[];
   /** The job as it was seen once a second. */
   readonly seen: readonly MigrationJob[];

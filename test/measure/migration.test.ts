@@ -200,6 +200,28 @@ describe("faults", () => {
     expect(migrationFaults([run(name)], 4)).toEqual([expect.stringMatching(expected)]);
   });
 
+  it("tell one that never began from one that did not converge, and where it stood", () => {
+    const { events, seen, ...rest } = observed("not-converged");
+    const waiting = seen.filter(({ totalBytes }) => totalBytes === 0);
+    const told = (some: readonly MigrationEvent[], stuck = false) =>
+      migrationFaults([{ ...completed, observed: { ...rest, events: some, seen: waiting, stuck } }], 90);
+    expect(told([])).toEqual([
+      "migration 1, there: it did not begin within 90 s and was cancelled: libvirt was still making the guest ready at its destination, and QEMU had not been told to send",
+    ]);
+    expect(
+      told(
+        events.filter(({ status }) => status === "setup"),
+        true,
+      ),
+    ).toEqual([
+      "migration 1, there: it did not begin within 90 s and was cancelled: QEMU was still opening its connections to the destination; when the script gave up, libvirt had not done that yet",
+    ]);
+    // QEMU tells that it sends before libvirt has looked how much.
+    expect(told(events.filter(({ status }) => status !== "cancelled"))[0]).toMatch(
+      /it did not converge within 90 s and was cancelled: iteration 0/,
+    );
+  });
+
   it("name the one that it was, and the way", () => {
     expect(migrationFaults([completed, run("failed")], 4)).toEqual([
       expect.stringMatching(/^migration 2, back: /),

@@ -192,7 +192,7 @@ describe("settings", () => {
   });
 
   it("take a time that is known before", () => {
-    expect(migrationSeconds(inputs({ repetitions: 10, limit: "30s", settle: "5s" }))).toBe(1550);
+    expect(migrationSeconds(inputs({ repetitions: 10, limit: "30s", settle: "5s" }))).toBe(5880);
   });
 });
 
