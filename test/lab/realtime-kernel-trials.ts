@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { longTrials } from "./long-trials.ts";
 import { realtimePackages } from "./realtime-package.ts";
+import { describeTracers } from "./tracer-trials.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
 import type { TrialServer } from "./trial-server.ts";
 
@@ -55,6 +56,7 @@ export function describeRealtimeKernel(server: () => TrialServer): void {
       shell.run("mkdir -p /srv/kernel");
       for (const [file, content] of realtimePackages()) shell.run(`base64 -d > /srv/kernel/${file}`, content);
       shell.run(SOURCE);
+      shell.run("dpkg -i /srv/kernel/libtrace*.deb /srv/kernel/rtla_*.deb");
       usual = shell.run("uname -r");
       before = shell.run(SNAPSHOT);
     });
@@ -93,6 +95,8 @@ export function describeRealtimeKernel(server: () => TrialServer): void {
       });
       expect(Object.keys(added)).toEqual([`linux-image-${run("uname -r")}`, "linux-image-rt-amd64"]);
     });
+
+    describe("with tracers", () => describeTracers(server));
 
     it("that is not chosen any more is found so, and put back without a reboot", () => {
       const boot = run("cat /proc/sys/kernel/random/boot_id");

@@ -7,8 +7,11 @@ import { join } from "node:path";
 const KEPT =
   /^kernel\/(crypto|lib|arch\/x86\/crypto|fs\/(autofs|ext4|jbd2|binfmt_misc|configfs|fuse)|drivers\/(virtio|block|firmware|char\/hw_random|net\/(virtio_net|net_failover))|net\/(core|packet))\b|^kernel\/fs\/mbcache/;
 
+/** rtla and what it is linked against. */
+const TRACING = ["rtla", "libtracefs1", "libtraceevent1"];
+
 /**
- * Debian 13's real-time kernel and the package that needs it, by name as base64: everything as Debian built it, but for modules of hardware that emulated servers don't
+ * Debian 13's real-time kernel and the package that needs it, and rtla, by name as base64: everything as Debian built it, but for modules of hardware that emulated servers don't
  * have. Fetched from where this machine's own packages come from.
  */
 export function realtimePackages(): ReadonlyMap<string, string> {
@@ -26,7 +29,7 @@ export function realtimePackages(): ReadonlyMap<string, string> {
     apt("apt-get", "update");
     const meta = "linux-image-rt-amd64";
     const kernel = /Depends: (\S+)/.exec(apt("apt-cache", "depends", meta))?.[1] ?? "";
-    execFileSync("apt-get", [...optionsFor(folder), "download", meta, kernel], {
+    execFileSync("apt-get", [...optionsFor(folder), "download", meta, kernel, ...TRACING], {
       cwd: join(folder, "debs"),
       stdio: "pipe",
     });
