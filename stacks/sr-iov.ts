@@ -25,12 +25,13 @@ const dut = new TunedHost("dut", {
 const host = dut.reference;
 const tool = new traffic.Tool("traffic", { host, name: "traffic" });
 
-// The first card that has virtual functions, where none is named.
+// The first card with virtual functions where the memory is, where none is named: DPDK takes a port's rings from the port's own NUMA node.
 const pf =
   config.get("pf") ??
-  dut.facts.nics.apply(
-    (nics) => nics.find(({ virtualFunctions }) => virtualFunctions !== undefined)?.address ?? "none",
-  );
+  dut.facts.nics.apply((nics) => {
+    const cards = nics.filter(({ virtualFunctions }) => virtualFunctions !== undefined);
+    return (cards.find((card) => card.numaNode === numaNode) ?? cards[0])?.address ?? "none";
+  });
 const roles = ["generator", "vnf-in", "vnf-out", "sink"] as const;
 type Role = (typeof roles)[number];
 const macs: Readonly<Record<Role, string>> = {

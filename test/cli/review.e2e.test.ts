@@ -40,7 +40,7 @@ describe("nfvlab review, with the real engine", () => {
     const text = trial.read("out/review.md");
     const announced =
       /- `br0-daemon`: (.*): takes a restart of the daemon/.exec(text)?.[1]?.split(", ") ?? [];
-    expect(announced).toEqual(["lcoreCpus", 'socketMemory["1"]']);
+    expect(announced).toEqual(["lcoreCpus", 'socketLimit["1"]', 'socketMemory["1"]']);
     const [row = ""] = text.split("\n").filter((line) => line.startsWith("| restart of ovs-vswitchd |"));
     for (const property of announced) expect(row).toContain(`\`${property}\``);
     expect(row).toContain("ovs-vswitchd of dut restarts");

@@ -22,7 +22,12 @@ export function describeLadder(server: () => TrialServer): void {
     before = server().shell.run(SNAPSHOT);
   });
   afterAll(() => {
-    for (const project of projects) project.remove();
+    const { CONNECTION: _, ...environment } = server().environment;
+    for (const project of projects) {
+      // What a stack leaves that failed would be in the way of the next.
+      project.pulumi(["destroy", "--yes", "--skip-preview"], environment);
+      project.remove();
+    }
   });
 
   const stand = (stack: string, settings: Readonly<Record<string, string>>) => {

@@ -122,6 +122,14 @@ rest(uint64_t until_due)
 		rte_pause();
 }
 
+static int
+has_no_memory(int socket)
+{
+	struct rte_malloc_socket_stats memory;
+
+	return socket >= 0 && rte_malloc_get_socket_stats(socket, &memory) == 0 && memory.heap_totalsz_bytes == 0;
+}
+
 static void
 open_port(struct port *p, const char *name, unsigned int queues)
 {
@@ -153,6 +161,9 @@ open_port(struct port *p, const char *name, unsigned int queues)
 	p->started = error == 0;
 	if (error == 0)
 		error = rte_eth_macaddr_get(p->id, &p->mac);
+	if (error == -ENOMEM && has_no_memory(socket))
+		fail(EXIT_UNAVAILABLE, "port %s: is on NUMA node %d, where this program has no huge pages: expected pages of that node, or a port on another", name,
+		     socket);
 	if (error != 0)
 		fail(EXIT_UNAVAILABLE, "port %s: does not start: %s", name, rte_strerror(-error));
 	/* Frames need not bear our address; a port that can't do it takes all of them anyway. */
