@@ -18,6 +18,7 @@ import {
 } from "../sdk/resources/host.ts";
 import type { HostReference } from "../sdk/schema/connection.ts";
 import type { PageSize } from "../sdk/schema/hugepages.ts";
+import type { InspectedTuning } from "../sdk/schema/inspection.ts";
 import type { TuningPlan } from "../sdk/schema/tuning-plan.ts";
 import { type CpuList, CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
@@ -69,6 +70,21 @@ export interface RebootPermission {
   readonly bootTimeout?: Duration;
   /** Why, for the log of the machine. Default: the profile's name. */
   readonly reason?: string;
+}
+
+/** What all of it comes to, as an inspection would compare the machine with it. */
+export function wantedOf({ tuning, sysctls, swap, hugepages }: HostTuningArgs): InspectedTuning {
+  const { resources } = tuning ?? {};
+  const values = { ...resources?.sysctls?.values, ...sysctls };
+  return {
+    ...(tuning !== undefined && { profile: tuning.profile }),
+    resources: {
+      ...resources,
+      ...(Object.keys(values).length > 0 && { sysctls: { values } }),
+      ...(swap === "off" && { swap: {} }),
+    },
+    ...(hugepages !== undefined && hugepages.length > 0 && { hugepages: [...hugepages] }),
+  };
 }
 
 type Resources = readonly pulumi.CustomResource[];

@@ -12,11 +12,18 @@ import {
 import type { Wired } from "../sdk/resources/lab-resource.ts";
 import type { Connection, HostReference } from "../sdk/schema/connection.ts";
 import type { HostFacts } from "../sdk/schema/facts.ts";
-import type { FirmwareIntent } from "../sdk/schema/inspection.ts";
+import type { FirmwareIntent, InspectedTuning } from "../sdk/schema/inspection.ts";
 import { CpuSet } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import type { EmulatedServer } from "./emulated-server.ts";
-import { checkTuning, type HostCpus, type HostTuningArgs, tuneBoot, tuneRunning } from "./host-tuning.ts";
+import {
+  checkTuning,
+  type HostCpus,
+  type HostTuningArgs,
+  tuneBoot,
+  tuneRunning,
+  wantedOf,
+} from "./host-tuning.ts";
 import { InputCheck } from "./input-check.ts";
 import { LabComponent, type Scope } from "./lab-component.ts";
 
@@ -55,6 +62,7 @@ interface Built {
   readonly reboot: Reboot | undefined;
   readonly knobs: readonly pulumi.CustomResource[];
   readonly firmware: FirmwareIntent | undefined;
+  readonly wanted: InspectedTuning;
 }
 
 /**
@@ -104,6 +112,8 @@ export class TunedHost extends LabComponent<Built> {
   declare readonly knobs: readonly pulumi.CustomResource[];
   /** What is declared of its firmware, for the records. */
   declare readonly firmware: FirmwareIntent | undefined;
+  /** All that its plan, `sysctls`, `swap` and `hugepages` set, for the report. */
+  declare readonly wanted: InspectedTuning;
 
   constructor(name: string, args: TunedHostArgs, options: pulumi.ComponentResourceOptions = {}) {
     checkInputs(name, args);
@@ -153,6 +163,7 @@ export class TunedHost extends LabComponent<Built> {
           reboot,
         },
         ...{ sysctls: running.sysctls, knobs: [...files, ...running.knobs], firmware: args.firmware },
+        wanted: wantedOf(args),
       };
     });
   }

@@ -17,6 +17,7 @@ import { hostOf } from "./hosts.ts";
 import { loadsOf } from "./loads.ts";
 import { lossesOf } from "./losses.ts";
 import { hostNameOf, nameOf, type StateResource, text } from "./state-resource.ts";
+import { tuningOf } from "./tunings.ts";
 
 /** What stands and what was measured, from a stack's state. Connections are secrets there and stay so. */
 export function experimentOf(
@@ -34,14 +35,29 @@ export function experimentOf(
     hostOf({
       name,
       facts: found,
-      tuned: current.find(({ type, urn }) => type === "nfvlab:components:TunedHost" && nameOf(urn) === name),
+      tuned: tunedHost(current, name),
       resources: current.filter((resource) => hostNameOf(resource) === name),
     }),
   );
   const records = current.flatMap((resource) => recordsOf(resource));
-  const inspections = current.flatMap(inspectionOf);
+  const looked = current.flatMap(inspectionOf);
+  const unseen = hosts.filter(({ name }) => !looked.some(({ host }) => host === name));
+  const inspections = [
+    ...looked,
+    ...unseen.map(({ name }) =>
+      tuningOf({
+        name,
+        tuned: tunedHost(current, name),
+        resources: current.filter((resource) => hostNameOf(resource) === name),
+      }),
+    ),
+  ];
   const paths = current.flatMap((resource) => pathOf(resource, current));
   return { project, stack, madeAt, hosts, inspections, paths, records, verdicts };
+}
+
+function tunedHost(resources: readonly StateResource[], name: string): StateResource | undefined {
+  return resources.find(({ type, urn }) => type === "nfvlab:components:TunedHost" && nameOf(urn) === name);
 }
 
 /** What a look at a host found, those of its firmware last. One that another version wrote is left out: the next `up` looks again. */

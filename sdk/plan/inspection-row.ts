@@ -33,10 +33,3 @@ export function wordOf(
 ): Compared["configured"] {
   return text === undefined || text === "" ? undefined : { text, isWanted: isWanted(text) };
 }
-
-/** A value as a table shows it. */
-export function textOf(value: unknown): string {
-  if (value === undefined) return "";
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(", ");
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}

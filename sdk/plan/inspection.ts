@@ -13,11 +13,12 @@ import type { InspectedKnob, InspectedTuning } from "../schema/inspection.ts";
 import type { TuningResources } from "../schema/tuning-plan.ts";
 import { exactly } from "../units/size.ts";
 import { oneLine } from "../units/sysctl.ts";
+import { valueText } from "../units/value-text.ts";
 import { fieldNames, formatArgument, type Shown, table } from "./boot-argument-table.ts";
 import { judge, readBootArguments, renderBootArguments } from "./boot-arguments.ts";
 import { wayOf } from "./boot-loader.ts";
 import { stagedLine } from "./boot-sets.ts";
-import { type Compared, fileWord, textOf, wordOf } from "./inspection-row.ts";
+import { type Compared, fileWord, wordOf } from "./inspection-row.ts";
 import { irqBalance, kernelThreads, swap, systemdCpus } from "./inspection-services.ts";
 import { inForce, type Machine, observedFields, type Setting, settingsOf } from "./kernel-files.ts";
 import { type KnobValue, moduleParameter } from "./kernel-text.ts";
@@ -207,8 +208,8 @@ function kernelFiles(
       const cpus = row.per === "host" || row.per === "interrupt" ? "" : ` of CPU ${inputs["cpus"]}`;
       return {
         knob: `${part}.${row.field}`,
-        wanted: `${textOf(inputs[row.field])}${cpus}`,
-        effective: textOf(observedFields([row], inputs, state)[row.field]),
+        wanted: `${valueText(inputs[row.field])}${cpus}`,
+        effective: valueText(observedFields([row], inputs, state)[row.field]),
         isEffective,
         configured: filesWord(row, settings, inputs, state),
         ...(missing.length > 0 && {
@@ -256,7 +257,7 @@ function filesWord(
     [...after].filter(([path]) => words.has(path) || !settings.some((s) => s.path === path)),
   );
   const observed = observedFields([row], inputs, { files: isWanted ? after : named, interrupts });
-  return { text: textOf(observed[row.field]), isWanted, file: first.file };
+  return { text: valueText(observed[row.field]), isWanted, file: first.file };
 }
 
 function dmaLatency(wanted: string | undefined, { latencyLimit, latencyHolders }: TunedState): Compared[] {
@@ -365,7 +366,7 @@ function isRead(part: string): boolean {
 function notRead(part: string, inputs: unknown): Compared[] {
   return Object.entries((inputs ?? {}) as object).map(([field, value]) => ({
     knob: `${part}.${field}`,
-    ...{ wanted: textOf(value), effective: "", isEffective: undefined },
+    ...{ wanted: valueText(value), effective: "", isEffective: undefined },
     note: "nothing reads it back yet",
   }));
 }
@@ -395,6 +396,6 @@ function settingOf(knob: string): string {
 const NOBODY_SETS = ["processor.minimumPerformance", "processor.maximumPerformance"];
 
 function notApplied(setting: string, value: unknown, reason: string): Compared {
-  const row = { knob: setting, wanted: textOf(value), effective: "", isEffective: undefined };
+  const row = { knob: setting, wanted: valueText(value), effective: "", isEffective: undefined };
   return NOBODY_SETS.includes(setting) ? { ...row, note: reason } : { ...row, absent: reason };
 }

@@ -108,10 +108,10 @@ export interface ReportedGuest {
   readonly nics: readonly { readonly name: string; readonly address: string; readonly socket?: string }[];
 }
 
-/** How far a host was from a tuning plan when it was looked at. */
+/** How far a host was from a tuning plan when it was looked at, or when its resources were brought up or refreshed. */
 export interface ReportedInspection {
   readonly host: string;
-  /** `9 of 31 settings as wanted; 3 pending a reboot`. */
+  /** `9 of 31 settings as wanted; 3 pending a reboot`; of a host without settings why there are none. */
   readonly summary: string;
   readonly settings: readonly ReportedSetting[];
 }

@@ -65,10 +65,11 @@ function renderContents(sections: readonly string[]): string {
   return `<nav aria-label="Contents"><ul>${links.join("")}</ul></nav>`;
 }
 
-/** Every setting of each inspected host with its three states. */
+/** Every setting of each inspected or tuned host with its three states. */
 function renderTuning(inspections: readonly ReportedInspection[]): string {
   if (inspections.length === 0) return "";
   const tables = inspections.map(({ host, summary, settings }) => {
+    if (settings.length === 0) return `<p class="note">${escapeText(`${host}: ${summary}`)}</p>`;
     const rows = settings.map(({ name, wanted, effective, configured, verdict, note }) => {
       const states = [wanted, effective, configured].map((text) =>
         text === "" ? "<td>–</td>" : `<td><code>${escapeText(text)}</code></td>`,
@@ -82,7 +83,7 @@ function renderTuning(inspections: readonly ReportedInspection[]): string {
     });
   });
   return `<section id="tuning"><h2>Tuning</h2>
-<p class="note">As each host was found when it was looked at.</p>
+<p class="note">As each host was found when it was looked at, or as the last up or refresh left what the stack tunes.</p>
 ${tables.join("\n")}
 </section>
 `;

@@ -18,7 +18,9 @@ export function renderSummary(experiment: Experiment, places: { readonly report:
   const lines = [
     `${project}/${stack}`,
     ...hosts.flatMap(hostLines),
-    ...inspections.flatMap(({ host, summary }) => ["", "tuning", ...wrap(`${host}: ${summary}`)]),
+    ...inspections.flatMap(({ host, summary, settings }) =>
+      settings.length === 0 ? [] : ["", "tuning", ...wrap(`${host}: ${summary}`)],
+    ),
     ...(paths.length === 0 ? [] : ["", "paths", ...paths.flatMap(pathLines)]),
     "",
     records.length === 0 ? "measured   nothing" : "measured",

@@ -172,6 +172,104 @@ describe("the inspections of a state", () => {
   });
 });
 
+describe("the tuning of a state", () => {
+  const component = (name: string, outputs: Record<string, unknown>): StateResource => ({
+    ...{ urn: urn("nfvlab:components:TunedHost", name), type: "nfvlab:components:TunedHost", outputs },
+  });
+  const on = (type: string, outputs: Record<string, unknown>, name = "dut"): StateResource => ({
+    ...{ urn: urn(`nfvlab:host:${type}`, type), type: `nfvlab:host:${type}`, id: `${name}/${type}`, outputs },
+  });
+  const tuned = (wanted: object, ...others: StateResource[]) =>
+    only(of([hostFacts("dut"), component("dut", { wanted }), ...others]).inspections);
+
+  it("has each setting with what the state has in force, and what the next boot brings", () => {
+    const wanted = {
+      profile: "nfv",
+      resources: {
+        bootArguments: { arguments: { nohzFull: "2-3", skewTick: true } },
+        sysctls: { values: { "vm.stat_interval": 120, "vm.swappiness": 10 } },
+        memoryManagement: { transparentHugepages: "never" },
+        cpuIdle: { cpus: "2-3", resumeLatency: "0us", dmaLatency: "20us" },
+        workqueues: { cpus: "0-1" },
+        irqBalance: { bannedCpus: "3,2" },
+        systemdCpus: { cpuAffinity: "0-1", allowedCpus: { system: "0-1" } },
+        kernelThreads: { threads: { ksoftirqd: { policy: "fifo", priority: 2 } } },
+        moduleParameters: [{ module: "kvm", parameters: { halt_poll_ns: 0, tdp_mmu: false } }],
+        swap: {},
+      },
+      hugepages: [{ numaNode: 1, size: "2MiB", count: 512 }],
+    };
+    const { host, summary, settings } = tuned(
+      wanted,
+      on("BootArguments", { configured: true, effective: ["nohz_full=2-3"], pending: ["skew_tick=1"] }),
+      on("Sysctls", { values: { "vm.stat_interval": 120, "vm.swappiness": 60 }, persisted: true }),
+      on("MemoryManagement", { transparentHugepages: "never", persisted: true }),
+      on("CpuIdle", { cpus: "2-3", resumeLatency: "0us", dmaLatency: "20us", persisted: false }),
+      on("IrqBalance", { presence: "running", effective: null, configured: "2-3", pending: true }),
+      on("SystemdCpus", {
+        effective: { manager: "0-1", system: "0-3" },
+        configured: { manager: "0-1", system: "0-1" },
+      }),
+      on("KernelThreads", { threads: { ksoftirqd: { policy: "fifo", priority: 2 } }, persisted: true }),
+      on("ModuleParameters", {
+        ...{ module: "kvm", configured: { halt_poll_ns: "0", tdp_mmu: "N" } },
+        ...{ effective: { halt_poll_ns: "0", tdp_mmu: "Y" }, pending: ["tdp_mmu"] },
+      }),
+      on("Swap", { effective: [], configured: [] }),
+      on("Hugepages", { numaNode: 1, size: "2MiB", count: 500 }),
+      // Another machine's are no evidence of this one.
+      on("Workqueues", { cpus: "0-1", persisted: true }, "peer"),
+    );
+    expect([host, summary]).toEqual([
+      "dut",
+      "by the stack's state beside profile nfv, 9 of 16 settings as wanted",
+    ]);
+    const rows = settings.map(({ name, wanted: asked, effective, configured, verdict }) =>
+      [name, asked, effective, configured, verdict].join(" | "),
+    );
+    expect(rows).toEqual([
+      "bootArguments.nohz_full | nohz_full=2-3 | nohz_full=2-3 | nohz_full=2-3 | as wanted",
+      "bootArguments.skew_tick | skew_tick=1 |  | skew_tick=1 | pending",
+      "sysctls.vm.stat_interval | 120 | 120 | 120 | as wanted",
+      "sysctls.vm.swappiness | 10 | 60 | 10 | differs",
+      "memoryManagement.transparentHugepages | never | never | never | as wanted",
+      "cpuIdle.resumeLatency | 0us of CPU 2-3 | 0us of CPU 2-3 |  | as wanted",
+      "cpuIdle.dmaLatency | 20us | 20us |  | as wanted",
+      "workqueues.cpus | 0-1 |  |  | differs",
+      "swap | off | off | off | as wanted",
+      "irqBalance.bannedCpus | 3,2 |  | 3,2 | pending",
+      "systemdCpus.cpuAffinity | 0-1 | 0-1 | 0-1 | as wanted",
+      "systemdCpus.allowedCpus.system | 0-1 | 0-3 | 0-1 | differs",
+      'kernelThreads.ksoftirqd | {"policy":"fifo","priority":2} | {"policy":"fifo","priority":2} | {"policy":"fifo","priority":2} | as wanted',
+      "moduleParameters.kvm.halt_poll_ns | 0 | 0 | 0 | as wanted",
+      "moduleParameters.kvm.tdp_mmu | N | Y | N | pending",
+      "hugepages.node1/2MiB | 512 | 500 |  | differs",
+    ]);
+  });
+
+  it("says why there is none", () => {
+    const why = (state: StateResource[]) => only(of(state).inspections);
+    expect(why([hostFacts("dut")])).toEqual({
+      ...{ host: "dut", settings: [] },
+      summary: "no settings: no TunedHost tunes it, and no HostInspection has looked at it",
+    });
+    expect(tuned({ resources: {} }).summary).toMatch(/^no settings: its TunedHost has no tuning, sysctls/);
+    expect(why([hostFacts("dut"), component("dut", {})]).summary).toMatch(/another version wrote its state/);
+  });
+
+  it("is what an inspection found, where one has looked", () => {
+    const inspection = {
+      ...{ knobs: [], firmware: [], machine: "", rivals: [], summary: "0 of 0 settings", explanation: "" },
+      counts: { asWanted: 0, differs: 0, pending: 0, notOnThisMachine: 0, notVerifiable: 0 },
+    };
+    const looked = {
+      ...{ urn: urn("nfvlab:components:HostInspection", "dut"), type: "nfvlab:components:HostInspection" },
+      outputs: { inspection },
+    };
+    expect(tuned({ resources: { swap: {} } }, looked).summary).toBe("0 of 0 settings");
+  });
+});
+
 describe("the records of a state", () => {
   it("come with figures, command and what was in force, by dotted names", () => {
     const { name, command, metrics, inForce } = only(of([benchmark(measured({}))]).records);

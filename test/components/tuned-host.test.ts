@@ -4,6 +4,7 @@ import { CyclictestBenchmark } from "../../components/benchmarks.ts";
 import { EmulatedServer } from "../../components/emulated-server.ts";
 import { TunedHost, type TunedHostArgs } from "../../components/tuned-host.ts";
 import type { Connection } from "../../sdk/schema/connection.ts";
+import { InspectedTuning } from "../../sdk/schema/inspection.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { evaluated, named, outline, register, secret } from "./program.ts";
 import { aHost, answers, golden, host, thrown } from "./testbed.ts";
@@ -69,7 +70,16 @@ describe("TunedHost", () => {
       bootId: "boot-1",
       pools: [{ resource: "dut-hugepages-node1-2MiB" }],
       knobs: [],
+      wanted: { resources: {}, hugepages: [{ size: "2MiB", count: 512, numaNode: 1 }] },
     });
+  });
+
+  it("registers all that it sets, for the report", async () => {
+    const sysctls = { "kernel.numa_balancing": 0 };
+    const registered = await register(() => aHost({ hugepages: [], sysctls, swap: "off" }), { answers });
+    const { wanted } = named(registered, "dut").outputs ?? {};
+    expect(wanted).toEqual({ resources: { sysctls: { values: sysctls }, swap: {} } });
+    expect(InspectedTuning.safeParse(wanted).success).toBe(true);
   });
 
   it("leases what it has for itself before anything refers to the machine", async () => {

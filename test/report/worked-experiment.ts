@@ -494,6 +494,21 @@ export const workedExperiment: Experiment = {
         ),
       ],
     },
+    {
+      host: "dut2",
+      summary: "by the stack's state beside profile nfv, 1 of 2 settings as wanted",
+      settings: [
+        setting("sysctls.vm.stat_interval", "120", "120", "120", "as wanted", ""),
+        setting("moduleParameters.kvm.tdp_mmu", "N", "Y", "N", "pending", ""),
+      ],
+    },
+    {
+      host: "generator <1>",
+      ...{
+        summary: "no settings: no TunedHost tunes it, and no HostInspection has looked at it",
+        settings: [],
+      },
+    },
   ],
   paths: [
     {
