@@ -122,7 +122,7 @@ describe.skipIf(!hasBrowser)("the report in a browser", { timeout: PATIENCE }, (
     const file = join(import.meta.dirname, "../../docs/report.png");
     await seen(renderReport(shown()), looks["light"]!, async (sight) => {
       const picture = await sight.page.screenshot({
-        clip: { x: 0, y: 0, width: 1100, height: 1640 },
+        clip: { x: 0, y: 0, width: 1100, height: 1800 },
         fullPage: true,
       });
       if (inject("updates") || !existsSync(file)) writeFileSync(file, picture);
