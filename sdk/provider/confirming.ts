@@ -1,6 +1,7 @@
 import type { Step } from "../plan/step.ts";
 import { TransportPool } from "../remote/pool.ts";
 import type { Connection } from "../schema/connection.ts";
+import { endingWithin } from "./time-limit.ts";
 
 /**
  * Runs a step over a connection of its own, made now: what comes through shows that the machine can still be reached, which a connection that was there before
@@ -13,9 +14,7 @@ export async function runAnew(
 ): Promise<void> {
   const pool = new TransportPool();
   try {
-    await pool
-      .get(connection)
-      .run({ ...step, signal: AbortSignal.any([signal, AbortSignal.timeout(withinMs)]) });
+    await pool.get(connection).run({ ...step, signal: endingWithin(signal, withinMs) });
   } finally {
     await pool.close();
   }

@@ -17,6 +17,7 @@ import { Hosts } from "./host.ts";
 import { startOperation } from "./operation.ts";
 import { projectFolder } from "./project-folder.ts";
 import { inputsOf, outputsOf, secretsOf, stateStruct } from "./state.ts";
+import { endingWithin } from "./time-limit.ts";
 import { type Decoded, decode, encode, formatPath } from "./wire.ts";
 
 type Properties = Record<string, unknown>;
@@ -307,9 +308,10 @@ export class ProviderServer {
   }
 
   #operation(urn: string, timeoutSeconds: number, secrets: readonly string[] = []): Operation {
-    const signals = [this.#cancelled.signal];
-    if (timeoutSeconds > 0) signals.push(AbortSignal.timeout(timeoutSeconds * 1000));
-    return startOperation(urn, AbortSignal.any(signals), {
+    const { signal } = this.#cancelled;
+    const ending =
+      timeoutSeconds > 0 ? endingWithin(signal, timeoutSeconds * 1000) : AbortSignal.any([signal]);
+    return startOperation(urn, ending, {
       ...{ hosts: this.#hosts, log: this.#log, results: this.#results, secrets },
     });
   }
