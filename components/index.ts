@@ -9,6 +9,13 @@ export {
 } from "./benchmarks.ts";
 export { bridgedEnd, functionEnd, switchedEnd } from "./chain-ends.ts";
 export { type ContainerNicArgs, ContainerVnf, type ContainerVnfArgs } from "./container-vnf.ts";
+export { type Densities, densities } from "./densities.ts";
+export {
+  DensityBenchmark,
+  type DensityBenchmarkArgs,
+  type DensityContainersArgs,
+  type DensityGuestsArgs,
+} from "./density-benchmark.ts";
 export { EmulatedServer, type EmulatedServerArgs } from "./emulated-server.ts";
 export { ExchangeBenchmark, type ExchangeBenchmarkArgs, type ExchangePath } from "./exchange-benchmark.ts";
 export { type ExitCostTable, exitCostTable, type PublishedExitCosts } from "./exit-costs.ts";

@@ -5,13 +5,17 @@
  *
  * Stands up an emulated server. For a real host set `connection` as a secret JSON, `housekeepingCpus`, `isolatedCpus`, their `numaNode`, and `cpus`, a JSON of one CPU for
  * `generator`, `lxc`, `vhost` and `e1000` each. `rate` and `count` are of the frames; `starts` is how often
- * each function is started, 0 for never.
+ * each function is started, 0 for never. `density` is how many instances a CPU may carry while it is sought how many containers, and how many guests, the host carries until
+ * one does not start or 99.9 % of its wake-ups take longer than `densityLimit`; default 0, which does not seek, since it takes long. The three functions stand idle beside them.
  */
 import * as pulumi from "@pulumi/pulumi";
 import {
   BootTimeBenchmark,
   bridgedEnd,
   ContainerVnf,
+  DensityBenchmark,
+  type DensityBenchmarkArgs,
+  densities,
   ServiceChain,
   startUps,
   TapVnf,
@@ -19,6 +23,7 @@ import {
   TunedHost,
 } from "../components/index.ts";
 import { net, traffic } from "../sdk/index.ts";
+import type { Duration } from "../sdk/units/duration.ts";
 import { cpusOf, machineOf } from "./machine.ts";
 
 const config = new pulumi.Config();
@@ -110,11 +115,11 @@ export const results = each("results");
 const repetitions = config.getNumber("starts") ?? (config.get("connection") === undefined ? 1 : 10);
 // A function that is started anew passes no frames meanwhile.
 const measured = paths.map(([, { run }]) => run);
+const startRuns = (repetitions === 0 ? [] : chains).map(
+  ({ name, vnf }) => new BootTimeBenchmark(`${name}-start`, { of: vnf, repetitions, after: measured }),
+);
 const started = Object.fromEntries(
-  (repetitions === 0 ? [] : chains).map(({ name, vnf }) => {
-    const run = new BootTimeBenchmark(`${name}-start`, { of: vnf, repetitions, after: measured });
-    return [name, run.results] as const;
-  }),
+  startRuns.map(({ results }, index) => [chains[index]?.name ?? "", results] as const),
 );
 // An update of chosen targets leaves out what is not there yet.
 const compared = pulumi
@@ -124,3 +129,30 @@ const compared = pulumi
 export const starts = compared.rows;
 /** For people: `pulumi stack output startUp`. */
 export const startUp = compared.text;
+
+const perCpu = config.getNumber("density") ?? 0;
+const seek = (
+  name: string,
+  instances: DensityBenchmarkArgs["instances"],
+  after: readonly pulumi.Resource[],
+) =>
+  new DensityBenchmark(`${name}-density`, {
+    ...{ on: dut, instances, perCpu, after },
+    latency: { limit: (config.get("densityLimit") ?? "1ms") as Duration },
+    repetitions: config.get("connection") === undefined ? 1 : 6,
+  });
+const carriers: Record<string, DensityBenchmark> = {};
+if (perCpu > 0) {
+  const lxc = seek("lxc", { kind: "container", memory: "64MiB" }, [...measured, ...startRuns]);
+  const kvm = seek("kvm", { kind: "guest", memory: "128MiB", numaNode }, [lxc]);
+  Object.assign(carriers, { lxc, kvm });
+}
+const carried = pulumi
+  .all(Object.fromEntries(Object.entries(carriers).map(([name, { record }]) => [name, record])))
+  .apply((all) =>
+    densities(Object.fromEntries(Object.entries(all).filter(([, each]) => each !== undefined))),
+  );
+/** How many of each the host carries, and what each takes; empty where it is not sought. */
+export const instances = carried.rows;
+/** For people: `pulumi stack output density`. */
+export const density = carried.text;

@@ -166,6 +166,7 @@ const RULES: Readonly<Record<string, Rule>> = {
         ]
       : []),
   ],
+  "nfvlab:bench:Density": measuredAgain,
   "nfvlab:bench:RoundTrip": measuredAgain,
   "nfvlab:bench:Traffic": measuredAgain,
   "nfvlab:bench:Throughput": measuredAgain,

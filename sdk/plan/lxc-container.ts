@@ -29,18 +29,10 @@ export function configText(inputs: ContainerInputs, tag: string): string {
   const { host: _, cpus, memory, ...fixed } = inputs;
   const { name, root, hugepages = false, devices = [], mounts = [], nics = [] } = fixed;
   const rootfs = root.kind === "folder" ? root.path : `${folderOf(name)}/rootfs`;
-  const mount = (source: string, target: string, options: string) =>
-    `lxc.mount.entry = ${source} ${target.replace(/^\//, "")} none ${options} 0 0`;
   const lines = [
     `${OWNER}${tag}`,
     `${INPUTS}${JSON.stringify({ ...fixed, ...given("cpus", cpus), ...given("memory", memory) })}`,
-    `lxc.rootfs.path = dir:${rootfs}`,
-    `lxc.uts.name = ${name}`,
-    "lxc.tty.max = 0",
-    "lxc.apparmor.profile = unconfined",
-    "lxc.prlimit.memlock = unlimited",
-    "lxc.mount.auto = proc:mixed sys:ro",
-    ...(root.kind === "host" ? ["/usr", "/etc"].map((folder) => mount(folder, folder, "bind,ro")) : []),
+    ...rootLines(name, rootfs, root.kind),
     // In /dev, which is the container's own, so that a user's folder stays as it is.
     mount(`${folderOf(name)}/command`, "dev/nfvlab-command", "bind,ro,create=file"),
     ...(hugepages ? [mount("/dev/hugepages", "dev/hugepages", "bind,create=dir")] : []),
@@ -53,6 +45,22 @@ export function configText(inputs: ContainerInputs, tag: string): string {
     ...(nics.length === 0 ? ["lxc.net.0.type = empty"] : nics.flatMap(nicLines)),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+const mount = (source: string, target: string, options: string) =>
+  `lxc.mount.entry = ${source} ${target.replace(/^\//, "")} none ${options} 0 0`;
+
+/** What a container of ours has, whatever runs in it: its root and the kernel's file systems, no limit to locked memory, and with a root of the machine's its programs. */
+export function rootLines(name: string, rootfs: string, kind: ContainerInputs["root"]["kind"]): string[] {
+  return [
+    `lxc.rootfs.path = dir:${rootfs}`,
+    `lxc.uts.name = ${name}`,
+    "lxc.tty.max = 0",
+    "lxc.apparmor.profile = unconfined",
+    "lxc.prlimit.memlock = unlimited",
+    "lxc.mount.auto = proc:mixed sys:ro",
+    ...(kind === "host" ? ["/usr", "/etc"].map((folder) => mount(folder, folder, "bind,ro")) : []),
+  ];
 }
 
 function nicLines(nic: ContainerNic, index: number): string[] {
@@ -133,8 +141,8 @@ export function ownerOf(found: ObservedContainer | undefined): string | undefine
     ?.slice(OWNER.length);
 }
 
-// What is missing of a root is made; what is there stays.
-const ROOT_SCRIPT = `set -e
+/** Makes the root of a container under a folder, of kind `busybox` or `host`: what is missing of it, and what is there stays. */
+export const ROOT_SCRIPT = `set -e
 command -v lxc-execute > /dev/null || { echo "lxc is not installed" >&2; exit 1; }
 folder=$1 kind=$2
 mkdir -p "$folder/rootfs"; cd "$folder/rootfs"

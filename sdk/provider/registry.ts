@@ -8,6 +8,7 @@ import { cpuFrequencyHandler } from "./handlers/cpu-frequency.ts";
 import { cpuIdleHandler } from "./handlers/cpu-idle.ts";
 import { criticalLoadHandler } from "./handlers/critical-load.ts";
 import { cyclictestHandler } from "./handlers/cyclictest.ts";
+import { densityHandler } from "./handlers/density.ts";
 import { domainHandler } from "./handlers/domain.ts";
 import { driverBindingHandler } from "./handlers/driver-binding.ts";
 import { emulatedImageHandler } from "./handlers/emulated-image.ts";
@@ -122,6 +123,7 @@ export const handlers = [
   exitRateHandler,
   exitCostHandler,
   bootTimeHandler,
+  densityHandler,
   roundTripHandler,
   trafficHandler,
   throughputHandler,

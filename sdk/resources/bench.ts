@@ -1,4 +1,5 @@
 import { cyclictest, roundTrip } from "../schema/benchmarks.ts";
+import { density } from "../schema/density.ts";
 import { exchange } from "../schema/exchange.ts";
 import { bootTime, exitCost, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { liveMigration } from "../schema/migration.ts";
@@ -120,6 +121,28 @@ export class ExitCost extends resourceClass(exitCost) {}
  * const run = new BootTime("fw-boot", { host, name: "fw-boot", container: "fw", repetitions: 10 });
  */
 export class BootTime extends resourceClass(bootTime) {}
+
+/**
+ * How many guests or containers a machine carries beside each other until a goal breaks: `guest.density` or `container.density`, a number each repetition. Starts one, two, four and so on, each rung
+ * anew, goes back where a goal broke and closes in between. Never more than `most`, than `cpus` and `perCpu` allow, and than memory and huge pages have room for; where no goal broke up to there, the
+ * record's remarks say so, and the number is a lower bound.
+ *
+ * Goals: each instance answers within `startTimeout`, of its agent or by a command inside; `keepFree` of memory stays on each node; with `latency`, `percentile` of the wake-ups of a thread in each
+ * instance, of all at the same time, come within `limit`. Frames are not judged: instances have no network.
+ *
+ * Metrics of each instance at the number that held, `guest.density.` or `container.density.` before them: `boot` in ms; `rss`, `pss` and `hugepages` of its processes, QEMU or those inside and the one that watches
+ * them, and `host-memory`, what the machine had less for each, in bytes; `cpu`, its share of one CPU; `latency` of its wake-ups in ns.
+ *
+ * Instances are transient: they end with the run's unit, whether it ends, is interrupted or runs out of time, and at a reboot; one that nobody listens to any more ends itself.
+ *
+ * @property instances `{ kind: "guest", kernel, initramfs, memory, pageSize, numaNode, emulatorCpus }` or `{ kind: "container", memory }`
+ * @property latency `{ percentile, limit, interval, priority }`; containers need rt-tests on the machine, guests a boot image of ours
+ * @throws InputError `density-samples`, `density-latency`, `memory-multiple`, `emulator-on-vcpu`, `cpu-unknown`; HostError `density-room`, `density-first`, `density-program`, `density-limit`, `measurement-running`
+ * @example
+ * const run = new Density("lxc-density", { host, name: "lxc", instances: { kind: "container" }, cpus: "2-5", perCpu: 8, latency: { limit: "200us" } });
+ * export const most = run.record.apply((record) => record.metrics[0]?.median);
+ */
+export class Density extends resourceClass(density) {}
 
 /**
  * Round trip time of echoes sent on a fixed schedule from a guest to an address. Runs at create, and again when an input or a trigger changes.

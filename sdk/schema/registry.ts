@@ -5,6 +5,7 @@ import { cpuFrequency } from "./cpu-frequency.ts";
 import { cpuIdle } from "./cpu-idle.ts";
 import { planCpus } from "./cpu-plan.ts";
 import type { FunctionDefinition, ResourceDefinition } from "./definition.ts";
+import { density } from "./density.ts";
 import { emulatedImage, emulatedServer } from "./emulate.ts";
 import { exchange } from "./exchange.ts";
 import { facts, getHostFacts } from "./facts.ts";
@@ -94,6 +95,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   exitRate,
   exitCost,
   bootTime,
+  density,
   roundTrip,
   traffic,
   throughput,

@@ -137,6 +137,8 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     lan: type("sdk/resources/net.ts", "LinuxBridge"),
   },
   "components/container-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
+  "components/densities.ts": IN_A_TESTBED,
+  "components/density-benchmark.ts": IN_A_TESTBED,
   "components/exchange-benchmark.ts": IN_A_TESTBED,
   "components/exit-costs.ts": IN_A_TESTBED,
   "components/latency-benchmarks.ts": IN_A_TESTBED,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InspectedKnob, Inspection } from "../../sdk/schema/inspection.ts";
 import type { ResultRecord } from "../../sdk/schema/record.ts";
+import { describeDensity } from "./density-trials.ts";
 import { describeLatency } from "./latency-trials.ts";
 import type { Shell } from "./shell.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
@@ -169,4 +170,6 @@ describe("a server of this test's own", () => {
   });
 
   describe("its own latency", () => describeLatency(() => server));
+
+  describe("how many it carries", () => describeDensity(() => server));
 });

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parseBootArguments } from "../../sdk/observe/boot-arguments.ts";
 import { menuEntries } from "../../sdk/observe/boot-loader.ts";
 import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
+import { parseDensity } from "../../sdk/observe/density.ts";
 import { parseExitCost } from "../../sdk/observe/exit-cost.ts";
 import { parseHwlatdetect } from "../../sdk/observe/hwlatdetect.ts";
 import { interruptsIn } from "../../sdk/observe/kernel-files.ts";
@@ -52,6 +53,9 @@ const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["stress-ng/0.19.02/cpu.txt", parseOperations],
   ["qemu/10.0.13/active.txt", parseMigrationStatus],
   ["qemu/7.2.22/completed.txt", parseMigrationStatus],
+  ["libvirt/11.3.0/density.txt", (text) => parseDensity(text, 2)],
+  ["lxc/6.0.4/density.txt", (text) => parseDensity(text, 2)],
+  ["lxc/6.0.4/density-refused.txt", (text) => parseDensity(text, 3)],
   ["libvirt/11.3.0/job-completed.txt", parseMigrationJob],
   ["libvirt/11.3.0/migration-completed.txt", parseMigrationRun],
   ["libvirt/11.3.0/migration-cancelled.txt", parseMigrationRun],

@@ -429,6 +429,21 @@ describe("lxc-or-kvm", () => {
       .filter(({ types }) => types.at(-1) === "nfvlab:net:Veth")
       .map(({ inputs }) => String(inputs["name"]));
     expect(names.filter((name) => name.length > 15)).toEqual([]);
+    expect(registered.filter(({ types }) => types.at(-1) === "nfvlab:bench:Density")).toEqual([]);
+  });
+
+  it("seeks how many of each kind the host carries where that is asked for, one kind after the other", async () => {
+    configure({ density: "4", densityLimit: "5ms", starts: "0" });
+    const { registered } = await run("lxc-or-kvm");
+    const common = { perCpu: 4, cpus: "2-5", latency: { limit: "5ms" }, repetitions: 1 };
+    const [lxc, kvm] = ["lxc", "kvm"].map((kind) => named(registered, `${kind}-density-run`));
+    expect(lxc?.inputs).toMatchObject({ ...common, instances: { kind: "container", memory: "64MiB" } });
+    expect(kvm?.inputs).toMatchObject({
+      ...common,
+      instances: { kind: "guest", numaNode: 1, emulatorCpus: "0-1" },
+    });
+    expect(lxc?.waitsFor).toEqual(expect.arrayContaining(["lxc-frames-run", "e1000-frames-run"]));
+    expect(kvm?.waitsFor).toContain("lxc-density-run");
   });
 });
 
