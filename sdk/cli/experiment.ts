@@ -2,6 +2,7 @@ import { phasesOf } from "../measure/migration.ts";
 import type {
   Experiment,
   ReportedInspection,
+  ReportedLatency,
   ReportedMigration,
   ReportedPath,
   ReportedRecord,
@@ -12,6 +13,7 @@ import { inspect } from "../schema/inspection.ts";
 import { PacketPathState } from "../schema/packet-path.ts";
 import { type RecordedMigration, ResultRecord } from "../schema/record.ts";
 import { traffic } from "../schema/traffic.ts";
+import { PATH_LATENCIES } from "../units/packet-path.ts";
 import { distributionOf, figureOf, isDistribution } from "./distributions.ts";
 import { hostOf } from "./hosts.ts";
 import { loadsOf } from "./loads.ts";
@@ -91,8 +93,18 @@ function pathOf({ type, urn, outputs }: StateResource, resources: readonly State
     {
       ...{ name, path: way.data, functional: record.functional, valid: record.valid },
       frames: { sent: sum("sent"), received: sum("received"), lost: sum("lost") },
+      ...latencyOf(record),
     },
   ];
+}
+
+function latencyOf({ metrics }: ResultRecord): { readonly latency?: ReportedLatency } {
+  const metric = metrics.find(({ name }) => PATH_LATENCIES.includes(name));
+  if (metric === undefined) return {};
+  const { percentiles, max } = metric;
+  return {
+    latency: { medianNs: percentiles["50"] ?? null, p99Ns: percentiles["99"] ?? null, longestNs: max },
+  };
 }
 
 function recordsOf(resource: StateResource): ReportedRecord[] {

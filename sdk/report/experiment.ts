@@ -44,6 +44,8 @@ export interface ReportedPath {
   readonly path: PacketPath;
   /** Of both directions together; absent until something was measured. */
   readonly frames?: ReportedFrames;
+  /** From end to end in the first direction, or there and back; absent until something was measured, and where frames bear no time. */
+  readonly latency?: ReportedLatency;
   readonly functional: boolean;
   readonly valid: boolean;
 }
@@ -52,6 +54,14 @@ export interface ReportedFrames {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
+}
+
+export interface ReportedLatency {
+  /** Null where too few samples support it. */
+  readonly medianNs: number | null;
+  /** Likewise. */
+  readonly p99Ns: number | null;
+  readonly longestNs: number;
 }
 
 export interface ReportedHost {

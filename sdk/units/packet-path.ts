@@ -184,6 +184,9 @@ export function changesOfPlace(path: PacketPath): number {
   return layers.filter(({ place }, index) => index > 0 && layers[index - 1]?.place !== place).length;
 }
 
+/** Metrics that tell how long packets take on a path, of the benchmarks that count them at both ends. */
+export const PATH_LATENCIES: readonly string[] = ["traffic.forward.latency", "exchange.round-trip"];
+
 /** A path in one line: `gen ─ br0 ─ vnf ─ br0 ─ sink`. */
 export function lineOf({ stations, segments }: PacketPath): string {
   return stations

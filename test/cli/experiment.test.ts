@@ -128,8 +128,24 @@ describe("the paths of a state", () => {
     });
   });
 
+  it.each(["traffic.forward.latency", "exchange.round-trip"])("have %s as their latency", (name) => {
+    const buckets = Array.from({ length: 1000 }, (_, index) => [1000 * (index + 1), 1] as const);
+    const { metrics, ...rest } = measured({ buckets, max: 1_000_000, expected: 1000 });
+    const record = { ...rest, metrics: [{ ...only(metrics), name }] };
+    const frames = { forward: counts(1000, 1000), reverse: null };
+    const { latency } = only(of([component, { ...run({}), outputs: { frames, record } }]).paths);
+    expect(latency?.longestNs).toBe(1_000_000);
+    expect(latency?.medianNs).toBeCloseTo(500_000, -4);
+    expect(latency?.p99Ns).toBeCloseTo(990_000, -4);
+    const few = { ...record, metrics: [{ ...only(record.metrics), percentiles: { 50: 500_000, 99: null } }] };
+    const [path] = of([component, { ...run({}), outputs: { frames, record: few } }]).paths;
+    expect(path?.latency).toEqual({ medianNs: 500_000, p99Ns: null, longestNs: 1_000_000 });
+  });
+
   it("are drawn before anything was sent, and left out where they are none", () => {
     expect(only(of([component]).paths)).not.toHaveProperty("frames");
+    const counted = only(of([component, run({ forward: counts(1, 1), reverse: null })]).paths);
+    expect(counted).not.toHaveProperty("latency");
     expect(of([{ ...component, outputs: { path: { stations: "many" } } }]).paths).toEqual([]);
   });
 });
