@@ -47,6 +47,7 @@ export {
 } from "./live-migration-benchmark.ts";
 export { compareMigrations, type MigrationComparison, type MigrationSides } from "./migration-comparison.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
+export { comparePaths, type MeasuredPath, type PathComparison } from "./path-comparison.ts";
 export {
   type ChainEnd,
   type ChainHop,

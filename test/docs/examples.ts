@@ -147,6 +147,7 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "components/migration-comparison.ts": IN_A_TESTBED,
   "components/ovs-dpdk-bridge.ts": IN_A_TESTBED,
   "components/forwarder-vnf.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
+  "components/path-comparison.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/service-chain.ts": IN_A_TESTBED,
   "components/site-command.ts": IN_A_TESTBED,
   "components/sriov-vnf.ts": IN_A_TESTBED,
