@@ -9,6 +9,7 @@ const experiments = {
   "interrupt-latency": () => import("./interrupt-latency.ts"),
   "live-migration": () => import("./live-migration.ts"),
   "lxc-or-kvm": () => import("./lxc-or-kvm.ts"),
+  "packet-paths": () => import("./packet-paths.ts"),
   pvp: () => import("./pvp.ts"),
   pvvp: () => import("./pvvp.ts"),
   "sr-iov": () => import("./sr-iov.ts"),

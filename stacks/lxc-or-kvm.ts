@@ -11,7 +11,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import {
   BootTimeBenchmark,
-  bridgedEnd,
   ContainerVnf,
   DensityBenchmark,
   type DensityBenchmarkArgs,
@@ -22,8 +21,9 @@ import {
   TrafficBenchmark,
   TunedHost,
 } from "../components/index.ts";
-import { net, traffic } from "../sdk/index.ts";
+import { traffic } from "../sdk/index.ts";
 import type { Duration } from "../sdk/units/duration.ts";
+import { bridgedEnds } from "./bridged-ends.ts";
 import { cpusOf, machineOf } from "./machine.ts";
 
 const config = new pulumi.Config();
@@ -44,38 +44,28 @@ const dut = new TunedHost("dut", {
   connection,
   cpus: cpusOf(config, { housekeeping: "0-1", isolated: "2-5" }),
 });
-const host = dut.reference;
-const tool = new traffic.Tool("traffic", { host, name: "traffic" });
+const tool = new traffic.Tool("traffic", { host: dut.reference, name: "traffic" });
 
-/** A bridge with one end for the generator; a function is its third port. */
-const side = (name: string) => {
-  const bridge = new net.LinuxBridge(name, { host, name });
-  const pair = new net.Veth(`${name}-end`, {
-    ...{ host, name: `${name}-port`, bridge: bridge.name },
-    peer: { name: `${name}-end`, offloads: { tx: false } },
-  });
-  return { bridge, pair };
-};
-type Sides = Record<"in" | "out", ReturnType<typeof side>>;
+type Bridges = ReturnType<typeof bridgedEnds>["bridges"];
 
 const guest =
   (vcpus: string, model: "virtio" | "e1000") =>
-  (name: string, sides: Sides): ContainerVnf | TapVnf =>
+  (name: string, bridges: Bridges): ContainerVnf | TapVnf =>
     new TapVnf(name, {
       ...{ host: dut, vcpus, emulatorCpus: "0", memory: "256MiB", pageSize: "4KiB", numaNode },
       ...{ forwards: true },
       nics: {
-        in: { kind: "bridge", bridge: sides.in.bridge, model },
-        out: { kind: "bridge", bridge: sides.out.bridge, model },
+        in: { kind: "bridge", bridge: bridges.in, model },
+        out: { kind: "bridge", bridge: bridges.out, model },
       },
     });
-const functions: Readonly<Record<string, (name: string, sides: Sides) => ContainerVnf | TapVnf>> = {
-  lxc: (name, sides) =>
+const functions: Readonly<Record<string, (name: string, bridges: Bridges) => ContainerVnf | TapVnf>> = {
+  lxc: (name, bridges) =>
     new ContainerVnf(name, {
       ...{ host: dut, cpus: cpus.lxc, numaNode, memory: "128MiB", forwards: true },
       nics: {
-        in: { kind: "veth", bridge: sides.in.bridge },
-        out: { kind: "veth", bridge: sides.out.bridge },
+        in: { kind: "veth", bridge: bridges.in },
+        out: { kind: "veth", bridge: bridges.out },
       },
     }),
   vhost: guest(cpus.vhost, "virtio"),
@@ -83,13 +73,9 @@ const functions: Readonly<Record<string, (name: string, sides: Sides) => Contain
 };
 
 const chains = Object.entries(functions).map(([name, make]) => {
-  const sides = { in: side(`${name}-in`), out: side(`${name}-out`) };
-  const vnf = make(`${name}-vnf`, sides);
-  const chain = new ServiceChain(name, {
-    from: bridgedEnd("generator", sides.in.bridge, sides.in.pair),
-    through: [vnf],
-    to: bridgedEnd("sink", sides.out.bridge, sides.out.pair),
-  });
+  const { bridges, from, to } = bridgedEnds(dut, name);
+  const vnf = make(`${name}-vnf`, bridges);
+  const chain = new ServiceChain(name, { from, through: [vnf], to });
   return { name, chain, vnf };
 });
 // Nothing is measured while a guest boots beside it.

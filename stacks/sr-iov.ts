@@ -6,8 +6,9 @@
  * `numaNode`, and the card as `pf`. `rate` and `count` are of the frames.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { functionEnd, ServiceChain, SriovVnf, TrafficBenchmark, TunedHost } from "../components/index.ts";
-import { pci, traffic } from "../sdk/index.ts";
+import { ServiceChain, SriovVnf, TrafficBenchmark, TunedHost } from "../components/index.ts";
+import { traffic } from "../sdk/index.ts";
+import { cardEnds } from "./card-ends.ts";
 import { cpusOf, machineOf } from "./machine.ts";
 
 const config = new pulumi.Config();
@@ -22,47 +23,8 @@ const dut = new TunedHost("dut", {
   cpus: cpusOf(config, { housekeeping: "0-1", isolated: "2-3" }),
   hugepages: [{ size: "2MiB", count: 192, numaNode }],
 });
-const host = dut.reference;
-const tool = new traffic.Tool("traffic", { host, name: "traffic" });
-
-// The first card with virtual functions where the memory is, where none is named: DPDK takes a port's rings from the port's own NUMA node.
-const pf =
-  config.get("pf") ??
-  dut.facts.nics.apply((nics) => {
-    const cards = nics.filter(({ virtualFunctions }) => virtualFunctions !== undefined);
-    return (cards.find((card) => card.numaNode === numaNode) ?? cards[0])?.address ?? "none";
-  });
-const roles = ["generator", "vnf-in", "vnf-out", "sink"] as const;
-type Role = (typeof roles)[number];
-const macs: Readonly<Record<Role, string>> = {
-  generator: "02:00:00:00:10:00",
-  "vnf-in": "02:00:00:00:10:01",
-  "vnf-out": "02:00:00:00:10:02",
-  sink: "02:00:00:00:10:03",
-};
-const card = new pci.VirtualFunctions("card", {
-  host,
-  pf,
-  count: roles.length,
-  driversAutoprobe: false,
-  up: true,
-});
-const functionOf = (role: Role) =>
-  new pci.VirtualFunction(role, {
-    host,
-    pf: card.pf,
-    vf: roles.indexOf(role),
-    mac: macs[role],
-    spoofCheck: true,
-  });
-const end = (role: "generator" | "sink") => {
-  const { address } = functionOf(role);
-  return functionEnd(
-    role,
-    "card",
-    new pci.DriverBinding(`${role}-driver`, { host, address, driver: "vfio-pci" }),
-  );
-};
+const tool = new traffic.Tool("traffic", { host: dut.reference, name: "traffic" });
+const card = cardEnds(dut, { pf: config.get("pf"), numaNode });
 
 const vnf = new SriovVnf("vnf", {
   ...{
@@ -73,20 +35,16 @@ const vnf = new SriovVnf("vnf", {
     pageSize: "2MiB",
     numaNode,
   },
-  nics: {
-    in: { kind: "sr-iov", vf: functionOf("vnf-in"), card: "card", mac: macs["vnf-in"] },
-    out: { kind: "sr-iov", vf: functionOf("vnf-out"), card: "card", mac: macs["vnf-out"] },
-  },
-  routes: [{ nic: "out", to: "198.18.0.2", nextHop: macs.sink }],
+  ...card.function,
 });
 const chain = new ServiceChain("sr-iov", {
-  ...{ from: end("generator"), through: [vnf], to: end("sink"), directions: "forward" },
+  ...{ from: card.from, through: [vnf], to: card.to, directions: "forward" },
 });
 const run = new TrafficBenchmark("sr-iov-frames", {
   ...{ on: dut, tool, over: chain, cpus: config.get("generatorCpus") ?? "2", idle: "100us" },
   rate: config.getNumber("rate") ?? 200,
   count: config.getNumber("count") ?? 2000,
-  addresses: { toMac: macs["vnf-in"] },
+  addresses: card.addresses,
 });
 
 export const { deployment, drawing } = chain;

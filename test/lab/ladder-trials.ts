@@ -64,6 +64,23 @@ export function describeLadder(server: () => TrialServer): void {
     });
   });
 
+  it("carry the same frames over every rung from an emulated card to a virtual function, and to a container", () => {
+    const rungs = ["e1000", "rtl8139", "vhost-net", "vhost-user", "sr-iov", "veth"];
+    const vnfCpus = JSON.stringify(Object.fromEntries(rungs.map((name) => [name, "3"])));
+    const { frames, ladder } = stand("packet-paths", { generatorCpus: "3", vnfCpus });
+    expect(frames).toEqual(
+      Object.fromEntries(
+        rungs.map((name) => [name, { forward: expect.objectContaining(counted), reverse: null }]),
+      ),
+    );
+    expect(ladder.map(({ name }: { name: string }) => name)).toEqual(rungs);
+    for (const { lost, medianNs, longestNs } of ladder) {
+      expect(lost).toBe(0);
+      expect(medianNs).toBeGreaterThan(0);
+      expect(longestNs).toBeGreaterThanOrEqual(medianNs);
+    }
+  });
+
   it("carry every frame through two guests in a row on a switch in user space", () => {
     const { frames, deployment } = stand("pvvp", { generatorCpus: "3", vnfCpus: '["3","3"]' });
     expect(deployment).toBe("PVVP");

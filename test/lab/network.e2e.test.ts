@@ -32,7 +32,7 @@ const rare: typeof everyday = [
     describeLiveChecks,
   ],
   [`searches ${long("minutes of trials, and a program that is built first")}`, describeThroughput],
-  [`ladder ${long("four stacks with guests, many minutes")}`, describeLadder],
+  [`ladder ${long("five stacks with guests, many minutes")}`, describeLadder],
   [`container chains ${long("containers with programs of DPDK's, many minutes")}`, describeContainerChains],
   [`switch ${long("every property of a switch changed by hand, many minutes")}`, describeSwitch],
   [`traffic ${long("a program is compiled and DPDK started many times, many minutes")}`, describeTraffic],

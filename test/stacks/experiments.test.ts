@@ -35,6 +35,7 @@ async function run(
     | "inspect"
     | "live-migration"
     | "lxc-or-kvm"
+    | "packet-paths"
     | "pvp"
     | "pvvp"
     | "sr-iov"
@@ -444,6 +445,107 @@ describe("lxc-or-kvm", () => {
     });
     expect(lxc?.waitsFor).toEqual(expect.arrayContaining(["lxc-frames-run", "e1000-frames-run"]));
     expect(kvm?.waitsFor).toContain("lxc-density-run");
+  });
+});
+
+describe("packet-paths", () => {
+  const nics = [{ address: "0000:21:00.0", interfaces: ["eth1"], virtualFunctions: { total: 7, active: 0 } }];
+  const functions = [0, 1, 2, 3].map((index) => ({ index, address: `0000:21:10.${index}` }));
+  const counted = { planned: 9, sent: 9, received: 8, lost: 1, duplicated: 0, reordered: 0 };
+  const latency = { name: "traffic.forward.latency", unit: "ns", samples: 8, percentiles: { 50: 7 }, max: 9 };
+  const measured = {
+    "nfvlab:host:Facts": { identity: { bootId: "boot-1" }, nics },
+    "nfvlab:pci:VirtualFunctions": { functions },
+    "nfvlab:pci:VirtualFunction": ({ vf }: Readonly<Record<string, unknown>>) => ({
+      address: functions[Number(vf)]?.address,
+    }),
+    "nfvlab:bench:Traffic": {
+      record: { ...record, metrics: [latency] },
+      frames: { forward: counted, reverse: null },
+    },
+  };
+  const all = ["e1000", "rtl8139", "vhost-net", "vhost-user", "sr-iov", "veth"];
+  const runsOf = (registered: readonly Registered[]) =>
+    registered.filter(({ types }) => types.at(-1) === "nfvlab:bench:Traffic");
+
+  it("sends the same frames over every rung, once all functions are up, which start one after another", async () => {
+    configure({ rate: "100", count: "1000", frameSize: "128", idle: "0us" });
+    const { registered, exportOf } = await run("packet-paths", {}, measured);
+    const bridged = (name: string) => [name, `generator ─ ${name}-in ─ ${name}-vnf ─ ${name}-out ─ sink`];
+    expect(await exportOf("drawings")).toEqual({
+      ...Object.fromEntries(["e1000", "rtl8139", "vhost-net", "veth"].map(bridged)),
+      "vhost-user": "generator ─ br0 ─ vhost-user-vnf ─ br0 ─ sink",
+      "sr-iov": "generator ─ card ─ sr-iov-vnf ─ card ─ sink",
+    });
+    const functionsOf = all.map((name) => `${name}-vnf-${name === "veth" ? "container" : "domain"}`);
+    const runs = runsOf(registered).map(({ name }) => name);
+    expect(runs.sort()).toEqual(all.map((name) => `${name}-frames-run`).sort());
+    for (const { name, inputs, waitsFor } of runsOf(registered)) {
+      expect(inputs).toMatchObject({ rate: 100, count: 1000, frameSize: 128 });
+      // One setting of the generator, down to where its memory is.
+      expect(inputs["generator"]).toEqual(runsOf(registered)[0]?.inputs["generator"]);
+      expect(inputs["generator"]).toMatchObject({ cpus: "3", idle: "0us" });
+      // A virtual function takes no frames but its own.
+      const taken = name === "sr-iov-frames-run" ? { toMac: "02:00:00:00:10:01" } : undefined;
+      expect(inputs["addresses"]).toEqual(taken);
+      expect(waitsFor).toEqual(expect.arrayContaining(functionsOf));
+    }
+    for (const [index, name] of functionsOf.slice(1).entries())
+      expect(named(registered, name).waitsFor).toContain(functionsOf[index]);
+    // DPDK in the switch would take the generator's virtual functions too.
+    expect(named(registered, "br0-daemon").inputs["ealArguments"]).toEqual(["--no-pci"]);
+    const guests = registered.filter(({ types }) => types.at(-1) === "nfvlab:libvirt:Domain");
+    const cpus = guests.map(({ inputs }) => inputs["vcpuPins"]);
+    expect([...cpus, [named(registered, "veth-vnf-container").inputs["cpus"]]]).toEqual(
+      ["4", "5", "6", "7", "8", "9"].map((cpu) => [cpu]),
+    );
+    const devices = registered.flatMap(({ inputs, types }) =>
+      /:(LinuxBridge|Veth)$/.test(types.at(-1) ?? "")
+        ? [inputs["name"], (inputs["peer"] as { name?: string } | undefined)?.name ?? "none"]
+        : [],
+    );
+    expect(devices.length).toBe(32);
+    expect(devices.filter((name) => String(name).length > 15)).toEqual([]);
+  });
+
+  it("tells count, loss, latency and layers of each", async () => {
+    const { exportOf } = await run("packet-paths", {}, measured);
+    const ladder = (await exportOf("ladder")) as { name: string; layers: { name: string }[] }[];
+    expect(ladder.map(({ name }) => name)).toEqual(all);
+    for (const rung of ladder)
+      expect(rung).toMatchObject({ sent: 9, received: 8, lost: 1, medianNs: 7, longestNs: 9 });
+    const layersOf = (name: string) =>
+      ladder.find((rung) => rung.name === name)?.layers.map((layer) => layer.name);
+    expect(layersOf("e1000")).toContain("QEMU's e1000");
+    expect(layersOf("rtl8139")).toContain("QEMU's rtl8139");
+    expect(layersOf("vhost-net")).toContain("vhost-net thread");
+    expect(layersOf("vhost-user")).toContain("poll-mode thread");
+    expect(layersOf("sr-iov")).toContain("switch of the card");
+    expect(layersOf("veth")).toContain("veth");
+    expect(await exportOf("table")).toMatch(/^sr-iov +9 +8 +1 +7 ns +– +9 ns/m);
+  });
+
+  it("climbs the rungs that are chosen, in their order, and makes nothing for the others", async () => {
+    configure({ rungs: '["veth", "vhost-net"]', vnfCpus: '{ "vhost-net": "5", "veth": "4" }' });
+    const { registered } = await run("packet-paths", {}, measured);
+    const runs = runsOf(registered).map(({ name }) => name);
+    expect(runs.sort()).toEqual(["veth-frames-run", "vhost-net-frames-run"]);
+    const types = new Set(registered.map((each) => each.types.at(-1)));
+    for (const type of ["nfvlab:ovs:Daemon", "nfvlab:pci:VirtualFunctions"])
+      expect(types).not.toContain(type);
+    expect(named(registered, "dut-machine-server").inputs).toMatchObject({
+      ...{ igbCards: 0, numaNodes: [{ cpus: "0-5" }] },
+    });
+    expect(named(registered, "veth-vnf-container").inputs).toMatchObject({ cpus: "4" });
+    expect(named(registered, "dut-hugepages-node0-2MiB").inputs).toMatchObject({ count: 64 });
+  });
+
+  it.each([
+    ['["vhost-net", "wire"]', "wire"],
+    ["[]", "without rungs"],
+  ])("refuses the rungs %s", async (rungs, said) => {
+    configure({ rungs });
+    await expect(run("packet-paths", {}, measured)).rejects.toThrow(said);
   });
 });
 
