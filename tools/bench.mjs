@@ -2,6 +2,7 @@ import { setupEngine } from "./bench/engine.mjs";
 import { guestsLines, timeGuests } from "./bench/guests.mjs";
 import { runInNamespaces } from "./bench/namespaces.mjs";
 import { readOptions } from "./bench/options.mjs";
+import { overheadLines, timeOverhead } from "./bench/overhead.mjs";
 import { prepareAnsible, prepareSwitch } from "./bench/packages.mjs";
 import { plannerLines, timePlanner } from "./bench/planner.mjs";
 import { policiesLines, timePolicies } from "./bench/policies.mjs";
@@ -12,8 +13,8 @@ import { runTool } from "./tool-error.mjs";
 
 /**
  * Times a `pulumi preview`, `refresh` and `up` that change nothing, for several numbers of resources on one host, beside Ansible that checks
- * the same state over the same sshd; ports and guests on an emulated server beside a connection for each; a whole tuned host beside Ansible and TuneD on an emulated server; the CPU planner, for one machine and for a
- * thousand; and the policies, on ten thousand resources. Hosts, switch and state are made for this and taken away again.
+ * the same state over the same sshd; ports and guests on an emulated server beside a connection for each; a whole tuned host beside Ansible and TuneD on an emulated server; a benchmark's
+ * job beside its tool alone on an emulated server; the CPU planner, for one machine and for a thousand; and the policies, on ten thousand resources. Hosts, switch and state are made for this and taken away again.
  */
 async function bench(args) {
   const options = readOptions(args);
@@ -22,7 +23,9 @@ async function bench(args) {
   const progress = new Progress();
   const results = [];
   const isAsked = (part) => parts.includes(part);
-  const beside = ["switch", "guests", "tuning"].some(isAsked) ? await prepare(progress, isAsked) : {};
+  const beside = ["switch", "guests", "tuning", "overhead"].some(isAsked)
+    ? await prepare(progress, isAsked)
+    : {};
   if (isAsked("planner")) {
     await progress.step("CPU planner", async () => {
       results.push(...plannerLines(await timePlanner(options.runs)));
@@ -41,6 +44,11 @@ async function bench(args) {
   if (isAsked("tuning")) {
     await progress.step("tuned host", async (note) => {
       results.push("", ...tuningLines(await timeTuning({ ...options, ...beside }, note)));
+    });
+  }
+  if (isAsked("overhead")) {
+    await progress.step("overhead of a job", async (note) => {
+      results.push("", ...overheadLines(await timeOverhead({ ...options, ...beside }, note)));
     });
   }
   const code = isAsked("switch") ? await runInNamespaces({ ...options, ...beside }) : 0;

@@ -14,6 +14,29 @@ declare module "*/command.mjs" {
   ): Promise<string>;
 }
 
+declare module "*/engine-log.mjs" {
+  export interface Create {
+    readonly urn: string;
+    readonly startMs: number;
+    readonly endMs: number;
+    readonly properties: {
+      readonly record: { readonly startedAt: string; readonly durationMs: number };
+    };
+  }
+  export interface Parts {
+    readonly whole: number;
+    readonly before: number;
+    readonly tool: number;
+    readonly around: number;
+    readonly after: number;
+  }
+  export function createsIn(log: string): Create[];
+  export function partsOf(
+    create: Pick<Create, "startMs" | "endMs" | "properties">,
+    toolSeconds: number,
+  ): Parts;
+}
+
 declare module "*/engine.mjs" {
   export interface Engine {
     readonly folder: string;
@@ -96,6 +119,54 @@ declare module "*/where-time-went.mjs" {
   export function wasUpdated(eventLog: string): boolean;
   export function resourceTimes(eventLog: string): Time[];
   export function timeTable(steps: readonly Time[], resources: readonly Time[], engineStep: string): string;
+}
+
+declare module "*/scheduler-trace.mjs" {
+  export interface Share {
+    readonly turns: number;
+    readonly seconds: number;
+  }
+  export interface Occupancy {
+    readonly cpu: number;
+    readonly from: number;
+    readonly to: number;
+    readonly seconds: number;
+    readonly tool: Share;
+    readonly others: readonly (Share & { readonly name: string; readonly isKernel: boolean })[];
+    readonly interrupts: Readonly<Record<string, number>>;
+  }
+  export function lifeOf(
+    lives: string,
+    program: string,
+    during: { readonly from: number; readonly to: number },
+  ): number;
+  export function occupancyOf(trace: string, tool: string, kernelThreads: ReadonlySet<number>): Occupancy[];
+}
+
+declare module "*/overhead.mjs" {
+  import type { Parts } from "*/engine-log.mjs";
+  import type { Occupancy } from "*/scheduler-trace.mjs";
+
+  interface TracedJob {
+    readonly parts: Parts;
+    readonly occupancy: readonly Occupancy[];
+    readonly invalidReasons: readonly string[];
+  }
+  export interface Overhead {
+    readonly tool: string;
+    readonly interval: string;
+    readonly durations: { readonly short: number; readonly long: number };
+    readonly measured: readonly number[];
+    readonly isolated: number;
+    readonly kernel: string;
+    readonly short: readonly TracedJob[];
+    readonly long: readonly TracedJob[];
+    readonly byHand: readonly {
+      readonly parts: Pick<Parts, "whole" | "tool">;
+      readonly occupancy: readonly Occupancy[];
+    }[];
+  }
+  export function overheadLines(result: Overhead): string[];
 }
 
 declare module "*/provider-bundle.mjs" {

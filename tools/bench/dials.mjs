@@ -13,18 +13,12 @@ export const dialsDescription = `one ssh a resource with the same command, ${atO
 
 /** Questions to one host, each by a connection of its own, as resources that run one command each ask them. */
 export class Dials {
-  #options;
-  #port;
+  #ssh;
   #questions;
 
   constructor(folder, { host, questions }) {
     mkdirSync(folder);
-    const known = join(folder, "known_hosts");
-    writeFileSync(known, `[127.0.0.1]:${host.port},127.0.0.1 ${host.hostKey}\n`);
-    this.#port = String(host.port);
-    this.#options = ["BatchMode=yes", "ControlMaster=no", `UserKnownHostsFile=${known}`]
-      .flatMap((option) => ["-o", option])
-      .concat("-F", "/dev/null", "-i", host.clientKeyFile);
+    this.#ssh = sshArguments(folder, host);
     this.#questions = questions;
   }
 
@@ -35,13 +29,28 @@ export class Dials {
     const worker = async () => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const command = next.argv.map(quote).join(" ");
-        const text = await run(["ssh", ...this.#options, "-p", this.#port, "root@127.0.0.1", command]);
+        const text = await run(["ssh", ...this.#ssh, command]);
         if (!next.isExpected(text)) wrong.push(next.name);
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
     if (wrong.length > 0) throw new ToolError(`differs: ${wrong.sort().join(", ")}`);
   }
+}
+
+/**
+ * Arguments of an ssh that dials for itself and knows no other machine, as far as the command.
+ *
+ * @param folder where it is to find the host's key
+ */
+export function sshArguments(folder, { port, hostKey, clientKeyFile }) {
+  const known = join(folder, "known_hosts");
+  writeFileSync(known, `[127.0.0.1]:${port},127.0.0.1 ${hostKey}\n`);
+  const options = ["BatchMode=yes", "ControlMaster=no", `UserKnownHostsFile=${known}`];
+  return [
+    ...options.flatMap((option) => ["-o", option]),
+    ...["-F", "/dev/null", "-i", clientKeyFile, "-p", String(port), "root@127.0.0.1"],
+  ];
 }
 
 function quote(word) {

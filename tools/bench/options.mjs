@@ -8,9 +8,10 @@ const usage = `npm run bench -- [--runs 3] [--sizes 1,10,100] [--parts planner,p
   --parts   planner: the CPU planner; policies: the packs on ten thousand resources;
             switch: resources on one host beside Ansible;
             guests: 100 ports and 20 guests on an emulated server, which takes minutes;
-            tuning: a tuned host beside Ansible and TuneD, on an emulated server, which takes minutes`;
+            tuning: a tuned host beside Ansible and TuneD, on an emulated server, which takes minutes;
+            overhead: a benchmark's job beside its tool alone, on an emulated server, which takes minutes`;
 
-const allParts = ["planner", "policies", "switch", "guests", "tuning"];
+const allParts = ["planner", "policies", "switch", "guests", "tuning", "overhead"];
 const usualParts = ["planner", "policies", "switch"];
 
 /** The options of the command line; undefined where it asked for help and has it now. */

@@ -28,11 +28,11 @@ export async function inServerFolder(part, work) {
   }
 }
 
-/** An emulated server with two NUMA nodes, in a folder of its own. */
-export async function bootServer(folder) {
+/** An emulated server with two NUMA nodes, in a folder of its own; `machine` says what of it is to be otherwise. */
+export async function bootServer(folder, machine = {}) {
   const image = await buildImage({ suite: "trixie", packages: TESTBED_PACKAGES, diskMib: 6144 });
   const numaNodes = ["0-1", "2-3"].map((cpus) => ({ cpus, memory: "1GiB" }));
-  const options = { name: "dut", image: image.folder, numaNodes, igbCards: 0, bootArguments: [] };
+  const options = { name: "dut", image: image.folder, numaNodes, igbCards: 0, bootArguments: [], ...machine };
   return (await startServer(folder, options)).connection;
 }
 
