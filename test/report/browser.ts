@@ -17,6 +17,8 @@ export interface Look {
 export const pictures = join(import.meta.dirname, "../../.nfvlab/pictures");
 const inPage = readFileSync(join(import.meta.dirname, "in-page.js"), "utf8");
 const HEIGHT = 900;
+/** Height of a picture, px. */
+const TALLEST = 2000;
 
 /** The headless browser of the tests, without a network. */
 export class Onlooker {
@@ -34,7 +36,7 @@ export class Onlooker {
       executablePath: executable,
       env: { ...process.env, ...env },
       // Letters in the same places at every size, and nothing that asks for a network by itself.
-      args: ["--font-render-hinting=none", "--disable-background-networking"],
+      args: ["--font-render-hinting=none", "--disable-background-networking", "--disable-gpu"],
     });
     return new Onlooker(opened);
   }
@@ -142,10 +144,18 @@ export class Sight {
     return all;
   }
 
-  /** A picture of the whole page, kept for people. */
-  async picture(name: string): Promise<Buffer> {
+  /** Pictures of the whole page from top to bottom, kept for people. Not one, since this browser now and then can't take one of a page as tall as a report. */
+  async picture(name: string): Promise<void> {
     mkdirSync(pictures, { recursive: true });
-    return this.page.screenshot({ fullPage: true, path: join(pictures, `${name}.png`) });
+    const { width, height } = await this.page.evaluate<{ width: number; height: number }>(
+      "({ width: innerWidth, height: document.documentElement.scrollHeight })",
+    );
+    for (let y = 0; y < height; y += TALLEST) {
+      await this.page.screenshot({
+        ...{ fullPage: true, path: join(pictures, `${name}-${y / TALLEST + 1}.png`) },
+        clip: { x: 0, y, width, height: Math.min(TALLEST, height - y) },
+      });
+    }
   }
 
   /** Share of the pixels by which two pictures differ. */
