@@ -11,7 +11,7 @@ import { net, traffic } from ${modulePath("sdk/index.ts")};
 const dut = new TunedHost("dut", {
   connection: pulumi.secret(JSON.parse(process.env.CONNECTION)), lease: false,
   cpus: { housekeeping: "0-1", isolated: "2-3" },
-  hugepages: [{ size: "2MiB", count: 320, numaNode: 1 }],
+  hugepages: [{ size: "2MiB", count: 420, numaNode: 1 }],
 });
 const host = dut.reference;
 const bridge = new OvsDpdkBridge("trialcont", {

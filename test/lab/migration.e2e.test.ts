@@ -107,7 +107,7 @@ describe.runIf(longTrials)(TITLE, () => {
   });
 
   it("that does not converge is cancelled, makes the record invalid, and runs at home, once", () => {
-    // Of which a slow machine takes a good part to make the guest ready at its destination.
+    // Of which a slow machine takes a good part, or all, to make the guest ready at its destination.
     const slow = { limit: "180s", settings: NEVER };
     const { code, said } = up(slow);
     expect(code, said).toBe(0);
@@ -115,7 +115,7 @@ describe.runIf(longTrials)(TITLE, () => {
     expect(tuned.valid).toBe(false);
     expect(tuned.invalidReasons).toEqual([
       expect.stringMatching(
-        /^migration 1, there: it did not converge within 180 s and was cancelled: iteration [1-9]\d*, [^;]*$/,
+        /^migration 1, there: it did not (converge|begin) within 180 s and was cancelled: iteration \d+, [^;]*$/,
       ),
     ]);
     expect(states()).toEqual(["vnf running", ""]);
