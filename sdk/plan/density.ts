@@ -78,7 +78,7 @@ export function planDensity(inputs: DensityInputs, place: DensityPlace): Density
   const folder = `/run/${unit}`;
   const prefix = `${unit}-instance-`;
   const cpus = [...CpuSet.parse(inputs.cpus)].join(" ");
-  const script = `${KIND[instances.kind]}\n${RUNG}`;
+  const script = `${ENDING}\n${KIND[instances.kind]}\n${RUNG}`;
   const template =
     instances.kind === "guest" ? guestTemplate(inputs, place) : containerTemplate(inputs, folder);
   const end = `-/bin/sh -c '${END[instances.kind].replaceAll("$", "$$$$").replaceAll("%", "%%")}' sh ${prefix} ${folder}`;
@@ -373,6 +373,9 @@ export function densityFailure(
   });
 }
 
+// Before the first word is said: who hears it may end the script at once.
+const ENDING = `trap 'exit 143' TERM INT; trap '' PIPE`;
+
 const KIND = {
   guest: `v() { virsh --quiet --connect qemu:///system "$@"; }
 ask() { v qemu-agent-command --timeout 10 "$one" "$1"; }
@@ -417,7 +420,6 @@ load() { inside "$@" </dev/null >"$folder/$i.plain" 2>"$folder/$i.err" && base64
 
 // A word that can't be said any more is of a connection that was lost: nobody waits for the rest. Times are since the boot, in ms by hundredths of a second.
 const RUNG = `prefix=$1; folder=$2; count=$3; limit=$4; window=$5; cpus=$6; template=$7; root=$8; shift 8
-trap 'exit 143' TERM INT; trap '' PIPE
 ticks=$(getconf CLK_TCK)
 say() { echo "$@" 2>/dev/null || exit 1; }
 beat=0
