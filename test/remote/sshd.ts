@@ -69,6 +69,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       "LogLevel VERBOSE",
       `MaxSessions ${options.maxSessions ?? 10}`,
       "MaxStartups 100",
+      // Shells that are cut off in the middle of what the user's own .bashrc does could leave its locks behind.
+      ...(options.unprivileged === undefined ? [`SetEnv HOME=${folder}`] : []),
       ...(options.config ?? []),
       "",
     ].join("\n"),
