@@ -1,5 +1,6 @@
 import type { ResultRecord } from "../sdk/schema/record.ts";
 import { formatNanoseconds } from "../sdk/units/duration.ts";
+import { functionalCaveat, invalidCaveats } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 const MIB = 1024 ** 2;
@@ -60,15 +61,12 @@ export function densities(records: Readonly<Record<string, DensityRecord>>): Den
     };
   });
   const caveats = [
-    ...(all.some(([, { functional }]) => functional)
-      ? [
-          "functional: taken on an emulated server. It shows that the path works, not how many a machine carries.",
-        ]
-      : []),
+    ...functionalCaveat(
+      all,
+      "taken on an emulated server. It shows that the path works, not how many a machine carries.",
+    ),
     ...all.flatMap(([name, { remarks = [] }]) => remarks.map((remark) => `${name}, ${remark}`)),
-    ...all
-      .filter(([, { valid }]) => !valid)
-      .map(([name, { invalidReasons }]) => `${name} is not valid: ${invalidReasons.join("; ")}`),
+    ...invalidCaveats(all),
   ];
   const told = <T>(value: T | null, text: (known: T) => string) => (value === null ? "–" : text(value));
   const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`;

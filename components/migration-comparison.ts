@@ -1,5 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
+import { functionalCaveat, invalidCaveats } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 /** Times that are compared, with what a reader is told of each. */
@@ -64,12 +65,11 @@ export function compareMigrations({ baseline, tuned, published }: MigrationSides
   });
   const sides = Object.entries({ baseline, tuned });
   const caveats = [
-    ...(sides.some(([, { functional }]) => functional)
-      ? ["functional: taken on emulated servers. It shows that the path works, not what settings gain."]
-      : []),
-    ...sides
-      .filter(([, { valid }]) => !valid)
-      .map(([name, { invalidReasons }]) => `${name} is not valid: ${invalidReasons.join("; ")}`),
+    ...functionalCaveat(
+      sides,
+      "taken on emulated servers. It shows that the path works, not what settings gain.",
+    ),
+    ...invalidCaveats(sides),
     ...(baseline.inForce === tuned.inForce
       ? []
       : ["not the same was in force on the guest's host: what differs need not be the settings"]),

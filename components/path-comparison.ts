@@ -7,6 +7,7 @@ import {
   type PacketPath,
 } from "../sdk/units/packet-path.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
+import { functionalCaveat, invalidCaveats } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 /** What was counted at both ends of a path, in one direction. */
@@ -83,19 +84,18 @@ export function comparePaths(paths: Readonly<Record<string, MeasuredPath>>): Pat
       ...{ layers: layersOf(path), changesOfPlace: changesOfPlace(path) },
     };
   });
-  const caveats = caveatsOf(Object.entries(paths).map(([name, { results }]) => ({ name, ...results })));
+  const caveats = caveatsOf(Object.entries(paths).map(([name, { results }]) => [name, results] as const));
   return { rows, caveats, text: textOf(rows, caveats) };
 }
 
-function caveatsOf(all: readonly (BenchmarkResults & { readonly name: string })[]): string[] {
+function caveatsOf(all: readonly (readonly [name: string, results: BenchmarkResults])[]): string[] {
   return [
-    ...(all.some(({ functional }) => functional)
-      ? ["functional: taken on an emulated server. It shows that each path works, not how fast it is."]
-      : []),
-    ...all
-      .filter(({ valid }) => !valid)
-      .map(({ name, invalidReasons }) => `${name} is not valid: ${invalidReasons.join("; ")}`),
-    ...(new Set(all.map(({ inForce }) => inForce)).size > 1
+    ...functionalCaveat(
+      all,
+      "taken on an emulated server. It shows that each path works, not how fast it is.",
+    ),
+    ...invalidCaveats(all),
+    ...(new Set(all.map(([, { inForce }]) => inForce)).size > 1
       ? ["not all paths were measured with the same in force"]
       : []),
   ];

@@ -1,5 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
+import { functionalCaveat, invalidCaveats } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 /** Percentiles that stand in the table, with the maximum. */
@@ -71,18 +72,17 @@ function ofEach<T>(value: (name: Shown) => T): Record<Shown, T> {
 
 function caveatsOf(sides: readonly Sides[]): string[] {
   const all = sides.flatMap(({ load, untuned, tuned }) => [
-    { name: `untuned, ${load}`, results: untuned },
-    { name: `tuned, ${load}`, results: tuned },
+    [`untuned, ${load}`, untuned] as const,
+    [`tuned, ${load}`, tuned] as const,
   ]);
   const hashes = (side: "untuned" | "tuned") => new Set(sides.map(({ [side]: { inForce } }) => inForce));
   const [before, after] = [hashes("untuned"), hashes("tuned")];
   return [
-    ...(all.some(({ results }) => results.functional)
-      ? ["functional: taken on an emulated server. It shows that the path works, not what tuning gains."]
-      : []),
-    ...all
-      .filter(({ results }) => !results.valid)
-      .map(({ name, results }) => `${name} is not valid: ${results.invalidReasons.join("; ")}`),
+    ...functionalCaveat(
+      all,
+      "taken on an emulated server. It shows that the path works, not what tuning gains.",
+    ),
+    ...invalidCaveats(all),
     ...([...before].some((hash) => after.has(hash))
       ? ["both sides were measured with the same in force: what differs is chance, not tuning"]
       : []),

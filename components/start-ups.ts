@@ -1,5 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
+import { functionalCaveat, invalidCaveats } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 const MIB = 1024 ** 2;
@@ -39,12 +40,11 @@ export function startUps(results: Readonly<Record<string, BenchmarkResults>>): S
     return { name, answerMs: percentiles?.["50"] ?? null, longestMs: max, memoryBytes };
   });
   const caveats = [
-    ...(all.some(([, { functional }]) => functional)
-      ? ["functional: taken on an emulated server. It shows that the path works, not how long a start takes."]
-      : []),
-    ...all
-      .filter(([, { valid }]) => !valid)
-      .map(([name, { invalidReasons }]) => `${name} is not valid: ${invalidReasons.join("; ")}`),
+    ...functionalCaveat(
+      all,
+      "taken on an emulated server. It shows that the path works, not how long a start takes.",
+    ),
+    ...invalidCaveats(all),
   ];
   const time = (ms: number | null) => (ms === null ? "–" : formatNanoseconds(ms * 1e6));
   const lines = columns([

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Step } from "./step.ts";
+import { removeEmptied, type Step } from "./step.ts";
 
 export const IMAGE_FOLDER = "/var/lib/nfvlab/images";
 
@@ -132,10 +132,7 @@ export function recipeHash({ programs = [], modules = [] }: ImageContents = {}):
 export function removeBootImage(name: string): Step[] {
   return [
     { purpose: `remove the boot image ${name}`, argv: ["rm", "-rf", `${IMAGE_FOLDER}/${name}`] },
-    {
-      purpose: "remove the folder of boot images, where this was the last one",
-      argv: ["sh", "-c", '[ ! -d "$1" ] || rmdir --ignore-fail-on-non-empty "$1"', "sh", IMAGE_FOLDER],
-    },
+    removeEmptied("remove the folder of boot images, where this was the last one", IMAGE_FOLDER),
   ];
 }
 

@@ -18,7 +18,7 @@ import {
   writeFile,
 } from "./boot-sets.ts";
 import { SAVED_ENTRY } from "./grub-menu.ts";
-import type { Step } from "./step.ts";
+import { removeEmptied, type Step } from "./step.ts";
 import { removeFile } from "./tmpfiles.ts";
 
 /** A panic boots again, and so by the default. */
@@ -358,12 +358,7 @@ export function unstageSteps(
     ...removeEntries(loader, []),
     removeFile(setPath(name)),
     removeFile(INSTALL_SCRIPT),
-    ...added.map(
-      (path): Step => ({
-        purpose: `remove ${path}`,
-        argv: ["sh", "-c", '[ ! -d "$1" ] || rmdir --ignore-fail-on-non-empty "$1"', "sh", path],
-      }),
-    ),
+    ...added.map((path) => removeEmptied(`remove ${path}`, path)),
   ];
 }
 

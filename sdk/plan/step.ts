@@ -11,3 +11,11 @@ export interface Step {
 export function writeStep(purpose: string, path: string, text: string): Step {
   return { purpose, argv: ["tee", path], stdin: text };
 }
+
+/** Removes a folder that has nothing in it any more; one that has, or that is not there, stays as it is. */
+export function removeEmptied(purpose: string, folder: string): Step {
+  return {
+    purpose,
+    argv: ["sh", "-c", '[ ! -d "$1" ] || rmdir --ignore-fail-on-non-empty "$1"', "sh", folder],
+  };
+}
