@@ -147,7 +147,7 @@ function commandsOf(target: Texts): string[][] {
   });
   const others = FIELDS.map((field) => PROPERTIES[field].word).flatMap((word) => {
     const text = target.get(word);
-    return text === undefined || word.endsWith("_tx_rate") ? [] : [[word, ...text.split(" ")]];
+    return text === undefined || areRates([word]) ? [] : [[word, ...text.split(" ")]];
   });
   return rates.length === 0 ? others : [...others, rates];
 }
@@ -155,10 +155,32 @@ function commandsOf(target: Texts): string[][] {
 /** What sets the texts; nothing for those that are so. */
 export function planAdminState(place: Place, target: Texts, now: AdminState): Step[] {
   const other = new Map([...target].filter(([word, text]) => now.get(word) !== text));
-  return commandsOf(other).map((words) => ({
-    purpose: `set ${words.join(" ")} of virtual function ${place.vf} of ${place.pf}`,
-    argv: ["ip", "link", "set", "dev", place.interface, "vf", `${place.vf}`, ...words],
-  }));
+  return commandsOf(other).flatMap((words) => [
+    ...(areRates(words)
+      ? [
+          {
+            purpose: `wait for the link of ${place.interface}, which rates are of`,
+            argv: ["sh", "-c", linkWait('"$1"'), "sh", place.interface] as const,
+          },
+        ]
+      : []),
+    {
+      purpose: `set ${words.join(" ")} of virtual function ${place.vf} of ${place.pf}`,
+      argv: ["ip", "link", "set", "dev", place.interface, "vf", `${place.vf}`, ...words] as const,
+    },
+  ]);
+}
+
+function areRates([word = ""]: readonly string[]): boolean {
+  return word.endsWith("_tx_rate");
+}
+
+/**
+ * A line of sh that ends when the interface has a link, after 10 s, or at once where it is down. A driver whose rates
+ * are parts of the link's refuses them without one, and a card loses its link for a moment when functions are made.
+ */
+function linkWait(name: string): string {
+  return `n=0; while [ -n "$(ip link show dev ${name} up)" ] && [ "$(cat /sys/class/net/${name}/carrier)" != 1 ] && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.1; done`;
 }
 
 /** What the driver said no to, in its own words. */
@@ -175,7 +197,7 @@ export function adminStateRefused(
     ...(field !== undefined && { property: field }),
     problem: `the driver ${driver ?? "of the card"} on ${host} refused to ${step.purpose}`,
     observed: stderr.trim().replaceAll("\n", "; "),
-    hint: word?.endsWith("_tx_rate")
+    hint: areRates([word ?? ""])
       ? "rates are of the link: some drivers take them only while the card has one, and igb no lower bound at all"
       : "leave the property out, or use a card whose driver has it",
   });
@@ -199,14 +221,15 @@ export function verifyAdminState(target: Texts, now: AdminState, { pf, vf }: Pla
 export function adminStateUnit(wanted: Wanted): PciUnit {
   const { pf, vf } = wanted;
   const folder = `/sys/bus/pci/devices/${pf}`;
-  const commands = commandsOf(wantedTexts(wanted)).map(
-    (words) => `ip link set dev $pf vf ${vf} ${words.join(" ")}`,
-  );
+  const commands = commandsOf(wantedTexts(wanted)).flatMap((words) => [
+    ...(areRates(words) ? [linkWait("$pf")] : []),
+    `ip link set dev $pf vf ${vf} ${words.join(" ")} || failed=1`,
+  ]);
   return {
     name: unitName("vf", pf, vf),
     description: `Virtual function ${vf} of ${pf}`,
     after: [unitName("vfs", pf)],
     waitsFor: `${folder}/virtfn${vf}`,
-    script: `udevadm settle --timeout=30; pf=$(ls ${folder}/net | head -n 1); ${commands.join("; ")}`,
+    script: `udevadm settle --timeout=30; pf=$(ls ${folder}/net | head -n 1); failed=0; ${commands.join("; ")}; exit $failed`,
   };
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ObservedFunction } from "../../sdk/observe/pci.ts";
@@ -167,8 +168,10 @@ describe("the admin state of a virtual function", () => {
     minTxRate: "10Mbit/s" as const,
   };
 
-  test("is set by one command a property, both rates by one", () => {
-    const lines = planAdminState(place, wantedTexts(wanted), now).map(({ argv }) => argv.join(" "));
+  test("is set by one command a property, both rates by one that waits for the link", () => {
+    const steps = planAdminState(place, wantedTexts(wanted), now);
+    expect(steps.at(-2)?.purpose).toBe("wait for the link of p0, which rates are of");
+    const lines = steps.filter(({ argv: [file] }) => file === "ip").map(({ argv }) => argv.join(" "));
     expect(lines).toEqual([
       "ip link set dev p0 vf 0 mac 02:00:00:00:00:10",
       "ip link set dev p0 vf 0 vlan 100 qos 3 proto 802.1Q",
@@ -212,6 +215,18 @@ describe("the admin state of a virtual function", () => {
         const unit = unitText(adminStateUnit({ host, pf: PF, vf: 0, ...given }));
         expect(propertiesMeant(unit, texts)).toEqual(given);
       }),
+    );
+  });
+  test("is set at boot whatever of it a driver refuses, and the service fails for that", () => {
+    const { script } = adminStateUnit({ host, pf: PF, vf: 0, ...wanted });
+    // The waits and settling are udev's and the kernel's; the commands are ip's, here of one that refuses to trust.
+    const ip = `ls() { echo p0; }; udevadm() { :; }; ip() { echo "$*"; [ "$*" != "link set dev p0 vf 0 trust on" ]; }`;
+    const ran = spawnSync("sh", ["-c", `${ip}; cat() { echo 1; }; ${script}`], { encoding: "utf8" });
+    expect(ran.status).toBe(1);
+    expect(ran.stdout.trimEnd().split("\n")).toEqual(
+      planAdminState(place, wantedTexts(wanted), now)
+        .filter(({ argv: [file] }) => file === "ip")
+        .map(({ argv }) => argv.slice(1).join(" ")),
     );
   });
   test("is imported as what differs from a function just made, where no service of ours tells", () => {
