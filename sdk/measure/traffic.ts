@@ -10,7 +10,7 @@ type CountedStream = Omit<TrafficStream, "latency" | "longestGap" | "silenceMaxN
   readonly latency: Omit<TrafficStream["latency"], "samples">;
 };
 
-type CountedPort = Pick<TrafficPortCounts, "name" | "sent" | "received" | "counters">;
+type CountedPort = Pick<TrafficPortCounts, "name" | "sent" | "received" | "foreign" | "counters">;
 
 /** One repetition: a report of the traffic program, as far as it is judged. */
 export interface TrafficRun extends Pick<TrafficReport, "ended" | "unpaced"> {
@@ -56,8 +56,15 @@ export function unpacedRemarks(runs: readonly TrafficRun[]): string[] {
   if (rates.length === 0) return [];
   const [least, most] = [Math.min(...rates), Math.max(...rates)].map(Math.round);
   const sent = least === most ? `${least}` : `${least} to ${most}`;
+  const others = runs.flatMap(({ unpaced, ports }) => (unpaced === true ? ports : []));
+  const foreign = others.reduce((sum, port) => sum + port.foreign, 0);
   return [
     `the generator does not pace: it sent as fast as the port took frames, ${sent} frames/s, and no load was asked for or kept`,
+    ...(foreign === 0
+      ? []
+      : [
+          `frames came that were not sent by this run, at least ${foreign}: its ports count whatever comes, so that as many more of its own may be lost`,
+        ]),
   ];
 }
 

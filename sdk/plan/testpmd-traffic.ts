@@ -148,12 +148,15 @@ run() {
   [ "$received" -gt 0 ] || { say "no frame came to the sink"; exit ${NO_PATH}; }
   counts source; all=$sent back=$received
   counts sink
+  # A port counts whatever comes to it, so that what is more than was sent was not sent by this.
+  foreign=$((received > all ? received - all : 0)) came=$received
+  received=$((came - foreign))
   printf '{"nfvlabTraffic":1,"dpdk":"testpmd of %s","unpaced":true,"ended":"complete","streams":[{"planned":%d,"sent":%d,"refused":%d,"sendingNs":%d,"lagMaxNs":0,"received":%d,"lost":%d,' \\
-    "$version" "$all" "$all" "\${refused:-0}" "$took" "$received" $((all > received ? all - received : 0))
+    "$version" "$all" "$all" "\${refused:-0}" "$took" "$received" $((all - received))
   printf '"duplicated":0,"reordered":0,"misdelivered":0,"receivingNs":%d,"latency":{"samples":0,"unstamped":0,"buckets":[]}}],"ports":[' "$took"
-  port='{"name":"%s","linkUp":true,"sent":%d,"received":%d,"foreign":0,"dropped":0,"counters":{"opackets":%d,"ipackets":%d,"imissed":%d,"rxNombuf":%d}}'
-  printf "$port," source "$all" "$back" "$all" "$back" 0 0
-  printf "$port]}\\n" sink "$sent" "$received" "$sent" "$received" "$missed" "$nombuf"
+  port='{"name":"%s","linkUp":true,"sent":%d,"received":%d,"foreign":%d,"dropped":0,"counters":{"opackets":%d,"ipackets":%d,"imissed":%d,"rxNombuf":%d}}'
+  printf "$port," source "$all" "$back" 0 "$all" "$back" 0 0
+  printf "$port]}\\n" sink "$sent" "$came" "$foreign" "$sent" "$came" "$missed" "$nombuf"
 }
 if [ -n "$trial" ]; then run $trial; else while read -r line; do run $line; done; fi
 echo quit >&3; echo quit >&4

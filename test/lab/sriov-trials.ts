@@ -62,7 +62,6 @@ true`;
 /** Changes by hand behind our back, by the property that shows them; each fits on a function that is not in use. */
 const byHand = ({ pf, interface: name }: Card, west: string): Readonly<Record<string, string>> => ({
   "VirtualFunctions.driversAutoprobe": `echo 1 > ${DEVICES}/${pf}/sriov_drivers_autoprobe`,
-  "VirtualFunctions.up": `ip link set dev ${name} down`,
   "VirtualFunctions.persisted":
     "systemctl --quiet disable $(basename -a /etc/systemd/system/nfvlab-pci-vfs-*)",
   "VirtualFunction.mac": `ip link set dev ${name} vf 0 mac 02:00:00:00:00:99`,
@@ -70,6 +69,8 @@ const byHand = ({ pf, interface: name }: Card, west: string): Readonly<Record<st
   "VirtualFunction.spoofCheck": `ip link set dev ${name} vf 0 spoofchk on`,
   "VirtualFunction.trust": `ip link set dev ${name} vf 0 trust off`,
   "VirtualFunction.maxTxRate": `ip link set dev ${name} vf 0 max_tx_rate 50`,
+  // After the rates, which this card's driver refuses without a link.
+  "VirtualFunctions.up": `ip link set dev ${name} down`,
   "VirtualFunction.persisted": "sed -i s/:10/:11/ /etc/systemd/system/nfvlab-pci-vf-*",
   "DriverBinding.driver": `echo > ${DEVICES}/${west}/driver_override && echo ${west} > ${DEVICES}/${west}/driver/unbind`,
   "DriverBinding.persisted": "rm /etc/systemd/system/nfvlab-pci-driver-*",
@@ -279,7 +280,11 @@ function changesIn(said: string): string[] {
     .slice(1)
     .flatMap((section) => {
       const type = section.slice(0, section.indexOf(":"));
-      return [...section.matchAll(/^ {6,10}[~+-] (\w+)\s*: /gm)].map(([, name]) => `${type}.${name}`);
+      // What stands deeper is a part of such a property.
+      const [, depth = ""] = /^( +)[~+-] \w+\s*: /m.exec(section) ?? [];
+      return [...section.matchAll(new RegExp(`^${depth}[~+-] (\\w+)\\s*: `, "gm"))].map(
+        ([, name]) => `${type}.${name}`,
+      );
     })
     .sort();
 }

@@ -68,6 +68,19 @@ describe("two testpmd at their prompts", () => {
     expect(readdirSync(folder)).toEqual(["sent"]);
   });
 
+  it("take for lost what did not come, and not for their own what others sent", () => {
+    const { argv } = planTraffic({ ...way, rate: "unpaced", duration: "300ms" });
+    const report = parseTrafficReport(run(argv, { CARRIED: "1.5" }).stdout);
+    const [stream] = report.streams;
+    expect([stream?.received, stream?.lost]).toEqual([stream?.sent, 0]);
+    const foreign = report.ports[1]?.foreign ?? 0;
+    expect(foreign).toBe(Math.floor((stream?.sent ?? 0) / 2));
+    expect(report.ports[1]?.received).toBe((stream?.sent ?? 0) + foreign);
+    expect(trafficRemarks([{ report, received: [] }])).toContain(
+      `frames came that were not sent by this run, at least ${foreign}: its ports count whatever comes, so that as many more of its own may be lost`,
+    );
+  });
+
   it("are told trials as the traffic program is, of which the time counts", () => {
     const { argv } = planTrials(way, 10_000);
     const lines = [64, 1518].map((frame) => trialLine({ frame, loadPps: 1_000_000, durationMs: 300 }));
