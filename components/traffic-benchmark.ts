@@ -49,7 +49,7 @@ interface Counted extends Measured {
 }
 
 /**
- * Frames at a fixed rate from one end of a path to the other: loss, duplicates, reordering, throughput and one-way latency. A generator that can't keep the rate makes the
+ * Frames at a fixed rate from one end of a path to the other: loss, duplicates, reordering, throughput, one-way latency and its variation (RFC 5481). A generator that can't keep the rate makes the
  * record invalid, not the path slow.
  *
  * @property over a chain, or `{ from, to }`

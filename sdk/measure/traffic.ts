@@ -6,7 +6,7 @@ import { instabilityOf } from "./repetitions.ts";
 import { steadinessOf } from "./steady-state.ts";
 
 /** One direction of one repetition, as far as it is judged. */
-type CountedStream = Omit<TrafficStream, "latency" | "longestGap" | "silenceMaxNs"> & {
+export type CountedStream = Omit<TrafficStream, "latency" | "longestGap" | "silenceMaxNs"> & {
   readonly latency: Omit<TrafficStream["latency"], "samples">;
 };
 
@@ -23,16 +23,13 @@ export const DIRECTIONS = ["forward", "reverse"] as const;
 /** Share of the rate that a generator has to keep. */
 export const PACE_KEPT = 0.99;
 
-/** Latency, throughput and loss of each direction over all repetitions. */
+/** Latency and its variation, throughput and loss of each direction over all repetitions. */
 export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = streamsOf(runs, index);
     if (streams.length === 0) return [];
-    const name = `traffic.${direction}.latency`;
     return [
-      ...(areStamped(streams)
-        ? [metricOf({ name, unit: "ns", direction: "lower" }, streams.map(latencyOf))]
-        : []),
+      ...latencyMetrics(`traffic.${direction}.latency`, streams),
       metricOf(
         { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
         streams.map(({ received, receivingNs }) => single(Math.round(rateOf(received, receivingNs)))),
@@ -45,9 +42,38 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
   });
 }
 
-/** A generator that stamps nothing has no latency to tell. */
-export function areStamped(streams: readonly CountedStream[]): boolean {
-  return streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0);
+/**
+ * One-way latency of a direction over all repetitions, and its variation as RFC 5481 has it: `.pdv`, latency above the least of its repetition, and `.ipdv`, how much it differs from that of the frame sent
+ * right before. A generator that stamps nothing has none of it to tell.
+ */
+export function latencyMetrics(name: string, streams: readonly CountedStream[]): Metric[] {
+  const facts = (role: string) => ({ name: `${name}${role}`, unit: "ns", direction: "lower" }) as const;
+  if (!streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0)) return [];
+  const came = streams.filter(({ latency }) => latency.buckets.length > 0);
+  const paired = came.flatMap(({ variation }) =>
+    variation === undefined || variation.samples === 0 ? [] : [variation],
+  );
+  return [
+    metricOf(
+      facts(""),
+      streams.map(({ latency }) => repetitionOf(latency)),
+    ),
+    ...(came.length === 0 ? [] : [metricOf(facts(".pdv"), came.map(aboveLeast))]),
+    ...(paired.length === 0 ? [] : [metricOf(facts(".ipdv"), paired.map(repetitionOf))]),
+  ];
+}
+
+/** That some frames have no variation from the one before, in a sentence; nothing where all have, or none could. */
+export function variationRemarks(name: string, streams: readonly CountedStream[]): string[] {
+  const [samples, unpaired] = streams.reduce<readonly [number, number]>(
+    ([all, apart], { variation }) => [all + (variation?.samples ?? 0), apart + (variation?.unpaired ?? 0)],
+    [0, 0],
+  );
+  return unpaired === 0
+    ? []
+    : [
+        `${name}.ipdv: ${unpaired} of ${samples + unpaired} frames came behind another than the one sent right before, which was lost or changed places, and are left out`,
+      ];
 }
 
 /** What a generator that does not pace came to, in a sentence; nothing of any other. */
@@ -71,7 +97,7 @@ export function unpacedRemarks(runs: readonly TrafficRun[]): string[] {
 /** Seconds that tell whether what comes stays as it is. */
 const ENOUGH_S = 20;
 
-/** What a reader has to know of runs at a fixed rate: of a long one whether it was steady, of several whether their throughput is one. */
+/** What a reader has to know of runs at a fixed rate: of a long one whether it was steady, of several whether their throughput is one, of latency which frames tell no variation. */
 export function trafficRemarks(
   runs: readonly { readonly report: TrafficRun; readonly received: readonly number[] }[],
 ): string[] {
@@ -82,25 +108,40 @@ export function trafficRemarks(
       ? []
       : [`repetition ${index + 1}: what came in each second was not steady, ${reason}`];
   });
-  const unstable = DIRECTIONS.flatMap((direction, index) => {
+  const byDirection = DIRECTIONS.flatMap((direction, index) => {
     const streams = streamsOf(
       runs.map(({ report }) => report),
       index,
     );
     const said = instabilityOf(streams.map(({ received, receivingNs }) => rateOf(received, receivingNs)));
-    return said === undefined ? [] : [`traffic.${direction}.throughput: ${said}`];
+    return [
+      ...variationRemarks(`traffic.${direction}.latency`, streams),
+      ...(said === undefined ? [] : [`traffic.${direction}.throughput: ${said}`]),
+    ];
   });
-  return [...unpacedRemarks(runs.map(({ report }) => report)), ...unsteady, ...unstable];
+  return [...unpacedRemarks(runs.map(({ report }) => report)), ...unsteady, ...byDirection];
 }
 
-/** Latency of the frames that came, as a repetition. */
-export function latencyOf({ latency }: CountedStream): Repetition {
+/** Times of frames, as a repetition. */
+function repetitionOf({
+  buckets,
+  minNs,
+  maxNs,
+}: Pick<CountedStream["latency"], "buckets" | "minNs" | "maxNs">): Repetition {
   return {
-    buckets: latency.buckets.map(([ns, count], at) => [at === 0 ? latency.minNs : ns, count] as const),
+    buckets: buckets.map(([ns, count], at) => [at === 0 ? minNs : ns, count] as const),
     overflow: 0,
-    max: latency.maxNs,
+    max: maxNs,
     expected: 0,
   };
+}
+
+/** Latency above the least of the same stream; its resolution is that of the latency itself. */
+function aboveLeast({ latency: { buckets, minNs, maxNs } }: CountedStream): Repetition {
+  return repetitionOf({
+    buckets: buckets.map(([ns, count]) => [Math.max(0, ns - minNs), count] as const),
+    ...{ minNs: 0, maxNs: maxNs - minNs },
+  });
 }
 
 /** Frames a second of a direction, from the first one sent to the last. */

@@ -7,13 +7,14 @@ import type { CriticalLoad } from "./search/plrsearch.ts";
 import type { TrialResult } from "./search/search.ts";
 import { steadinessOf } from "./steady-state.ts";
 import {
-  areStamped,
+  type CountedStream,
   DIRECTIONS,
-  latencyOf,
+  latencyMetrics,
   sentPps,
   type TrafficRun,
   trafficFaults,
   unpacedRemarks,
+  variationRemarks,
 } from "./traffic.ts";
 
 /** The generator against itself. */
@@ -63,7 +64,7 @@ export function repeatedRemarks(trials: readonly RecordedTrial[]): string[] {
     : [`${repeated} of ${searched.length} trials were worth nothing and made again; each says why`];
 }
 
-/** One-way latency by direction at a share of the throughput. */
+/** One-way latency and its variation by direction at a share of the throughput. */
 export function latencyEvidence(
   frame: string,
   percent: number,
@@ -73,9 +74,12 @@ export function latencyEvidence(
   const title = `latency.${frame}.${percent}`;
   const lost = run.streams.reduce((sum, stream) => sum + stream.lost, 0);
   return {
-    metrics: latencyMetrics(title, [run]),
+    metrics: byDirection(title, [run], latencyMetrics),
     faults: faults.map((fault) => `${title}: ${fault}`),
-    remarks: lost > 0 ? [`${title}: ${lost} frames were lost, and have no latency`] : [],
+    remarks: [
+      ...(lost > 0 ? [`${title}: ${lost} frames were lost, and have no latency`] : []),
+      ...byDirection(title, [run], variationRemarks),
+    ],
   };
 }
 
@@ -165,6 +169,7 @@ export interface SoakPart {
 /** What was lost, how late frames came, and whether what arrived stayed as it was. */
 export function soakEvidence(frame: string, parts: readonly SoakPart[]): Evidence {
   const facts = (name: string) => `soak.${frame}.${name}`;
+  const runs = parts.map(({ run }) => run);
   const { from = 0, reason } = steadinessOf(parts.flatMap(({ received }) => received));
   // A start-up that is longer than this is what a soak is to find.
   const unsteady =
@@ -179,10 +184,7 @@ export function soakEvidence(frame: string, parts: readonly SoakPart[]): Evidenc
         { name: facts("lost"), unit: "count", direction: "lower" },
         parts.map(({ result }) => single(Math.max(0, result.intended - result.received))),
       ),
-      ...latencyMetrics(
-        facts("latency"),
-        parts.map(({ run }) => run),
-      ),
+      ...byDirection(facts("latency"), runs, latencyMetrics),
     ],
     faults: [
       ...parts.flatMap(({ result }) => result.faults.map((fault) => `${facts("throughput")}: ${fault}`)),
@@ -190,15 +192,20 @@ export function soakEvidence(frame: string, parts: readonly SoakPart[]): Evidenc
         ? []
         : [`${facts("throughput")}: not steady, ${unsteady} (frames that came in each second)`]),
     ],
-    remarks: unpacedRemarks(parts.map(({ run }) => run)).map((remark) => `${facts("throughput")}: ${remark}`),
+    remarks: [
+      ...unpacedRemarks(runs).map((remark) => `${facts("throughput")}: ${remark}`),
+      ...byDirection(facts("latency"), runs, variationRemarks),
+    ],
   };
 }
 
-function latencyMetrics(title: string, runs: readonly TrafficRun[]) {
+function byDirection<T>(
+  title: string,
+  runs: readonly TrafficRun[],
+  tell: (name: string, streams: readonly CountedStream[]) => readonly T[],
+): T[] {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = runs.flatMap(({ streams: all }) => all[index] ?? []);
-    return !areStamped(streams)
-      ? []
-      : [metricOf({ name: `${title}.${direction}`, unit: "ns", direction: "lower" }, streams.map(latencyOf))];
+    return streams.length === 0 ? [] : tell(`${title}.${direction}`, streams);
   });
 }

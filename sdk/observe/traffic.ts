@@ -14,7 +14,10 @@ export function parseTrafficReport(text: string): TrafficReport {
     const { dpdk, ended, unpaced, streams, ports } = jsonOf(line ?? "") as Printed;
     return {
       ...{ dpdk, ended, ...(unpaced === true && { unpaced }) },
-      streams: streams.map((stream) => ({ ...stream, latency: { minNs: 0, maxNs: 0, ...stream.latency } })),
+      streams: streams.map(({ variation, ...stream }) => ({
+        ...{ ...stream, latency: { ...NO_SAMPLE, ...stream.latency } },
+        ...(variation !== undefined && { variation: { ...NO_SAMPLE, ...variation } }),
+      })),
       ports,
     };
   } catch (cause) {
@@ -30,12 +33,12 @@ export function parseTrafficReport(text: string): TrafficReport {
 }
 
 /** Without a sample there is no smallest and no largest. */
+const NO_SAMPLE = { minNs: 0, maxNs: 0 } as const;
+type PrintedTimes<T> = Omit<T, keyof typeof NO_SAMPLE> & { readonly [K in keyof typeof NO_SAMPLE]?: number };
 type Printed = Omit<TrafficReport, "streams"> & {
-  readonly streams: readonly (Omit<TrafficStream, "latency"> & {
-    readonly latency: Omit<TrafficStream["latency"], "minNs" | "maxNs"> & {
-      readonly minNs?: number;
-      readonly maxNs?: number;
-    };
+  readonly streams: readonly (Omit<TrafficStream, "latency" | "variation"> & {
+    readonly latency: PrintedTimes<TrafficStream["latency"]>;
+    readonly variation?: PrintedTimes<NonNullable<TrafficStream["variation"]>>;
   })[];
 };
 

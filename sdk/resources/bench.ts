@@ -162,7 +162,7 @@ export class RoundTrip extends resourceClass(roundTrip) {}
  * @property count frames, or `duration` to send for
  * @property frames sent, received, lost, duplicated and reordered, by direction
  * @throws InputError `traffic-length`, `traffic-both`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`
- * @see RFC 2544, RFC 4737
+ * @see RFC 2544, RFC 4737, and RFC 5481 for how latency varies
  * @example
  * const run = new Traffic("p2p", {
  *   host, name: "p2p", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, rate: 2000, count: 20_000,

@@ -105,7 +105,7 @@ export type FoundThroughput = z.infer<typeof FoundThroughput>;
 export const throughput = defineResource({
   token: "nfvlab:bench:Throughput",
   description:
-    "Throughput of a path for each frame size and goal, by MLRsearch or by RFC 2544's bisection, and one-way latency at shares of it. The generator is tried first, against itself: where it can't " +
+    "Throughput of a path for each frame size and goal, by MLRsearch or by RFC 2544's bisection, and one-way latency with its variation at shares of it. The generator is tried first, against itself: where it can't " +
     "send and receive the highest load, nothing is searched and the record is invalid. Trials run one after another in one program, a transient unit with a time limit, and are kept in the record. " +
     "Frames that a port does not take in their time are lost: what is behind it does not keep up. Runs once, and again when an input or a trigger changes; never on an unchanged `up`. " +
     "Delete forgets the record; what is in a results folder stays.",

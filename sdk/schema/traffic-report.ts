@@ -29,6 +29,15 @@ export interface TrafficStream {
     /** Counts by the largest value of each bucket. */
     readonly buckets: readonly (readonly [ns: number, count: number])[];
   };
+  /** How the latency of a frame differed from that of the one sent right before it, either way: RFC 5481's IPDV. Absent of a generator that does not number every frame. */
+  readonly variation?: {
+    readonly samples: number;
+    /** Frames that came behind another than the one sent right before: that one was lost, or they changed places. */
+    readonly unpaired: number;
+    readonly minNs: number;
+    readonly maxNs: number;
+    readonly buckets: readonly (readonly [ns: number, count: number])[];
+  };
 }
 
 /** A port: frames of any kind as the program counted them, and what the port's driver says. */

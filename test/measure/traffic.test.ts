@@ -7,6 +7,7 @@ import {
   trafficFrames,
   trafficMetrics,
   trafficRemarks,
+  variationRemarks,
 } from "../../sdk/measure/traffic.ts";
 import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
 import { recorded } from "../observe/recorded.ts";
@@ -14,6 +15,7 @@ import { recorded } from "../observe/recorded.ts";
 const ring = parseTrafficReport(recorded("traffic/ring.txt").stdout);
 const saturated = parseTrafficReport(recorded("traffic/sat.txt").stdout);
 const lost = parseTrafficReport(recorded("traffic/lost.txt").stdout);
+const varied = parseTrafficReport(recorded("traffic/varied.txt").stdout);
 const stream = ring.streams[0]!;
 const port = ring.ports[0]!;
 const but = (change: Partial<typeof stream>): TrafficRun => ({
@@ -84,10 +86,11 @@ describe("metrics", () => {
     const metrics = trafficMetrics([ring, ring]);
     expect(metrics.map(({ name, unit, direction }) => [name, unit, direction])).toEqual([
       ["traffic.forward.latency", "ns", "lower"],
+      ["traffic.forward.latency.pdv", "ns", "lower"],
       ["traffic.forward.throughput", "pps", "higher"],
       ["traffic.forward.lost", "count", "lower"],
     ]);
-    const [latency, throughput, loss] = metrics;
+    const [latency, , throughput, loss] = metrics;
     expect(latency).toMatchObject({
       samples: 6000,
       missing: 0,
@@ -107,7 +110,70 @@ describe("metrics", () => {
 
   test("are of both directions where there are two", () => {
     const both = trafficMetrics([{ ...ring, streams: [stream, stream] }]);
-    expect(both.filter(({ name }) => name.startsWith("traffic.reverse."))).toHaveLength(3);
+    expect(both.filter(({ name }) => name.startsWith("traffic.reverse."))).toHaveLength(4);
+  });
+});
+
+describe("how latency varies (RFC 5481)", () => {
+  const [stream = expect.fail("no stream")] = varied.streams;
+  const metricsOf = (...runs: readonly TrafficRun[]) =>
+    Object.fromEntries(
+      trafficMetrics(runs).map((metric) => [metric.name.split(".").slice(3).join("."), metric]),
+    );
+
+  test("is latency above the least, and the difference of a frame from the one sent before, by a recorded run", () => {
+    const { pdv, ipdv } = metricsOf(varied);
+    const { latency, variation, received, gaps } = stream as typeof stream & { gaps: number };
+    expect(pdv).toMatchObject({ samples: received, min: 0, max: latency.maxNs - latency.minNs, missing: 0 });
+    expect(ipdv).toMatchObject({
+      samples: received - 1 - gaps,
+      max: variation?.maxNs,
+      min: variation?.minNs,
+    });
+    expect(ipdv?.percentiles["99"]).toBeLessThanOrEqual(pdv?.percentiles["99"] ?? 0);
+    expect(trafficRemarks([{ report: varied, received: [] }])).toEqual([
+      `traffic.forward.latency.ipdv: ${gaps} of ${received - 1} frames came behind another than the one sent right before, which was lost or changed places, and are left out`,
+    ]);
+  });
+
+  test("is above the least of each repetition by itself", () => {
+    const later = {
+      ...stream.latency,
+      ...{ minNs: stream.latency.minNs + 1e9, maxNs: stream.latency.maxNs + 1e9 },
+      buckets: stream.latency.buckets.map(([ns, count]) => [ns + 1e9, count] as const),
+    };
+    const both = metricsOf(varied, { ...varied, streams: [{ ...stream, latency: later }] });
+    const alone = metricsOf(varied);
+    expect(both["pdv"]).toMatchObject({ samples: 2 * stream.received, max: alone["pdv"]?.max });
+    expect(both["pdv"]?.percentiles).toEqual(alone["pdv"]?.percentiles);
+  });
+
+  test("is never below nothing, nor above what the latencies span, whatever they are", () => {
+    const buckets = fc.uniqueArray(fc.tuple(fc.nat(1e9), fc.integer({ min: 1, max: 50 })), {
+      ...{ minLength: 1, maxLength: 20 },
+      selector: ([ns]) => ns,
+    });
+    fc.assert(
+      fc.property(buckets, fc.nat(300), (unsorted, below) => {
+        const sorted = unsorted.toSorted(([a], [b]) => a - b);
+        const [least, most] = [sorted[0]![0], sorted.at(-1)![0]];
+        const received = sorted.reduce((sum, [, count]) => sum + count, 0);
+        const latency = { unstamped: 0, minNs: Math.max(0, least - below), maxNs: most, buckets: sorted };
+        const { pdv, ...rest } = metricsOf({
+          ...varied,
+          streams: [{ ...ring.streams[0]!, received, latency }],
+        });
+        expect(pdv).toMatchObject({ samples: received, min: 0, max: most - latency.minNs });
+        expect(pdv?.percentiles["50"]).toBeGreaterThanOrEqual(0);
+        expect(rest).not.toHaveProperty("ipdv");
+      }),
+    );
+  });
+
+  test("says nothing where nothing came, and nothing against frames that all have it", () => {
+    expect(metricsOf(lost)).not.toHaveProperty("pdv");
+    const whole = { ...stream, variation: { ...stream.variation!, unpaired: 0 } };
+    expect(variationRemarks("latency", [whole, ring.streams[0]!])).toEqual([]);
   });
 });
 

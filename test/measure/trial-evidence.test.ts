@@ -15,6 +15,7 @@ import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
 import { recorded } from "../observe/recorded.ts";
 
 const ring = parseTrafficReport(recorded("traffic/ring.txt").stdout);
+const varied = parseTrafficReport(recorded("traffic/varied.txt").stdout);
 const saturated = parseTrafficReport(recorded("traffic/sat.txt").stdout);
 const stream = ring.streams[0]!;
 const but = (change: Partial<typeof stream>): TrafficRun => ({
@@ -54,9 +55,22 @@ describe("latency under load", () => {
     const { metrics, faults, remarks } = latencyEvidence("64", 50, both, trialResultOf(trial, both));
     expect(metrics.map(({ name, samples, max }) => [name, samples, max])).toEqual([
       ["latency.64.50.forward", 3000, stream.latency.maxNs],
+      ["latency.64.50.forward.pdv", 3000, stream.latency.maxNs - stream.latency.minNs],
       ["latency.64.50.reverse", 3000, stream.latency.maxNs],
+      ["latency.64.50.reverse.pdv", 3000, stream.latency.maxNs - stream.latency.minNs],
     ]);
     expect([faults, remarks]).toEqual([[], []]);
+  });
+
+  test("says which frames tell no variation, by a recorded run over a path that lost some", () => {
+    const { metrics, remarks } = latencyEvidence("64", 90, varied, trialResultOf(trial, varied));
+    expect(metrics.map(({ name }) => name)).toEqual(
+      ["", ".pdv", ".ipdv"].map((role) => `latency.64.90.forward${role}`),
+    );
+    expect(remarks).toEqual([
+      "latency.64.90: 1774 frames were lost, and have no latency",
+      expect.stringMatching(/^latency\.64\.90\.forward\.ipdv: 1640 of 4225 frames came behind another/),
+    ]);
   });
 
   test("says what was lost, and is not valid of a generator that fell behind", () => {
@@ -137,6 +151,7 @@ describe("a soak", () => {
       ["soak.64.throughput", 2, 1000],
       ["soak.64.lost", 2, 0],
       ["soak.64.latency.forward", 6000, 0],
+      ["soak.64.latency.forward.pdv", 6000, 0],
     ]);
     expect([faults, remarks]).toEqual([[], []]);
   });

@@ -41,6 +41,15 @@ describe("what the traffic program reports", () => {
     expect(values.at(-1)).toBe(latency.maxNs);
   });
 
+  test("tells how latency varies, of a program that tells it", () => {
+    const { received, variation } = parseTrafficReport(recorded("traffic/varied.txt").stdout).streams[0]!;
+    const { samples = 0, unpaired = 0, minNs, maxNs, buckets = [] } = variation ?? {};
+    expect([samples + unpaired, minNs]).toEqual([received - 1, 0]);
+    expect(buckets.reduce((sum, [, count]) => sum + count, 0)).toBe(samples);
+    expect(buckets.at(-1)?.[0]).toBe(maxNs);
+    expect(parseTrafficReport(ring).streams[0]).not.toHaveProperty("variation");
+  });
+
   test("of a path that lets nothing through has no smallest latency", () => {
     const { streams } = parseTrafficReport(recorded("traffic/lost.txt").stdout);
     expect(streams[0]).toMatchObject({ sent: 500, received: 0, lost: 500, misdelivered: 500 });

@@ -48,7 +48,7 @@ describe("a throughput", () => {
       ...["ndr", "pdr"].flatMap((goal) =>
         ["", ".lower", ".upper"].map((role) => `throughput.64.${goal}${role}`),
       ),
-      "latency.64.50.forward",
+      ...["latency.64.50.forward", "latency.64.50.forward.pdv"],
     ]);
     const purposes = record?.trials?.map(({ purpose }) => purpose) ?? [];
     expect([purposes[0], purposes.at(-1)]).toEqual(["self-test", "latency"]);
@@ -259,7 +259,7 @@ describe("by trials of the same program", () => {
     });
     expect(soak?.metrics.map(({ name }) => name)).toEqual([
       "generator.64",
-      ...["throughput", "lost", "latency.forward"].map((name) => `soak.64.${name}`),
+      ...["throughput", "lost", "latency.forward", "latency.forward.pdv"].map((name) => `soak.64.${name}`),
     ]);
     expect(soak?.invalidReasons).toEqual([expect.stringContaining("1 values say nothing of steadiness")]);
   });

@@ -161,7 +161,7 @@ describe.each(["stand-in", ...(REAL === undefined ? [] : (["real"] as const))] a
       expect(bursts).toMatchObject({ kind: "back-to-back", valid: true });
       const { record: soak } = await soakHandler.create(on().operation, { ...known, duration: "20s" });
       expect(soak?.metrics.map(({ name }) => name)).toEqual(
-        ["throughput", "lost", "latency.forward"].map((name) => `soak.64.${name}`),
+        ["throughput", "lost", "latency.forward", "latency.forward.pdv"].map((name) => `soak.64.${name}`),
       );
     });
 

@@ -37,6 +37,7 @@
 #define POOL_CACHE 128
 #define ETHER_TYPE_LOOPBACK 0x9000
 #define ANNOUNCE_MS 10000
+#define UNKNOWN UINT64_MAX
 
 struct port {
 	uint16_t id;
@@ -74,6 +75,10 @@ struct receiver {
 	uint8_t *seen;
 	uint64_t capacity;
 	struct histogram latency;
+	uint64_t latest;  /* sequence number of the one that came last */
+	uint64_t delay;	  /* its latency in ns, or UNKNOWN */
+	uint64_t unpaired; /* came behind another than the one sent right before */
+	struct histogram variation; /* of latency, from a frame to the one sent right behind it, either way (RFC 5481, IPDV) */
 };
 
 static struct options options;
@@ -279,6 +284,24 @@ reserve(struct receiver *r, uint64_t sequence)
 	return true;
 }
 
+/* Latency of a frame, and how it differs from that of the one sent right before, where that came right before. */
+static void
+receive_delay(struct receiver *r, uint64_t sequence, uint64_t delay)
+{
+	if (delay == UNKNOWN)
+		r->unstamped++;
+	else
+		histogram_record(&r->latency, delay);
+	if (r->received > 1) {
+		if (sequence == r->latest + 1 && delay != UNKNOWN && r->delay != UNKNOWN)
+			histogram_record(&r->variation, delay > r->delay ? delay - r->delay : r->delay - delay);
+		else
+			r->unpaired++;
+	}
+	r->latest = sequence;
+	r->delay = delay;
+}
+
 static void
 receive_mark(struct port *p, const struct frame_mark *mark, uint64_t now)
 {
@@ -311,10 +334,7 @@ receive_mark(struct port *p, const struct frame_mark *mark, uint64_t now)
 		r->reordered++;
 	else
 		r->next = sequence + 1;
-	if (mark->stamp > now)
-		r->unstamped++;
-	else
-		histogram_record(&r->latency, nanoseconds(now - mark->stamp));
+	receive_delay(r, sequence, mark->stamp > now ? UNKNOWN : nanoseconds(now - mark->stamp));
 }
 
 /* Takes what is there; returns how many frames. */
@@ -621,13 +641,13 @@ print_ports(FILE *out)
 	fputc(']', out);
 }
 
+/* Under a name, with what else was counted, under a name too. */
 static void
-print_latency(FILE *out, const struct receiver *r)
+print_histogram(FILE *out, const char *name, const struct histogram *h, const char *beside, uint64_t count)
 {
-	const struct histogram *h = &r->latency;
 	bool first = true;
 
-	fprintf(out, "\"latency\":{\"samples\":%" PRIu64 ",\"unstamped\":%" PRIu64, h->samples, r->unstamped);
+	fprintf(out, ",\"%s\":{\"samples\":%" PRIu64 ",\"%s\":%" PRIu64, name, h->samples, beside, count);
 	if (h->samples > 0)
 		fprintf(out, ",\"minNs\":%" PRIu64 ",\"meanNs\":%.1f,\"maxNs\":%" PRIu64, h->min, (double)h->sum / (double)h->samples, h->max);
 	fputs(",\"buckets\":[", out);
@@ -675,10 +695,11 @@ print_stream(FILE *out, unsigned int i)
 		gaps(r, known, &count, &longest);
 		fprintf(out,
 			",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
-			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64 ",",
+			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64,
 			r->received, known - r->received, count, longest, r->duplicated, r->reordered, r->misdelivered,
 			nanoseconds(r->last - r->first), nanoseconds(r->silence));
-		print_latency(out, r);
+		print_histogram(out, "latency", &r->latency, "unstamped", r->unstamped);
+		print_histogram(out, "variation", &r->variation, "unpaired", r->unpaired);
 	}
 	fputc('}', out);
 }
