@@ -102,8 +102,12 @@ function latencyOf({ metrics }: ResultRecord): { readonly latency?: ReportedLate
   const metric = metrics.find(({ name }) => PATH_LATENCIES.includes(name));
   if (metric === undefined) return {};
   const { percentiles, max } = metric;
+  const variation = metrics.find(({ name }) => name === `${metric.name}.pdv`);
   return {
-    latency: { medianNs: percentiles["50"] ?? null, p99Ns: percentiles["99"] ?? null, longestNs: max },
+    latency: {
+      ...{ medianNs: percentiles["50"] ?? null, p99Ns: percentiles["99"] ?? null, longestNs: max },
+      variationNs: variation?.percentiles["99.9"] ?? null,
+    },
   };
 }
 

@@ -62,6 +62,8 @@ export interface ReportedLatency {
   /** Likewise. */
   readonly p99Ns: number | null;
   readonly longestNs: number;
+  /** p99.9 of the packet delay variation (RFC 5481): of the latency above the least. Null likewise, and of an exchange. */
+  readonly variationNs: number | null;
 }
 
 export interface ReportedHost {

@@ -6,7 +6,7 @@ import { renderTable, scrolling } from "./html-table.ts";
 import { renderMarks } from "./marks.ts";
 import { drawPath } from "./packet-path.ts";
 
-const HEAD = ["", "sent", "received", "lost", "p50", "p99", "max", "layers", "changes of place"];
+const HEAD = ["", "sent", "received", "lost", "p50", "p99", "max", "PDV", "layers", "changes"];
 
 /** Every way that packets took: what was counted at both ends, and what lies between. */
 export function renderPaths(paths: readonly ReportedPath[]): string {
@@ -19,7 +19,7 @@ export function renderPaths(paths: readonly ReportedPath[]): string {
   });
   return `<section id="paths"><h2>Packet paths</h2>
 ${table}
-<p class="note">Frames counted at both ends; latency from end to end, of an exchange there and back. A change of place is a copy, an exit, an interrupt or a trip over the bus.</p>
+<p class="note">Frames counted at both ends; latency from end to end, of an exchange there and back; PDV: how far its p99.9 lies above the least (RFC 5481). Changes are those of place: each is a copy, an exit, an interrupt or a trip over the bus.</p>
 ${paths.map(renderDrawing).join("\n")}
 </section>
 `;
@@ -28,7 +28,7 @@ ${paths.map(renderDrawing).join("\n")}
 function renderRow({ name, path, frames, latency, functional, valid }: ReportedPath): string {
   const mark = frames === undefined ? "" : ` ${renderMarks({ functional, valid })}`;
   const counted = frames === undefined ? [] : [frames.sent, frames.received, frames.lost];
-  const times = [latency?.medianNs, latency?.p99Ns, latency?.longestNs];
+  const times = [latency?.medianNs, latency?.p99Ns, latency?.longestNs, latency?.variationNs];
   const figures = [
     ...["sent", "received", "lost"].map((_, index) => countOr(counted[index])),
     ...times.map((ns) => (ns === undefined || ns === null ? "–" : latencyText(ns))),

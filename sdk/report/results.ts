@@ -82,10 +82,10 @@ ${unloaded(record).map(renderMetric).join("\n")}
 </article>`;
 }
 
-/** Those at a load are drawn together. */
+/** Those at a load are drawn together; how latency varies stands in the table of all, and its curve is the latency's own. */
 function unloaded({ metrics, loads }: ReportedRecord): ReportedMetric[] {
   const loaded = new Set(loads.flatMap(({ points }) => points.map(({ metric }) => metric.name)));
-  return metrics.filter(({ name }) => !loaded.has(name));
+  return metrics.filter(({ name }) => !loaded.has(name) && !/\.i?pdv$/.test(name));
 }
 
 function renderLoads(loads: readonly ReportedLoad[]): string {

@@ -83,5 +83,5 @@ thead th{color:var(--soft);font-weight:400}
 .in-force{table-layout:fixed}.in-force th{width:42%;font-weight:400;overflow-wrap:break-word}.in-force td{overflow-wrap:anywhere}.in-force th,.in-force td{padding:3px 12px 3px 0;font-size:12.5px}
 @media(max-width:520px){main{padding:22px 14px 48px}}
 @page{margin:14mm 12mm}
-@media print{:root{color-scheme:light;${LIGHT}}body{font-size:12px}main{padding:0;max-width:none}nav{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2,h3,caption,figcaption{break-after:avoid}svg,tr,figure{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}.scroll{overflow:visible}.topology,.path,.timeline{min-width:0}}
+@media print{:root{color-scheme:light;${LIGHT}}body{font-size:12px}main{padding:0;max-width:none}nav{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2,h3,caption,figcaption{break-after:avoid}svg,tr,figure{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}.scroll{overflow:visible}.figures td,.figures thead th{padding-left:11px}.topology,.path,.timeline{min-width:0}}
 `;

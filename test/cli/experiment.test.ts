@@ -139,7 +139,19 @@ describe("the paths of a state", () => {
     expect(latency?.p99Ns).toBeCloseTo(990_000, -4);
     const few = { ...record, metrics: [{ ...only(record.metrics), percentiles: { 50: 500_000, 99: null } }] };
     const [path] = of([component, { ...run({}), outputs: { frames, record: few } }]).paths;
-    expect(path?.latency).toEqual({ medianNs: 500_000, p99Ns: null, longestNs: 1_000_000 });
+    expect(path?.latency).toEqual({
+      ...{ medianNs: 500_000, p99Ns: null, longestNs: 1_000_000, variationNs: null },
+    });
+  });
+
+  it("have how far the latency of one frame in a thousand lies above the least", () => {
+    const { metrics, ...rest } = measured({});
+    const latency = { ...only(metrics), name: "traffic.forward.latency" };
+    const pdv = { ...latency, name: "traffic.forward.latency.pdv", percentiles: { "99.9": 3_000 } };
+    const record = { ...rest, metrics: [latency, pdv] };
+    const frames = { forward: counts(1000, 1000), reverse: null };
+    const [path] = of([component, { ...run({}), outputs: { frames, record } }]).paths;
+    expect(path?.latency?.variationNs).toBe(3_000);
   });
 
   it("are drawn before anything was sent, and left out where they are none", () => {

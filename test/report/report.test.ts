@@ -92,6 +92,14 @@ describe("the worked experiment", () => {
 });
 
 describe("the report", () => {
+  it("has how latency varies in the table of all latencies, and draws no curve of it", () => {
+    const varied = { ...record, metrics: ["latency", "latency.pdv"].map((name) => ({ ...metric, name })) };
+    const html = renderReport(withRecords(varied)).replaceAll("<wbr>", "");
+    expect(html).toContain('<span class="note">latency.pdv</span>');
+    expect(html).toContain("latency: samples by latency");
+    expect(html).not.toContain("latency.pdv: samples by latency");
+  });
+
   it("loads nothing from anywhere", () => {
     const html = renderReport(workedExperiment);
     expect(html).not.toMatch(/\b(src|srcset|data|action|poster|xlink:href)\s*=/i);

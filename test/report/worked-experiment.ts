@@ -525,7 +525,7 @@ export const workedExperiment: Experiment = {
         ],
       },
       frames: { sent: 20_000, received: 19_998, lost: 2 },
-      latency: { medianNs: 412_000, p99Ns: 1_930_000, longestNs: 8_140_000 },
+      latency: { medianNs: 412_000, p99Ns: 1_930_000, longestNs: 8_140_000, variationNs: 3_870_000 },
       functional: true,
       valid: true,
     },
