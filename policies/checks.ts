@@ -31,7 +31,10 @@ export const checks: readonly Check[] = [
   { id: "P13", what: "spoof checking on, and MAC or VLAN set, on a shared card" },
   { id: "P14", what: "no device that management or the system's disks go through" },
   { id: "P15", what: "IOMMU group of one tenant, no ACS override" },
-  { id: "P16", what: "huge pages per node suffice, and memory is left for the system" },
+  {
+    id: "P16",
+    what: "huge pages per node suffice, the switch takes no more of them than is meant for it, and memory is left for the system",
+  },
   { id: "P17", what: "pools as asked for" },
   { id: "P18", what: "governor performance on isolated CPUs" },
   { id: "P19", what: "isolated CPUs wake up within 2 µs" },

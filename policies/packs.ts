@@ -40,6 +40,7 @@ import { realtimeOnIsolated } from "./intent/realtime-on-isolated.ts";
 import { realtimeSiblingIdle } from "./intent/realtime-sibling-idle.ts";
 import { sharedCardChecked } from "./intent/shared-card-checked.ts";
 import { sharedMemoryOneTenant } from "./intent/shared-memory-one-tenant.ts";
+import { switchMemoryLimited } from "./intent/switch-memory-limited.ts";
 import { switchOptionsAgree } from "./intent/switch-options-agree.ts";
 import { switchSteady } from "./intent/switch-steady.ts";
 import { trustedFunctionAlone } from "./intent/trusted-function-alone.ts";
@@ -65,6 +66,7 @@ export const intent: CataloguedPolicy[] = [
   managementUntouched,
   oneTenantPerIommuGroup,
   hugepagesSufficient,
+  switchMemoryLimited,
   memoryLeftForSystem,
   workOutsideIsolated,
   realtimeOnIsolated,

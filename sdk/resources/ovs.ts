@@ -12,11 +12,14 @@ export { chain, crossConnect, type Steered } from "./ovs-steering.ts";
  *
  * @property pmdCpus CPUs of the poll-mode threads; changing them re-creates the threads and loses packets
  * @property socketMemory huge-page memory per NUMA node, `{ 0: "256MiB" }`; needs a restart once DPDK runs
+ * @property socketLimit most that it takes, per NUMA node; without one it takes as many huge pages for packet buffers as it finds, of guests that start later too
  * @property restart `"deny"` (default) or `"allow"`: whether the daemon may be restarted where an option needs it
  * @throws HostError `restart-required`, `ovs-option-unknown`, `ovs-missing`, `ovs-not-answering`; VerificationError where DPDK does not come up
  * @see https://docs.openvswitch.org/en/latest/intro/install/dpdk/ and ovs-vswitchd.conf.db(5)
  * @example
- * const daemon = new Daemon("dut-ovs", { host, pmdCpus: "2", socketMemory: { 0: "256MiB" } }, { dependsOn: pool });
+ * const daemon = new Daemon("dut-ovs", {
+ *   host, pmdCpus: "2", socketMemory: { 0: "256MiB" }, socketLimit: { 0: "256MiB" },
+ * }, { dependsOn: pool });
  */
 export class Daemon extends resourceClass(ovsDaemon) {}
 

@@ -88,7 +88,7 @@ export const ovsDaemon = defineResource({
     }).optional(),
     socketMemory: memoryPerNode("Huge-page memory taken at start, per NUMA node (dpdk-socket-mem)."),
     socketLimit: memoryPerNode(
-      "Most huge-page memory taken, per NUMA node (dpdk-socket-limit); `0KiB` means no limit.",
+      "Most huge-page memory taken, per NUMA node (dpdk-socket-limit); a node left out has no limit, nor has one with `0KiB`. Upstream: none, before 2.17 socketMemory.",
     ),
     allocMemory: size(
       "Memory taken at start on any node (dpdk-alloc-mem), whole MiB. socketMemory says on which, and is better.",

@@ -173,6 +173,19 @@ export const casesOfDevices: Readonly<Record<string, PolicyCases>> = {
     notApplicable: nothing,
     unknown: { stack: real({ "vnf1-domain": { memory: unknown } }) },
   },
+  "switch-memory-limited": {
+    violates: {
+      stack: real(
+        { "br0-daemon": { socketLimit: undefined } },
+        on("lxc:Container", "c", { name: "c", cpus: "4", hugepages: true }),
+        on("traffic:Forwarder", "fwd", { cpus: "5", ports: [{ kind: "ring" }] }),
+        traffic({ generator: { kind: "nfvlab", cpus: "6" } }),
+      ),
+    },
+    passes: { stack: real() },
+    notApplicable: nothing,
+    unknown: { stack: real({ "br0-daemon": { socketLimit: unknown } }) },
+  },
   "memory-left-for-system": {
     violates: { stack: real({}, on("host:Hugepages", "pool", { numaNode: 0, size: "1GiB", count: 60 })) },
     passes: { stack: real({}, on("host:Hugepages", "pool", { numaNode: 0, size: "1GiB", count: 12 })) },

@@ -6,6 +6,7 @@ import { exclusiveCpus } from "../../policies/intent/exclusive-cpus.ts";
 import { hugepagesSufficient } from "../../policies/intent/hugepages-sufficient.ts";
 import { oneNumaNodePerChain } from "../../policies/intent/one-numa-node-per-chain.ts";
 import { oneOwnerPerCore } from "../../policies/intent/one-owner-per-core.ts";
+import { switchMemoryLimited } from "../../policies/intent/switch-memory-limited.ts";
 import { intent } from "../../policies/packs.ts";
 import { type Declared, judge, textOf, unknown } from "../../policies/testing.ts";
 import { placement, testbed } from "./testbed.ts";
@@ -314,6 +315,83 @@ describe("hugepages-sufficient", () => {
     const args = { pool: { count: 100 }, daemon: { socketMemory: { 1: unknown } } };
     const { violations, advice } = await judge(hugepagesSufficient, testbed(args));
     expect(violations).toHaveLength(1);
+    expect(advice).toHaveLength(1);
+  });
+});
+
+describe("switch-memory-limited", () => {
+  const judged = (daemon: object, domain: object = {}, ...more: readonly Declared[]) =>
+    judge(switchMemoryLimited, testbed({ daemon: { ...daemon }, domain: { ...domain }, more }));
+  const program = (type: string, props: object): Declared => ({
+    ...{ type: `nfvlab:${type}`, name: "more" },
+    ...placement("up")({ name: "more", ...props }),
+  });
+  const unlimited = { socketLimit: undefined };
+
+  it("refuses a switch that grows where a guest has its memory, whatever it starts with", async () => {
+    const said = await Promise.all(
+      [
+        unlimited,
+        { socketLimit: { 1: "0KiB" } },
+        { socketLimit: { 0: "256MiB" } },
+        { ...unlimited, socketMemory: undefined },
+        { ...unlimited, socketMemory: {} },
+        { socketLimit: { 1: "255MiB" } },
+      ].map((daemon) => judged(daemon)),
+    );
+    await expect(said.map(textOf).join("")).toMatchFileSnapshot(golden("switch-memory-limited"));
+    for (const { violations, about } of said)
+      expect([violations.length, ...about]).toEqual([1, "br0-daemon"]);
+  });
+
+  it.each<[string, object, object]>([
+    ["has more room than it starts with", { socketLimit: { 1: "1GiB" } }, {}],
+    ["has its memory on another node than the guest", unlimited, { numaNode: 0 }],
+    ["has guests without huge pages", unlimited, { pageSize: "4KiB" }],
+    ["runs without DPDK", { ...unlimited, init: "false" }, {}],
+    ["keeps to what it starts with", { ...unlimited, ealArguments: ["--legacy-mem"] }, {}],
+    ["takes none anywhere, and has a limit", { socketMemory: undefined }, {}],
+  ])("passes a switch that %s", async (_, daemon, domain) => {
+    expect(await judged(daemon, domain)).toEqual(nothing);
+  });
+
+  it("refuses one that takes all there is in the old way", async () => {
+    const all = { ...unlimited, socketMemory: undefined, ealArguments: ["--no-pci", "--legacy-mem"] };
+    expect((await judged(all)).violations).toHaveLength(1);
+  });
+
+  it.each<[string, Declared, boolean]>([
+    ["a container that has them mounted", program("lxc:Container", { hugepages: true }), true],
+    ["a container on the other node", program("lxc:Container", { hugepages: true, cpus: "0-1" }), false],
+    ["a container without them", program("lxc:Container", { cpus: "4" }), false],
+    ["a forwarder", program("traffic:Forwarder", { cpus: "4" }), true],
+    ["a forwarder without them", program("traffic:Forwarder", { cpus: "4", hugepages: false }), false],
+    ["TRex", program("bench:Throughput", { generator: { kind: "trex", cpus: "3-5" } }), true],
+    ["the generator on the other node", program("bench:Traffic", { generator: { cpus: "0" } }), false],
+  ])("counts %s among those who take huge pages, or not", async (_, declared, isTaker) => {
+    const { violations } = await judged(unlimited, { pageSize: "4KiB" }, declared);
+    expect(violations).toHaveLength(isTaker ? 1 : 0);
+  });
+
+  it("says of a program whose node isn't known that nobody can tell", async () => {
+    const stack = workedReference({
+      "dut-facts": { cpus: [] },
+      "br0-daemon": { socketLimit: undefined },
+      "vnf1-domain": { pageSize: "4KiB" },
+    });
+    const forwarder = {
+      type: "nfvlab:traffic:Forwarder",
+      name: "fwd",
+      props: { host: { name: "dut" }, cpus: "4" },
+    };
+    const { violations, advice } = await judge(switchMemoryLimited, [...stack, forwarder]);
+    expect(violations).toEqual([]);
+    expect(advice[0]).toMatch(/^which node forwarder fwd of dut runs on isn't known yet/);
+  });
+
+  it("accuses nobody whose old way of memory isn't known", async () => {
+    const { violations, advice } = await judged({ ...unlimited, ealArguments: unknown });
+    expect(violations).toEqual([]);
     expect(advice).toHaveLength(1);
   });
 });

@@ -92,6 +92,7 @@ const blind = fc.constantFrom<readonly [resource: string, ...path: string[]]>(
   ["br0-daemon", "pmdCpus"],
   ["br0-daemon", "socketMemory"],
   ["br0-daemon", "socketMemory", "1"],
+  ["br0-daemon", "socketLimit"],
   ["br0-vhu0", "interface"],
   ["dut-hugepages", "count"],
   ["dut-hugepages", "numaNode"],

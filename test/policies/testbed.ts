@@ -56,7 +56,7 @@ export function testbed({ stage = "up", ...args }: TestbedArgs = {}): Declared[]
     {
       type: "nfvlab:ovs:Daemon",
       name: "br0-daemon",
-      ...place({ pmdCpus: "2", socketMemory: { 1: "256MiB" }, ...args.daemon }),
+      ...place({ pmdCpus: "2", socketMemory: { 1: "256MiB" }, socketLimit: { 1: "256MiB" }, ...args.daemon }),
     },
     {
       type: "nfvlab:ovs:Port",

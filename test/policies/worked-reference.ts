@@ -44,7 +44,10 @@ export function workedReference(
     {
       type: "nfvlab:ovs:Daemon",
       name: "br0-daemon",
-      props: { host, pmdCpus: "8-9,28-29", lcoreCpus: "0", socketMemory: { 0: "1GiB" } },
+      props: {
+        ...{ host, pmdCpus: "8-9,28-29", lcoreCpus: "0" },
+        ...{ socketMemory: { 0: "1GiB" }, socketLimit: { 0: "1GiB" } },
+      },
     },
     {
       type: "nfvlab:ovs:Port",

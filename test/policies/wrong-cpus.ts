@@ -46,6 +46,12 @@ export const wrongCpus: readonly WrongProgram[] = [
   changed("more huge pages for guests than there are", "hugepages-sufficient", "vnf1-domain", {
     memory: "13GiB",
   }),
+  changed("a switch that grows beside a guest", "switch-memory-limited", "br0-daemon", {
+    socketLimit: undefined,
+  }),
+  changed("a switch whose limit is below its start", "switch-memory-limited", "br0-daemon", {
+    socketLimit: { 0: "512MiB" },
+  }),
   added(
     "huge pages that leave the system too little",
     "memory-left-for-system",

@@ -58,6 +58,7 @@ function hostOf(name) {
       pmdCpus: "1,17,33,49",
       lcoreCpus: "0",
       socketMemory: { 0: "2GiB", 1: "2GiB" },
+      socketLimit: { 0: "2GiB", 1: "2GiB" },
       initialized: true,
     }),
     on("ovs:Bridge", "br0", { name: "br0", datapath: "netdev" }),
