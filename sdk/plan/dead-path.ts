@@ -11,8 +11,10 @@ export function deadPath(
   forwarders: ReadonlyMap<string, ObservedForwarder>,
   interfaces: readonly ObservedInterface[],
 ): string[] {
-  const ports = interfaces
-    .filter(({ type, linkState }) => type.startsWith("dpdkvhostuser") && linkState === "up")
+  const guests = interfaces.filter(({ type }) => type.startsWith("dpdkvhostuser"));
+  const alone = guests.filter(({ linkState }) => linkState !== "up").map(({ name }) => name);
+  const ports = guests
+    .filter(({ linkState }) => linkState === "up")
     .map(
       ({ name, statistics: { rx_packets: took = 0, tx_packets: gave = 0 } }) =>
         `${name} took ${took} and gave ${gave}`,
@@ -25,5 +27,8 @@ export function deadPath(
       return `${unit} ${active ? each.join(", ") || "has told nothing yet" : "does not run"}`;
     }),
     ...(ports.length > 0 ? [`of the switch's ports ${ports.join(", ")}`] : []),
+    ...(ports.length > 0 && alone.length > 0
+      ? [`by now without a peer, as a generator's own are: ${alone.join(", ")}`]
+      : []),
   ];
 }

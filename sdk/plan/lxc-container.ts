@@ -23,6 +23,13 @@ export const folderOf = (name: string) => `${CONTAINER_FOLDER}/${name}`;
 export const serviceOf = (name: string) => `nfvlab-lxc-${name}.service`;
 const unitPath = (name: string) => `/etc/systemd/system/${serviceOf(name)}`;
 export const groupOf = (name: string) => `/sys/fs/cgroup/lxc.payload.${name}`;
+const monitorGroupOf = (name: string) => `/sys/fs/cgroup/lxc.monitor.${name}`;
+/** A line of sh, with its dollars doubled for systemd. */
+const GROUPS_GONE =
+  'for group do [ ! -d "$group" ] || { echo 1 > "$group/cgroup.kill"; n=0; until find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || [ $n -ge 50 ]; do n=$((n + 1)); sleep 0.1; done; }; done'.replaceAll(
+    "$",
+    "$$$$",
+  );
 
 /** lxc.container.conf(5). Its first lines say whose it is and what it was made from, so that it can be imported. */
 export function configText(inputs: ContainerInputs, tag: string): string {
@@ -97,6 +104,8 @@ Documentation=man:lxc.container.conf(5)
 After=network.target
 
 [Service]
+# What a killed LXC left: its control groups, beside which the next ones would have other names.
+ExecStartPre=-/bin/sh -c '${GROUPS_GONE}' sh ${groupOf(name)} ${monitorGroupOf(name)}
 ${folders}ExecStart=/usr/bin/lxc-execute ${lxc} -- /bin/sh /dev/nfvlab-command
 ExecStop=/usr/bin/lxc-stop ${lxc} -t ${STOP_S}
 # By SIGTERM, which is how it is stopped.

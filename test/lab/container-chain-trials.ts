@@ -11,12 +11,13 @@ import { net, traffic } from ${modulePath("sdk/index.ts")};
 const dut = new TunedHost("dut", {
   connection: pulumi.secret(JSON.parse(process.env.CONNECTION)), lease: false,
   cpus: { housekeeping: "0-1", isolated: "2-3" },
-  hugepages: [{ size: "2MiB", count: 420, numaNode: 1 }],
+  hugepages: [{ size: "2MiB", count: 640, numaNode: 1 }],
 });
 const host = dut.reference;
+// All packet buffers that OVS asks for: while it tries for more than there are, whoever connects finds no memory at all.
 const bridge = new OvsDpdkBridge("trialcont", {
-  host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ["gen0", "gen1", "a0", "a1", "b0", "c1", "t0", "t1"],
-  daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: { 1: "256MiB" } },
+  host: dut, pmdCpus: "2", socketMemory: { 1: "896MiB" }, vhostUserPorts: ["gen0", "gen1", "a0", "a1", "b0", "c1", "t0", "t1"],
+  daemon: { restart: "allow", pmdSleepMax: "500us" },
 });
 const tool = new traffic.Tool("tool", { host, name: "tool" });
 const common = { host: dut, cpus: "3", numaNode: 1, forwards: { tool, idle: "100us", memory: "48MiB" } };
@@ -32,7 +33,7 @@ const a = new ContainerVnf("a", { ...common, nics: { in: port("a0"), out: port("
 const b = new ContainerVnf("b", { ...common, nics: { in: port("b0"), out: memif("server") } });
 const c = new ContainerVnf("c", { ...common, nics: { in: memif("client"), out: port("c1") } });
 const d = new ContainerVnf("d", { ...common, nics: { in: { kind: "af_packet", bridge: east.lan }, out: { kind: "af_packet", bridge: west.lan } } });
-const t = () => new ForwarderVnf("t", { bridge, in: "t0", out: "t1", tool: "testpmd", cpus: "1", mode: "macswap", numaNode: 1 });
+const t = () => new ForwarderVnf("t", { bridge, in: "t0", out: "t1", tool: "testpmd", cpus: "3", mode: "macswap", numaNode: 1 });
 const ends = { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1") };
 const chains = {
   one: { ...ends, through: [a] },

@@ -233,6 +233,7 @@ describe("a path that no frame came through", () => {
       "nfvlab-forwarder-1-c does not run",
       "nfvlab-forwarder-1-d has told nothing yet",
       "of the switch's ports a0 took 0 and gave 7, a1 took 7 and gave 0",
+      "by now without a peer, as a generator's own are: gen0",
     ]);
   });
 
