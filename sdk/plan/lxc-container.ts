@@ -198,6 +198,8 @@ export function planContainer(
           {
             purpose: `enable ${serviceOf(name)}`,
             argv: ["systemctl", "--quiet", "enable", serviceOf(name)] as const,
+            // Of several at once each has systemd read all its units again.
+            timeoutMs: 180_000,
           },
         ]),
     ...(restarts
