@@ -64,7 +64,8 @@ export function vhostSocket(port: string): string {
  * A switch in user space: the machine's daemon with its poll-mode threads, one bridge, its ports and flows. One to a machine, since the daemon is.
  *
  * @property pmdCpus CPUs that poll; a port needs one on its own NUMA node
- * @property socketMemory per NUMA node; each node with ports or guests needs some. 1GiB holds the 262144 packet buffers that OVS asks for; it halves them until they fit
+ * @property socketMemory per NUMA node; each node with ports or guests needs some. 1GiB holds the 262144 packet buffers that OVS asks for (788MiB); it halves them until they fit. While it tries, a
+ *   guest that connects may find no memory, and where they take all (of 192MiB or 96MiB) no port can be added: 1GiB or more is right, and powers of two below it leave room
  * @property ports by name: `{ kind: "vhost-user" }`, `{ kind: "dpdk", devargs: "0000:5e:00.0" }`, and whatever else a `Port` can be
  * @example
  * const bridge = new OvsDpdkBridge("br0", {

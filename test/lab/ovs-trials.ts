@@ -13,7 +13,7 @@ const dut = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONN
 const adopt = (id) => (process.env.ADOPT ? { import: id, retainOnDelete: true } : {});
 
 const daemon = new ovs.Daemon("daemon", {
-  host: dut, restart: "allow", pmdCpus: "2", socketMemory: { 0: "192MiB", 1: "64MiB" }, socketLimit: { 0: "192MiB", 1: "64MiB" }, pmdSleepMax: "10ms",
+  host: dut, restart: "allow", pmdCpus: "2", socketMemory: { 0: "160MiB", 1: "64MiB" }, socketLimit: { 0: "160MiB", 1: "64MiB" }, pmdSleepMax: "10ms",
   rxqAssign: "roundrobin", autoLoadBalance: false, flowMaxIdle: "20s", ealArguments: ["--no-telemetry"],
   rxqIsolate: false, autoLoadBalanceInterval: "2min", autoLoadBalanceThreshold: 90, autoLoadBalanceImprovement: 20, perfMetrics: true, txFlushInterval: "0us",
   emcInsertInverseProbability: 1, signatureMatchCache: true, handlerThreads: 1, revalidatorThreads: 1, revalidationMax: "1s", flowLimit: 100000, pmdSleepMaxOf: { 2: "9ms" },
@@ -183,8 +183,8 @@ for bridge in $(ovs-vsctl list-br); do ovs-ofctl -O OpenFlow13 --no-stats --sort
 ip -o link | cut -d' ' -f2 | sort | grep -v ovs-netdev
 ls -A /var/lib/nfvlab/undo 2>/dev/null || true`;
 
-/** What the switch may take: a pool of packets on node 0, where its virtual devices are, leaves room for a second. */
-const PAGES = (sign: "+" | "-") => `for node in "0 96" "1 32"; do
+/** What the switch may take: on node 0, where its virtual devices are, a pool of 32768 packet buffers leaves room for these. */
+const PAGES = (sign: "+" | "-") => `for node in "0 80" "1 32"; do
   set -- $node; file=/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/nr_hugepages
   echo $(( $(cat $file) ${sign} $2 )) > $file
 done`;

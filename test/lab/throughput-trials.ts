@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ResultRecord } from "../../sdk/schema/record.ts";
-import type { FoundThroughput } from "../../sdk/schema/throughput.ts";
+import { FoundCriticalLoad, type FoundThroughput } from "../../sdk/schema/throughput.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
 import type { TrialServer } from "./trial-server.ts";
 
@@ -38,6 +38,9 @@ const kinds = {
   loss: () => new bench.FrameLoss("loss", { ...path, name: "loss", trial: "3s" }, after),
   bursts: () => new bench.BackToBack("bursts", {
     ...path, name: "bursts", throughput: { 64: 500 }, bursts: 2, within: 1500, longest: "4s",
+  }, after),
+  critical: () => new bench.CriticalLoad("critical", {
+    ...path, name: "critical", minLoad: 20, loss: 0.01, firstTrial: "2s", longer: "500ms", duration: "30s",
   }, after),
   soak: () => new bench.Soak("soak", { ...path, name: "soak", throughput: { 64: 500 }, percent: 50, duration: "25s" }, after),
 };
@@ -154,11 +157,12 @@ export function describeThroughput(server: () => TrialServer): void {
     expect(faultsOf(recordOf(records, "long"))).toEqual([]);
   });
 
-  it("come as a loss curve, bursts and a soak as well", () => {
-    const { records } = up("loss,bursts,soak");
+  it("come as a loss curve, bursts, a critical load and a soak as well", () => {
+    const { records, byFrame } = up("loss,bursts,critical,soak");
     const expected = {
       loss: ["loss.64.100", "loss.64.90"],
       bursts: ["burst.64"],
+      critical: ["critical.64", "critical.64.stdev"],
       soak: ["soak.64.throughput", "soak.64.latency.forward"],
     };
     for (const [name, metrics] of Object.entries(expected)) {
@@ -167,10 +171,17 @@ export function describeThroughput(server: () => TrialServer): void {
       if (record.valid)
         expect(record.metrics.map((metric) => metric.name)).toEqual(expect.arrayContaining(metrics));
     }
+    // What thirty seconds tell of a load is little, and lies between the bounds.
+    const { averagePps, stdevPps } = FoundCriticalLoad.parse(byFrame["critical"]?.["64"]);
+    expect(averagePps).toBeGreaterThanOrEqual(20);
+    expect(averagePps).toBeLessThanOrEqual(1000);
+    expect(stdevPps).toBeGreaterThan(0);
+    const again = run("loss,bursts,critical,soak", "up", "--yes", "--skip-preview", "--expect-no-changes");
+    expect(again.code, again.said).toBe(0);
   });
 
   it("go without a trace", () => {
-    const gone = run("loss,bursts,soak", "destroy", "--yes", "--skip-preview");
+    const gone = run("loss,bursts,critical,soak", "destroy", "--yes", "--skip-preview");
     expect(gone.code, gone.said).toBe(0);
     shell(WITHOUT_LINKS);
     expect(shell(SNAPSHOT)).toBe(before);
