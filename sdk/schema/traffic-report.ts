@@ -38,6 +38,25 @@ export interface TrafficStream {
     readonly maxNs: number;
     readonly buckets: readonly (readonly [ns: number, count: number])[];
   };
+  /** In their order; absent where the rate stayed what it was. */
+  readonly steps?: readonly TrafficStep[];
+}
+
+/** What was sent at one rate, in a trial whose rate changes. */
+export interface TrafficStep {
+  readonly rate: number;
+  readonly planned: number;
+  /** Frames that a port refused until the change are not among them. */
+  readonly sent: number;
+  readonly refused: number;
+  readonly sendingNs: number;
+  readonly lagMaxNs: number;
+  /** When the port last refused one, since the first frame of the step was due; absent where it never did. */
+  readonly lastRefusedNs?: number;
+  /** Sent, and never received. */
+  readonly lost: number;
+  /** When the last of those was due, likewise; absent where none was lost. */
+  readonly lastLostNs?: number;
 }
 
 /** A port: frames of any kind as the program counted them, and what the port's driver says. */

@@ -23,14 +23,16 @@ main(int argc, char **argv)
 
 	options_parse(argc, argv, &o);
 	printf("role %d mode %d ports %u first %s queues %u rate %" PRIu64 " count %" PRIu64 " run %" PRIu32, o.role, o.mode, o.ports,
-	       o.port_names[0], o.queues[0], o.rate, o.count, o.run);
+	       o.port_names[0], o.queues[0], o.steps[0].rate, o.steps[0].count, o.run);
 	printf(" to %02x:%02x to-ip %08" PRIx32 "\\n", o.addresses.to_mac.bytes[0], o.addresses.to_mac.bytes[5], o.addresses.to_ip);
 	while (o.trials && fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\\n")] = '\\0';
 		options_trial(line, &o);
-		printf("trial %" PRIu64 " %" PRIu64 " %" PRIu64, o.rate, o.count, o.overrun_ms);
+		printf("trial %" PRIu64 " %" PRIu64 " %" PRIu64, o.steps[0].rate, o.steps[0].count, o.overrun_ms);
 		for (unsigned int i = 0; i < o.sizes; i++)
 			printf(" %u", o.frame_sizes[i]);
+		if (o.step_count > 1)
+			printf(" then %" PRIu64 " %" PRIu64, o.steps[1].rate, o.steps[1].count);
 		putchar('\\n');
 	}
 	return 0;
@@ -84,10 +86,30 @@ describe("the options of the traffic program", () => {
       "trial 1000 5 0 64",
       "trial 200000000 1 600000 64 1518 512",
     ]);
-    expect(ran(["--port=a", "--trials"], "1000 5 0\n").error).toBe(
-      "nfvlab-traffic: a trial: observed 3 words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...]",
-    );
+    const expected = "expected RATE COUNT OVERRUN_MS SIZE[,SIZE...], and RATE COUNT where the rate changes";
+    for (const [trial, observed] of [
+      ["1000 5 0", "3"],
+      ["1000 5 0 64 500", "5"],
+      ["1000 5 0 64 500 5 1", "more than 6"],
+    ] as const)
+      expect(ran(["--port=a", "--trials"], `${trial}\n`).error).toBe(
+        `nfvlab-traffic: a trial: observed ${observed} words, ${expected}`,
+      );
   });
+
+  it.skipIf(!here)(
+    `of trials whose rate changes have a second one, and one again where it does not${unless}`,
+    () => {
+      const trials = "1000 5 0 64 500 7\n1000 5 0 64\n";
+      expect(ran(["--port=a", "--trials"], trials).said.split("\n").slice(1)).toEqual([
+        "trial 1000 5 0 64 then 500 7",
+        "trial 1000 5 0 64",
+      ]);
+      expect(ran(["--port=a", "--trials"], "1000 4000000000 0 64 500 1\n").error).toBe(
+        "nfvlab-traffic: a trial: observed 4000000001 frames, expected at most 4000000000",
+      );
+    },
+  );
 
   it.skipIf(!here)(`are refused in a sentence where they are not understood${unless}`, () => {
     expect(refusal("--role=sent")).toBe("nfvlab-traffic: --role: observed sent, which is none of its words");

@@ -14,13 +14,13 @@ const here = succeeds("gcc", "--version") && succeeds("pkg-config", "--exists", 
 const apart = here && succeeds("unshare", "--net", "true");
 const unless = apart ? "" : " (not tried: needs gcc, libdpdk-dev and network namespaces)";
 
-/** A switch that carries 1 Mbit/s, between a generator and a sink: what is beyond that waits in a queue of 20 frames, and is lost where that is full. */
+/** A switch that carries 1 Mbit/s, between a generator and a sink: what is beyond that waits in a queue of 300 frames, and is lost where that is full. */
 const DEVICE = `set -e
 for end in 0 1; do ip link add gen$end type veth peer name dev$end; done
 ip link add switch type bridge mcast_snooping 0
 for link in dev0 dev1; do ip link set $link master switch; done
 for link in gen0 gen1 dev0 dev1 switch; do echo 1 > /proc/sys/net/ipv6/conf/$link/disable_ipv6; ip link set $link up; done
-tc qdisc add dev dev1 root tbf rate 1mbit burst 1600 limit 2000`;
+tc qdisc add dev dev1 root tbf rate 1mbit burst 1600 limit 20000`;
 const FROM_SWITCH: readonly DpdkPort[] = [
   { kind: "af_packet", interface: "gen0" },
   { kind: "af_packet", interface: "gen1" },
@@ -45,16 +45,24 @@ afterAll(() => {
   if (here) rmSync(folder, { recursive: true });
 });
 
-/** The program at these ports, in a network of its own where they are interfaces of that. */
-const ran = (ports: readonly DpdkPort[], own: readonly string[], input = "") => {
+/** Cuts the way for 200 ms as soon as the program tells of its first second. */
+const CUT = `exec 3<&0
+"$@" <&3 2> "$PROGRESS" & program=$!
+until grep -q '^sent' "$PROGRESS"; do sleep 0.01; done
+ip link set dev1 down; sleep 0.2; ip link set dev1 up
+wait $program`;
+
+/** The program at these ports, in a network of its own. */
+const ran = (ports: readonly DpdkPort[], own: readonly string[], { input = "", run = 'exec "$@"' } = {}) => {
   const rendered = ports.map(renderPort);
   const argv = [
     program,
     ...ealArguments({ cpus: "0", hugepages: false }, rendered),
     ...["--", ...rendered.map(({ name }) => `--port=${name}`), "--idle-us=50", "--settle-ms=300", ...own],
   ];
-  const script = ports === RING ? 'exec "$@"' : `${DEVICE}\nexec "$@"`;
-  const options = { encoding: "utf8" as const, input };
+  const script = ports === RING ? run : `${DEVICE}\n${run}`;
+  const env = { ...process.env, PROGRESS: join(folder, "progress") };
+  const options = { encoding: "utf8" as const, input, env };
   const { status, stdout, stderr } = spawnSync(
     "unshare",
     ["--net", "sh", "-c", script, "sh", ...argv],
@@ -87,5 +95,68 @@ describe("how latency varies from frame to frame", () => {
     expect(samples + unpaired).toBe(received - 1);
     // A run of lost frames has one behind it, but for one at the end.
     expect([gaps, gaps - 1]).toContain(unpaired);
+  });
+});
+
+describe("a trial whose rate changes", () => {
+  const trial = (
+    line: string,
+    { ports = FROM_SWITCH, ...how }: { ports?: typeof RING; run?: string } = {},
+  ) => {
+    const stream = streamOf(ran(ports, ["--trials", "--probe-ms=5000"], { ...how, input: `${line}\n` }));
+    const [first = expect.fail("no steps"), then = expect.fail("one step")] = stream.steps ?? [];
+    return { stream, first, then };
+  };
+  const pps = (frames: number, ns: number) => ((frames - 1) * 1e9) / ns;
+
+  it.skipIf(!apart)(`sends at the one rate, then at the other, as the sink sees it too${unless}`, () => {
+    const { stream, first, then } = trial("1500 1500 50 64 500 1000", { ports: RING });
+    expect([first, then]).toMatchObject([
+      { rate: 1500, planned: 1500, sent: 1500, lost: 0, refused: 0 },
+      { rate: 500, planned: 1000, sent: 1000, lost: 0, refused: 0 },
+    ]);
+    expect(first).not.toHaveProperty("lastLostNs");
+    expect(Math.abs(pps(1500, first.sendingNs) / 1500 - 1)).toBeLessThan(0.05);
+    expect(Math.abs(pps(1000, then.sendingNs) / 500 - 1)).toBeLessThan(0.05);
+    expect([stream.planned, stream.sent, stream.received, stream.lost]).toEqual([2500, 2500, 2500, 0]);
+    expect(Math.abs(stream.receivingNs / 3e9 - 1)).toBeLessThan(0.05);
+  });
+
+  it.skipIf(!apart)(
+    `loses frames until the load falls below what the way carries, and none once its queue has drained${unless}`,
+    () => {
+      const { stream, first, then } = trial("4000 4000 50 64 1000 1000");
+      expect(first.lost).toBeGreaterThan(1000);
+      // The queue is full to the end of the overload.
+      expect(first.lastLostNs).toBeGreaterThan(0.98e9);
+      expect(then.lastLostNs ?? 0).toBeLessThan(0.5e9);
+      expect(stream.lost).toBe(first.lost + then.lost);
+    },
+  );
+
+  it.skipIf(!apart)(`tells when the last frame was lost behind the change${unless}`, () => {
+    const { then } = trial("4000 4000 50 64 1000 2000", { run: CUT });
+    expect(then.lost).toBeGreaterThan(150);
+    expect(then.lastLostNs).toBeGreaterThan(190e6);
+    expect(then.lastLostNs).toBeLessThan(1.5e9);
+  });
+
+  it.skipIf(!apart)(`that the way never carries loses frames to its end${unless}`, () => {
+    const { then } = trial("4000 2000 50 64 3000 3000");
+    expect(then.lost).toBeGreaterThan(500);
+    expect(then.lastLostNs).toBeGreaterThan(0.95e9);
+  });
+
+  it.skipIf(!apart)(`counts steps of one trial apart from those of the next${unless}`, () => {
+    const said = ran(RING, ["--trials"], { input: "1000 300 50 64 500 200\n1000 300 50 64\n" });
+    const [one, other] = said.match(/^\{"nfvlabTraffic":1,.*$/gm)?.map(streamOf) ?? [];
+    expect(one).toMatchObject({
+      planned: 500,
+      sent: 500,
+      received: 500,
+      steps: [{ sent: 300 }, { sent: 200 }],
+    });
+    expect(other).toMatchObject({ planned: 300, sent: 300, received: 300, lost: 0 });
+    expect(other).not.toHaveProperty("steps");
   });
 });

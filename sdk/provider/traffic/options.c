@@ -1,11 +1,12 @@
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "options.h"
 
 #define RATE_MAX 200000000
-#define COUNT_MAX 4000000000
+#define COUNT_MAX UINT64_C(4000000000)
 #define OVERRUN_MAX_MS 600000
 
 const char program_name[] = "nfvlab-traffic";
@@ -57,17 +58,26 @@ frame_sizes(const char *option, const char *text, struct options *o)
 void
 options_trial(char *line, struct options *o)
 {
-	char *fields[4] = { NULL }, *rest = line;
+	char *fields[6] = { NULL }, *rest = line;
+	unsigned int words = 0;
 
-	for (unsigned int i = 0; i < COUNT_OF(fields); i++) {
-		fields[i] = strsep(&rest, " ");
-		if (fields[i] == NULL)
-			fail(EXIT_USAGE, "a trial: observed %u words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...]", i);
-	}
-	o->rate = argument_number("rate", fields[0], 1, RATE_MAX);
-	o->count = argument_number("count", fields[1], 1, COUNT_MAX);
+	while (words < COUNT_OF(fields) && (fields[words] = strsep(&rest, " ")) != NULL)
+		words++;
+	if (rest != NULL || (words != 4 && words != 6))
+		fail(EXIT_USAGE, "a trial: observed %s%u words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...], and RATE COUNT where the rate changes",
+		     rest == NULL ? "" : "more than ", words);
+	o->steps[0].rate = argument_number("rate", fields[0], 1, RATE_MAX);
+	o->steps[0].count = argument_number("count", fields[1], 1, COUNT_MAX);
 	o->overrun_ms = argument_number("overrun-ms", fields[2], 0, OVERRUN_MAX_MS);
 	frame_sizes("frame-size", fields[3], o);
+	o->step_count = 1;
+	if (words == 4)
+		return;
+	o->steps[1].rate = argument_number("rate", fields[4], 1, RATE_MAX);
+	o->steps[1].count = argument_number("count", fields[5], 1, COUNT_MAX);
+	if (o->steps[0].count + o->steps[1].count > COUNT_MAX)
+		fail(EXIT_USAGE, "a trial: observed %" PRIu64 " frames, expected at most %" PRIu64, o->steps[0].count + o->steps[1].count, COUNT_MAX);
+	o->step_count = 2;
 }
 
 enum option_code {
@@ -115,6 +125,7 @@ options_parse(int argc, char **argv, struct options *o)
 		.role = ROLE_MEASURE,
 		.frame_sizes = { FRAME_MIN },
 		.sizes = 1,
+		.step_count = 1,
 		.flows = 1,
 		.settle_ms = 2000,
 		.overrun_ms = OVERRUN_LENIENT,
@@ -132,8 +143,8 @@ options_parse(int argc, char **argv, struct options *o)
 		case MODE: o->mode = argument_choice(name, optarg, MODES, COUNT_OF(MODES)); break;
 		case PORT: add_port(o, optarg); break;
 		case BOTH: o->both = true; break;
-		case RATE: o->rate = argument_number(name, optarg, 1, RATE_MAX); break;
-		case COUNT: o->count = argument_number(name, optarg, 1, COUNT_MAX); break;
+		case RATE: o->steps[0].rate = argument_number(name, optarg, 1, RATE_MAX); break;
+		case COUNT: o->steps[0].count = argument_number(name, optarg, 1, COUNT_MAX); break;
 		case SIZE: frame_sizes(name, optarg, o); break;
 		case FLOWS: o->flows = (unsigned int)argument_number(name, optarg, 1, FRAME_MAX_FLOWS); break;
 		case RUN: o->run = (uint32_t)argument_number(name, optarg, 1, UINT32_MAX); break;
@@ -164,7 +175,7 @@ options_parse(int argc, char **argv, struct options *o)
 	if (o->trials && o->role != ROLE_MEASURE)
 		fail(EXIT_USAGE, "--trials: observed another role, expected measure");
 	if (o->role == ROLE_SEND || o->role == ROLE_MEASURE) {
-		if (!o->trials && (o->rate == 0 || o->count == 0))
+		if (!o->trials && (o->steps[0].rate == 0 || o->steps[0].count == 0))
 			fail(EXIT_USAGE, "--rate, --count: observed none, expected both of what sends");
 		if (o->both && o->ports < 2)
 			fail(EXIT_USAGE, "--both: observed one port, expected two");

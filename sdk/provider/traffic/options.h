@@ -14,6 +14,7 @@
 
 #define MAX_PORTS 2
 #define MAX_QUEUES 8
+#define MAX_STEPS 2
 
 enum role { ROLE_MEASURE, ROLE_SEND, ROLE_SINK, ROLE_FORWARD };
 enum mode { MODE_IO, MODE_MAC, MODE_MACSWAP, MODE_5TSWAP };
@@ -33,11 +34,14 @@ struct options {
 	char port_names[MAX_PORTS][64];
 	unsigned int queues[MAX_PORTS];
 	bool both;
-	uint64_t rate; /* frames a second and stream */
-	uint64_t count;
+	struct step {
+		uint64_t rate; /* frames a second and stream */
+		uint64_t count;
+	} steps[MAX_STEPS]; /* one after another; most have one */
+	unsigned int step_count;
 	unsigned int frame_sizes[FRAME_MAX_SIZES]; /* that frames have in turn */
 	unsigned int sizes;
-	bool trials; /* rate, count, overrun and sizes come on standard input, again and again */
+	bool trials; /* steps, overrun and sizes come on standard input, again and again */
 	unsigned int flows;
 	uint32_t run;
 	struct frame_addresses addresses;
@@ -58,7 +62,7 @@ struct options {
 /* Ends the program with a sentence where the options are not understood. */
 void options_parse(int argc, char **argv, struct options *o);
 
-/* Takes a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`; ends the program where it is not understood. */
+/* Takes a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...] [RATE COUNT]`; ends the program where it is not understood. */
 void options_trial(char *line, struct options *o);
 
 #endif

@@ -4,7 +4,8 @@
  *   nfvlab-traffic <EAL arguments> -- --role=measure --port=net_virtio_user0 --port=net_virtio_user1 --rate=2000 --count=20000
  *
  * measure  sends at the first port and receives at the second (with --both at both; with one port at the same), by one clock
- *          with --trials again and again, on ports that stay open: a line of standard input is a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`
+ *          with --trials again and again, on ports that stay open: a line of standard input is a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`, with ` RATE COUNT` behind it
+ *          where the rate changes in the midst of it: what a port refused until then is never sent
  * send     sends only; sink receives only, until --limit-ms: frames and run are those of the sender
  * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
  *
@@ -49,16 +50,27 @@ struct port {
 	uint64_t dropped;	 /* forwarded to this port, which did not take them */
 };
 
+/* What is sent at one rate. */
+struct stage {
+	uint64_t rate;
+	uint64_t from; /* sequence number of its first frame */
+	uint64_t planned, sent;
+	uint64_t in_time; /* of those sent, before its time was over */
+	uint64_t refused; /* offers of a frame that the port did not take; it is offered again */
+	uint64_t refused_last; /* when that was last */
+	uint64_t start, end, first, last;
+	uint64_t lag; /* most cycles that a frame was sent behind its time */
+};
+
 /* What one direction sends; touched by the sending thread alone while it runs. */
 struct sender {
 	struct port *port;
 	uint8_t stream;
-	uint64_t planned, sent;
-	uint64_t in_time; /* of those sent, before the time of all was over */
-	uint64_t refused; /* offers of a frame that the port did not take; it is offered again */
+	struct stage stages[MAX_STEPS];
+	unsigned int stage; /* the one that is sent */
+	bool blocked;	    /* the port did not take all of what it was offered last */
+	uint64_t planned, sent; /* of all stages */
 	uint64_t starved; /* times that no buffer was free */
-	uint64_t start, end, first, last;
-	uint64_t lag; /* most cycles that a frame was sent behind its time */
 	struct frame_headers headers[FRAME_MAX_SIZES]; /* of each size */
 };
 
@@ -235,34 +247,55 @@ offer(struct sender *s, uint64_t sequence, uint16_t n, bool counted)
 	return taken;
 }
 
+/* The stage to send from: one whose time is over goes on while its port takes what is due, and the last one goes on in any case. */
+static struct stage *
+stage_due(struct sender *s, uint64_t now)
+{
+	struct stage *t = &s->stages[s->stage];
+
+	if (s->stage + 1 < options.step_count && (t->sent == t->planned || (now >= t->end && s->blocked))) {
+		s->blocked = false;
+		t = &s->stages[++s->stage];
+	}
+	return t;
+}
+
 /* Sends what is due. Returns the cycles until more is, 0 where some was. */
 static uint64_t
 send_due(struct sender *s)
 {
-	const uint64_t sent = s->sent;
-	const uint64_t at = s->start + (uint64_t)((unsigned __int128)sent * hz / options.rate);
 	const uint64_t now = rte_rdtsc();
+	struct stage *t = stage_due(s, now);
+	const uint64_t sent = t->sent;
+	const uint64_t at = t->start + (uint64_t)((unsigned __int128)sent * hz / t->rate);
 	uint64_t due;
 	uint16_t n, taken;
 
-	if (sent == s->planned)
+	if (sent == t->planned)
 		return UINT64_MAX;
 	if (now < at)
 		return at - now;
-	due = (uint64_t)((unsigned __int128)(now - s->start) * options.rate / hz) + 1;
-	n = (uint16_t)RTE_MIN(RTE_MIN(due, s->planned) - sent, (uint64_t)BURST);
+	due = (uint64_t)((unsigned __int128)(now - t->start) * t->rate / hz) + 1;
+	n = (uint16_t)RTE_MIN(RTE_MIN(due, t->planned) - sent, (uint64_t)BURST);
 	/* A burst goes to one queue, and so belongs to one of its flows where there are several queues. */
-	taken = offer(s, sent, s->port->queues > 1 ? 1 : n, true);
-	s->refused += s->port->queues > 1 ? 1u - taken : (unsigned int)(n - taken);
+	if (s->port->queues > 1)
+		n = 1;
+	taken = offer(s, t->from + sent, n, true);
+	s->blocked = taken < n;
+	if (s->blocked) {
+		t->refused += (unsigned int)(n - taken);
+		t->refused_last = now;
+	}
 	if (taken == 0)
 		return 0;
-	s->lag = RTE_MAX(s->lag, now - at);
-	s->last = now;
-	if (now < s->end)
-		s->in_time = sent + taken;
+	t->lag = RTE_MAX(t->lag, now - at);
+	t->last = now;
+	if (now < t->end)
+		t->in_time = sent + taken;
 	if (sent == 0)
-		s->first = now;
-	__atomic_store_n(&s->sent, sent + taken, __ATOMIC_RELAXED);
+		t->first = now;
+	t->sent = sent + taken;
+	__atomic_store_n(&s->sent, s->sent + taken, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -516,22 +549,34 @@ send_thread(void *argument)
 	return 0;
 }
 
+/* Gives all stages their times; returns when the last one is over. */
+static uint64_t
+schedule(uint64_t start)
+{
+	for (unsigned int i = 0; i < options.step_count; i++) {
+		const uint64_t end = start + (uint64_t)((unsigned __int128)options.steps[i].count * hz / options.steps[i].rate);
+
+		for (unsigned int stream = 0; stream < streams; stream++) {
+			senders[stream].stages[i].start = start;
+			senders[stream].stages[i].end = end;
+		}
+		start = end;
+	}
+	return start;
+}
+
 static void
 measure(uint64_t end)
 {
 	const bool sends = options.role != ROLE_SINK, receives = options.role != ROLE_SEND;
 	const unsigned int worker = rte_get_next_lcore(-1, 1, 0);
 	const bool apart = sends && receives && worker < RTE_MAX_LCORE;
-	const uint64_t planned = sends ? (uint64_t)((unsigned __int128)options.count * hz / options.rate) : 0;
 	const uint64_t start = rte_rdtsc();
+	const uint64_t planned = sends ? schedule(start) - start : 0;
 	const uint64_t overrun = options.overrun_ms == OVERRUN_LENIENT ? planned / 10 + cycles(1000) : cycles(options.overrun_ms);
 	uint64_t deadline = RTE_MIN(end, start + planned + overrun);
 	uint64_t told = start, announced = start - cycles(ANNOUNCE_MS), settled = UINT64_MAX;
 
-	for (unsigned int i = 0; i < streams; i++) {
-		senders[i].start = start;
-		senders[i].end = start + planned;
-	}
 	if (apart)
 		rte_eal_remote_launch(send_thread, &deadline, worker);
 	else if (!sends)
@@ -659,21 +704,97 @@ print_histogram(FILE *out, const char *name, const struct histogram *h, const ch
 	fputs("]}", out);
 }
 
-/* Runs of lost frames, and the longest one, of the first `sent`. */
-static void
-gaps(const struct receiver *r, uint64_t sent, uint64_t *count, uint64_t *longest)
-{
-	uint64_t length = 0;
+/* What was lost of a stream. */
+struct loss {
+	uint64_t lost;
+	uint64_t gaps, longest; /* runs of lost frames, and the longest one */
+	uint64_t run;		/* frames of the one that is not over */
+	uint64_t last;		/* sequence number of the last one; UNKNOWN: none */
+};
 
-	*count = *longest = 0;
-	for (uint64_t sequence = 0; sequence < sent; sequence++) {
+/* Adds what was lost of these frames, which are those behind the ones before that were sent. */
+static void
+count_loss(const struct receiver *r, uint64_t from, uint64_t sent, struct loss *l)
+{
+	for (uint64_t sequence = from; sequence < from + sent; sequence++) {
 		if (sequence / 8 < r->capacity && (r->seen[sequence / 8] & (1u << (sequence % 8)))) {
-			length = 0;
+			l->run = 0;
 			continue;
 		}
-		*count += length == 0;
-		*longest = RTE_MAX(*longest, ++length);
+		l->lost++;
+		l->last = sequence;
+		l->gaps += l->run == 0;
+		l->longest = RTE_MAX(l->longest, ++l->run);
 	}
+}
+
+/* Times count from when the stage's first frame was due; a frame's own is that which it was due at. */
+static void
+print_stages(FILE *out, const struct sender *s, const struct receiver *r)
+{
+	fputs(",\"steps\":[", out);
+	for (unsigned int i = 0; i < options.step_count; i++) {
+		const struct stage *t = &s->stages[i];
+		struct loss loss = { .last = UNKNOWN };
+
+		fprintf(out,
+			"%s{\"rate\":%" PRIu64 ",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"sentInTime\":%" PRIu64 ",\"refused\":%" PRIu64
+			",\"sendingNs\":%" PRIu64 ",\"lagMaxNs\":%" PRIu64,
+			i == 0 ? "" : ",", t->rate, t->planned, t->sent, t->in_time, t->refused, nanoseconds(t->last - t->first), nanoseconds(t->lag));
+		if (t->refused > 0)
+			fprintf(out, ",\"lastRefusedNs\":%" PRIu64, nanoseconds(t->refused_last - t->start));
+		count_loss(r, t->from, t->sent, &loss);
+		fprintf(out, ",\"lost\":%" PRIu64, loss.lost);
+		if (loss.last != UNKNOWN)
+			fprintf(out, ",\"lastLostNs\":%" PRIu64, (uint64_t)((unsigned __int128)(loss.last - t->from) * 1000000000 / t->rate));
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
+/* Of all stages together. */
+static void
+print_sent(FILE *out, const struct sender *s)
+{
+	uint64_t first = 0, last = 0;
+	uint64_t in_time = 0, refused = 0, lag = 0;
+
+	for (unsigned int i = 0; i < options.step_count; i++) {
+		const struct stage *t = &s->stages[i];
+
+		if (first == 0)
+			first = t->first;
+		last = RTE_MAX(last, t->last);
+		in_time += t->in_time;
+		refused += t->refused;
+		lag = RTE_MAX(lag, t->lag);
+	}
+	fprintf(out,
+		",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"sentInTime\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
+		",\"lagMaxNs\":%" PRIu64,
+		s->planned, s->sent, in_time, refused, s->starved, nanoseconds(last - first), nanoseconds(lag));
+}
+
+static void
+print_received(FILE *out, const struct sender *s, const struct receiver *r)
+{
+	struct loss loss = { .last = UNKNOWN };
+
+	/* A sink knows of frames up to the highest that came. */
+	if (options.role == ROLE_SINK)
+		count_loss(r, 0, r->next, &loss);
+	else
+		for (unsigned int i = 0; i < options.step_count; i++)
+			count_loss(r, s->stages[i].from, s->stages[i].sent, &loss);
+	fprintf(out,
+		",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
+		",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64,
+		r->received, loss.lost, loss.gaps, loss.longest, r->duplicated, r->reordered, r->misdelivered, nanoseconds(r->last - r->first),
+		nanoseconds(r->silence));
+	print_histogram(out, "latency", &r->latency, "unstamped", r->unstamped);
+	print_histogram(out, "variation", &r->variation, "unpaired", r->unpaired);
+	if (options.role != ROLE_SINK && options.step_count > 1)
+		print_stages(out, s, r);
 }
 
 static void
@@ -681,26 +802,12 @@ print_stream(FILE *out, unsigned int i)
 {
 	const struct sender *s = &senders[i];
 	const struct receiver *r = &receivers[i];
-	/* A sink knows of frames up to the highest that came. */
-	const uint64_t known = options.role == ROLE_SINK ? r->next : s->sent;
-	uint64_t count, longest;
 
 	fprintf(out, "{\"from\":%d,\"to\":%d", s->port == NULL ? -1 : (int)(s->port - ports), r->port == NULL ? -1 : (int)(r->port - ports));
 	if (options.role != ROLE_SINK)
-		fprintf(out,
-			",\"planned\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"sentInTime\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"starved\":%" PRIu64 ",\"sendingNs\":%" PRIu64
-			",\"lagMaxNs\":%" PRIu64,
-			s->planned, s->sent, s->in_time, s->refused, s->starved, nanoseconds(s->last - s->first), nanoseconds(s->lag));
-	if (options.role != ROLE_SEND) {
-		gaps(r, known, &count, &longest);
-		fprintf(out,
-			",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
-			",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64,
-			r->received, known - r->received, count, longest, r->duplicated, r->reordered, r->misdelivered,
-			nanoseconds(r->last - r->first), nanoseconds(r->silence));
-		print_histogram(out, "latency", &r->latency, "unstamped", r->unstamped);
-		print_histogram(out, "variation", &r->variation, "unpaired", r->unpaired);
-	}
+		print_sent(out, s);
+	if (options.role != ROLE_SEND)
+		print_received(out, s, r);
 	fputc('}', out);
 }
 
@@ -783,9 +890,12 @@ prepare_streams(void)
 	struct frame_addresses swapped;
 	struct frame_addresses *a = &options.addresses;
 	struct port *last = &ports[options.ports - 1];
+	uint64_t all = 0;
 
 	if (options.role == ROLE_FORWARD)
 		return;
+	for (unsigned int step = 0; step < options.step_count; step++)
+		all += options.steps[step].count;
 	if (!options.has_from_mac)
 		memcpy(&a->from_mac, &ports[0].mac, sizeof(a->from_mac));
 	if (!options.has_to_mac)
@@ -794,8 +904,15 @@ prepare_streams(void)
 	swapped = (struct frame_addresses){ a->to_mac, a->from_mac, a->to_ip, a->from_ip };
 	streams = options.both ? 2 : 1;
 	for (unsigned int i = 0; i < streams; i++) {
+		uint64_t from = 0;
+
 		if (options.role != ROLE_SINK) {
-			senders[i] = (struct sender){ .port = i == 0 ? &ports[0] : last, .stream = (uint8_t)i, .planned = options.count };
+			senders[i] = (struct sender){ .port = i == 0 ? &ports[0] : last, .stream = (uint8_t)i, .planned = all };
+			for (unsigned int step = 0; step < options.step_count; step++) {
+				senders[i].stages[step] =
+					(struct stage){ .rate = options.steps[step].rate, .from = from, .planned = options.steps[step].count };
+				from += options.steps[step].count;
+			}
 			for (unsigned int size = 0; size < options.sizes; size++)
 				frame_template(&senders[i].headers[size], i == 0 ? a : &swapped, options.frame_sizes[size]);
 		}
@@ -803,8 +920,8 @@ prepare_streams(void)
 			free(receivers[i].seen);
 			memset(&receivers[i], 0, sizeof(receivers[i]));
 			receivers[i].port = i == 0 ? last : &ports[0];
-			if (options.count > 0 && !reserve(&receivers[i], options.count - 1))
-				fail(EXIT_MEMORY, "no memory to remember %" PRIu64 " frames", options.count);
+			if (all > 0 && !reserve(&receivers[i], all - 1))
+				fail(EXIT_MEMORY, "no memory to remember %" PRIu64 " frames", all);
 		}
 	}
 }
