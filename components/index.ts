@@ -69,6 +69,8 @@ export {
   type FrameLossBenchmarkArgs,
   SoakBenchmark,
   type SoakBenchmarkArgs,
+  SystemRecoveryBenchmark,
+  type SystemRecoveryBenchmarkArgs,
   ThroughputBenchmark,
   type ThroughputBenchmarkArgs,
 } from "./throughput-benchmark.ts";

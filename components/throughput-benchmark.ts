@@ -1,5 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BackToBack, CriticalLoad, FrameLoss, Soak, Throughput } from "../sdk/resources/bench.ts";
+import {
+  BackToBack,
+  CriticalLoad,
+  FrameLoss,
+  Soak,
+  SystemRecovery,
+  Throughput,
+} from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
 import type {
@@ -9,6 +16,7 @@ import type {
   FoundThroughput,
   frameLoss,
   soak,
+  systemRecovery,
   ThroughputGoal,
   throughput,
 } from "../sdk/schema/throughput.ts";
@@ -196,6 +204,52 @@ export class SoakBenchmark extends LabComponent<TrialMeasured> {
     const { inputs, dependsOn, lifetime, path } = trialInputs("SoakBenchmark", name, rest);
     super("SoakBenchmark", name, { ...lifetime, ...options }, (scope) => {
       const run = scope.child(Soak, "run", { ...inputs, throughput: knownOf(known) }, { dependsOn });
+      return { ...measuredOf(run.record), path };
+    });
+  }
+}
+
+export interface SystemRecoveryBenchmarkArgs
+  extends TrialArgs,
+    Pick<ArgsOf<typeof systemRecovery>, "percent" | "overload" | "relief" | "repetitions"> {
+  /** Throughput over the same path: the benchmark, whose first goal counts, or frames per second and direction by frame size. */
+  readonly throughput: KnownThroughput;
+}
+
+/**
+ * How long a path goes on losing frames once an overload is over, for each frame size: the rate falls to half within one trial. Of the traffic program alone.
+ *
+ * @property percent the overload, 110 percent of the throughput by default
+ * @property overload how long it is sent, 60 s by default; what is shorter is marked in the record
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @see RFC 2544, section 26.5
+ * @example
+ * new SystemRecoveryBenchmark("recovery", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], throughput: { 64: 4_000_000 }, repetitions: 6,
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ */
+export class SystemRecoveryBenchmark extends LabComponent<TrialMeasured> {
+  /** The whole record: trials, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(
+    name: string,
+    args: SystemRecoveryBenchmarkArgs,
+    options: pulumi.ComponentResourceOptions = {},
+  ) {
+    const { throughput: known, ...rest } = args;
+    const { inputs, dependsOn, lifetime, path } = trialInputs("SystemRecoveryBenchmark", name, rest);
+    super("SystemRecoveryBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const run = scope.child(
+        SystemRecovery,
+        "run",
+        { ...inputs, throughput: knownOf(known) },
+        { dependsOn },
+      );
       return { ...measuredOf(run.record), path };
     });
   }

@@ -13,6 +13,7 @@ export const GENERATING = [
   "bench:FrameLoss",
   "bench:BackToBack",
   "bench:Soak",
+  "bench:SystemRecovery",
   "bench:CriticalLoad",
 ] as const;
 

@@ -173,6 +173,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "nfvlab:bench:FrameLoss": measuredAgain,
   "nfvlab:bench:BackToBack": measuredAgain,
   "nfvlab:bench:Soak": measuredAgain,
+  "nfvlab:bench:SystemRecovery": measuredAgain,
   "nfvlab:bench:CriticalLoad": measuredAgain,
   "nfvlab:bench:LiveMigration": (change, host) => {
     const { action, after } = change;

@@ -191,14 +191,17 @@ export function trialFaults(run: TrafficRun, rate: number): string[] {
 function faultsOf(
   { ended, unpaced = false, streams, ports }: TrafficRun,
   rate: number,
-  keepsPace: (stream: CountedStream) => boolean,
+  isPaced: (stream: Pick<CountedStream, "planned" | "sent" | "refused">) => boolean,
 ): string[] {
   return [
     ...(ended === "complete" ? [] : [`it was ended early, by its ${ended}`]),
     ...streams.flatMap((stream, index) => {
       const direction = DIRECTIONS[index] ?? "forward";
       return [
-        ...(!unpaced && keepsPace(stream) ? paceFaults(stream, direction, rate) : []),
+        // A rate that changes is kept by each step.
+        ...(unpaced ? [] : (stream.steps ?? [{ ...stream, rate }]))
+          .filter(isPaced)
+          .flatMap((step) => paceFaults(step, direction, step.rate)),
         ...streamFaults(stream, direction),
       ];
     }),
@@ -206,7 +209,11 @@ function faultsOf(
   ];
 }
 
-function paceFaults({ planned, sent, sendingNs }: CountedStream, direction: string, rate: number): string[] {
+function paceFaults(
+  { planned, sent, sendingNs }: Pick<CountedStream, "planned" | "sent" | "sendingNs">,
+  direction: string,
+  rate: number,
+): string[] {
   const pace = rateOf(sent, sendingNs);
   if (sent < planned)
     return [`saturated generator: ${direction}, it could send ${sent} of ${planned} frames in their time`];

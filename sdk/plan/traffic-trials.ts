@@ -4,6 +4,7 @@ import type {
   criticalLoad,
   frameLoss,
   soak,
+  systemRecovery,
   ThroughputGoal,
   throughput,
 } from "../schema/throughput.ts";
@@ -17,6 +18,7 @@ import { checkWay, LINK_MS, PROBE_MS, planWay, START_MS, type TrafficWay } from 
 type ThroughputInputs = Inputs<typeof throughput>;
 type BackToBackInputs = Inputs<typeof backToBack>;
 type SoakInputs = Inputs<typeof soak>;
+type RecoveryInputs = Inputs<typeof systemRecovery>;
 
 /** What all measurements by trials have. */
 export type TrialInputs = TrafficWay &
@@ -37,6 +39,8 @@ const MOST_FRAMES = 4_000_000_000;
 const SOAK_TRIAL_S = 60;
 /** A value a second, and as many as steadiness needs. */
 const LEAST_SOAK_S = 20;
+/** Of an overload, and of what follows it. */
+const LEAST_STEP_MS = 1000;
 /** An estimate goes over all trials a hundred thousand times. */
 const MOST_CRITICAL_TRIALS = 2000;
 const SELF_TEST_MS = 1000;
@@ -47,11 +51,16 @@ const BISECTION_TRIALS = 64;
 /** How late the last frame may be, as a share of the trial: more would be another load. */
 const LATE_SHARE = 0.01;
 
-/** One trial, as the program is told it. */
-export interface AskedTrial {
-  readonly frame: FrameSize;
+interface Load {
   readonly loadPps: number;
   readonly durationMs: number;
+}
+
+/** One trial, as the program is told it. */
+export interface AskedTrial extends Load {
+  readonly frame: FrameSize;
+  /** Load that follows at once. */
+  readonly afterwards?: Load | undefined;
 }
 
 export type TrialPlan = Pick<TrafficPlan, "argv" | "prepare" | "properties" | "seconds"> &
@@ -94,14 +103,25 @@ export function selfTestTrial(inputs: TrialInputs, frame: FrameSize): AskedTrial
 }
 
 /** A trial in the words of the program. */
-export function trialLine({ frame, loadPps, durationMs }: AskedTrial): string {
-  const late = Math.max(1, Math.ceil(durationMs * LATE_SHARE));
-  return `${Math.max(1, Math.round(loadPps))} ${trialFrames({ loadPps, durationMs })} ${late} ${sizesOf(frame).join(",")}`;
+export function trialLine(trial: AskedTrial): string {
+  const { frame, afterwards } = trial;
+  const late = Math.max(1, Math.ceil(sendingMsOf(trial) * LATE_SHARE));
+  const then = afterwards === undefined ? "" : ` ${rateAndCount(afterwards)}`;
+  return `${rateAndCount(trial)} ${late} ${sizesOf(frame).join(",")}${then}`;
 }
 
-/** Frames of one direction. */
-function trialFrames({ loadPps, durationMs }: Pick<AskedTrial, "loadPps" | "durationMs">): number {
-  return Math.max(1, Math.round((loadPps * durationMs) / 1000));
+/** How long a trial sends, at whatever rates. */
+export function sendingMsOf({
+  durationMs,
+  afterwards,
+}: Pick<AskedTrial, "durationMs" | "afterwards">): number {
+  return durationMs + (afterwards?.durationMs ?? 0);
+}
+
+/** Of one direction. */
+function rateAndCount({ loadPps, durationMs }: Load): string {
+  const frames = Math.max(1, Math.round((loadPps * durationMs) / 1000));
+  return `${Math.max(1, Math.round(loadPps))} ${frames}`;
 }
 
 /** What a trial takes, all in all. */
@@ -302,7 +322,7 @@ export function backToBackMs(inputs: BackToBackInputs): number {
  * @param longestMs the longest trial of all
  * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`
  */
-export function checkKnown(inputs: BackToBackInputs | SoakInputs, longestMs: number): void {
+export function checkKnown(inputs: BackToBackInputs | SoakInputs | RecoveryInputs, longestMs: number): void {
   checkTrials(inputs, longestMs);
   const wrong = frameSizesOf(inputs).filter((frame) => {
     const known = inputs.throughput[frame];
@@ -359,4 +379,59 @@ export function checkSoak(inputs: SoakInputs): void {
       observed: duration,
       expected: `${LEAST_SOAK_S}s or more`,
     });
+}
+
+/** Defaults of a system recovery filled in: durations in ms. */
+export function recoverySettings(inputs: RecoveryInputs) {
+  const { percent = 110, overload = "60s", relief = "60s", repetitions = 1 } = inputs;
+  return {
+    ...{ percent, repetitions },
+    ...{ overloadMs: exactDuration(overload, "ms"), reliefMs: exactDuration(relief, "ms") },
+  };
+}
+
+/** What is asked of a path that is to recover: an overload that the line carries. */
+export function askedRecovery(inputs: RecoveryInputs, frame: FrameSize) {
+  const { percent, overloadMs, reliefMs } = recoverySettings(inputs);
+  const throughputPps = inputs.throughput[frame] ?? 1;
+  const overloadPps = Math.min(Math.floor((throughputPps * percent) / 100), highestLoad(inputs, frame));
+  return { throughputPps, percent, overloadPps, overloadMs, reliefMs };
+}
+
+/** An overload, and half of it at once behind (RFC 2544, section 26.5). */
+export function recoveryTrial(inputs: RecoveryInputs, frame: FrameSize): AskedTrial {
+  const { overloadPps: loadPps, overloadMs: durationMs, reliefMs } = askedRecovery(inputs, frame);
+  const afterwards = { loadPps: Math.max(1, Math.floor(loadPps / 2)), durationMs: reliefMs };
+  return { frame, loadPps, durationMs, afterwards };
+}
+
+export function recoveryMs(inputs: RecoveryInputs): number {
+  const { overloadMs, reliefMs, repetitions } = recoverySettings(inputs);
+  return frameSizesOf(inputs).length * repetitions * trialMs(overloadMs + reliefMs, inputs.settle);
+}
+
+/** @throws InputError as `checkPaced` and `checkKnown`, and `generator-rate-change`, `recovery-short` */
+export function checkRecovery(inputs: RecoveryInputs): void {
+  checkPaced(inputs);
+  const { generator } = inputs;
+  if (generator.kind !== "nfvlab")
+    throw new InputError({
+      code: "generator-rate-change",
+      property: "generator.kind",
+      problem:
+        "the recovery counts from a change of the rate within a trial to the last frame that is lost, and this generator neither changes its rate nor knows which frames were lost",
+      observed: generator.kind,
+      expected: "nfvlab",
+    });
+  const { overloadMs, reliefMs } = recoverySettings(inputs);
+  if (overloadMs < LEAST_STEP_MS || reliefMs < LEAST_STEP_MS)
+    throw new InputError({
+      code: "recovery-short",
+      property: overloadMs < LEAST_STEP_MS ? "overload" : "relief",
+      problem: "too short to fill what buffers there are, or to see that nothing is lost any more",
+      observed: `${overloadMs} ms of overload, ${reliefMs} ms behind`,
+      expected: `${LEAST_STEP_MS} ms or more of each`,
+      hint: "RFC 2544 asks for 60s of overload; what is shorter is marked in the record",
+    });
+  checkKnown(inputs, overloadMs + reliefMs);
 }

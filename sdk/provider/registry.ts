@@ -56,6 +56,7 @@ import { rtlaHandler } from "./handlers/rtla.ts";
 import { soakHandler } from "./handlers/soak.ts";
 import { swapHandler } from "./handlers/swap.ts";
 import { sysctlsHandler } from "./handlers/sysctls.ts";
+import { systemRecoveryHandler } from "./handlers/system-recovery.ts";
 import { systemdCpusHandler } from "./handlers/systemd-cpus.ts";
 import { throughputHandler } from "./handlers/throughput.ts";
 import { trafficHandler } from "./handlers/traffic.ts";
@@ -130,6 +131,7 @@ export const handlers = [
   frameLossHandler,
   backToBackHandler,
   soakHandler,
+  systemRecoveryHandler,
   criticalLoadHandler,
   liveMigrationHandler,
   exchangeHandler,

@@ -15,6 +15,7 @@ import {
   planSelfTest,
   planTrials,
   selfTestTrial,
+  sendingMsOf,
   type TrialInputs,
 } from "../plan/traffic-trials.ts";
 import type { RecordedTrial, ResultRecord } from "../schema/record.ts";
@@ -60,12 +61,14 @@ export class Trials {
     purpose: RecordedTrial["purpose"],
     title: string,
   ): Promise<TrialAnswer & { readonly result: TrialResult }> {
-    this.#status(`${title}: ${formatPacketRate(trial.loadPps)} for ${trial.durationMs} ms`);
+    const loads = [trial, ...(trial.afterwards === undefined ? [] : [trial.afterwards])];
+    const said = loads.map(({ loadPps, durationMs }) => `${formatPacketRate(loadPps)} for ${durationMs} ms`);
+    this.#status(`${title}: ${said.join(", then ")}`);
     const answer = await this.#run(trial);
     const { frame, ...load } = trial;
     const result = trialResultOf(load, answer.report);
     this.version = answer.report.dpdk;
-    const activity = await this.#watch?.(trial.durationMs);
+    const activity = await this.#watch?.(sendingMsOf(trial));
     this.log.push({
       ...{ frame: String(frame), purpose, ...result, faults: [...result.faults] },
       ...(activity !== undefined && { switch: activity }),

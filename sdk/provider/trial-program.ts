@@ -3,7 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseTrafficReport, receivedBySecond } from "../observe/traffic.ts";
 import { inUnit, stopUnit } from "../plan/benchmarks.ts";
 import { withErrors } from "../plan/traffic-run.ts";
-import { type AskedTrial, type TrialPlan, trialLimitMs, trialLine } from "../plan/traffic-trials.ts";
+import {
+  type AskedTrial,
+  sendingMsOf,
+  type TrialPlan,
+  trialLimitMs,
+  trialLine,
+} from "../plan/traffic-trials.ts";
 import type { TrafficReport } from "../schema/traffic-report.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
@@ -76,7 +82,7 @@ export async function withTrialProgram<T>(
       output.stdin(line);
       stdin.push(line);
       try {
-        const silent = silence(host, unit, trialLimitMs(trial.durationMs, plan.settle), waiting.signal);
+        const silent = silence(host, unit, trialLimitMs(sendingMsOf(trial), plan.settle), waiting.signal);
         return await Promise.race([report, early, silent]);
       } finally {
         waiting.abort();

@@ -3,7 +3,14 @@ import { density } from "../schema/density.ts";
 import { exchange } from "../schema/exchange.ts";
 import { bootTime, exitCost, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { liveMigration } from "../schema/migration.ts";
-import { backToBack, criticalLoad, frameLoss, soak, throughput } from "../schema/throughput.ts";
+import {
+  backToBack,
+  criticalLoad,
+  frameLoss,
+  soak,
+  systemRecovery,
+  throughput,
+} from "../schema/throughput.ts";
 import { traffic } from "../schema/traffic.ts";
 import { resourceClass } from "./lab-resource.ts";
 
@@ -243,6 +250,27 @@ export class BackToBack extends resourceClass(backToBack) {}
  * });
  */
 export class Soak extends resourceClass(soak) {}
+
+/**
+ * How long a path goes on losing frames once an overload is over, for each frame size: the rate falls to half within one trial, and the time counts from that change to the last frame that is lost. Runs at
+ * create, and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ *
+ * Its metrics are `recovery.64`, the time in ns, `recovery.64.lost`, frames lost after the change, and `recovery.64.overload`, the share lost before it.
+ *
+ * @property throughput frames per second and direction by frame size, measured before; `percent` of it is the overload, 110 by default
+ * @property overload how long it is sent, 60s by default; a record of less says that it is short
+ * @property relief how long half of it is sent then
+ * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `generator-unpaced`, `generator-rate-change`, `recovery-short`, `cpu-unknown`; HostError
+ *   `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`, `interrupted`
+ * @see RFC 2544, section 26.5
+ * @example
+ * new SystemRecovery("recovery", {
+ *   host, name: "recovery", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], throughput: { 64: 4_000_000 }, repetitions: 6,
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ */
+export class SystemRecovery extends resourceClass(systemRecovery) {}
 
 /**
  * The load that a path carries for a very long time with a wanted share of loss, for each frame size, by PLRsearch. Where a `Throughput` says what passed trials of seconds, this says what to expect of hours, and how sure

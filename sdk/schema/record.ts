@@ -160,11 +160,15 @@ export type SwitchActivity = z.infer<typeof SwitchActivity>;
 /** One trial of a search: constant load for a time. */
 export const RecordedTrial = z.object({
   frame: z.string().meta({ description: "Size of its frames: bytes, or imix." }),
-  purpose: z.enum(["self-test", "search", "latency", "soak"]).meta({
-    description: "What it was for: the generator against itself, a search, latency under load, a long run.",
+  purpose: z.enum(["self-test", "search", "latency", "soak", "recovery"]).meta({
+    description:
+      "What it was for: the generator against itself, a search, latency under load, a long run, an overload that ends.",
   }),
   loadPps: z.number().meta({ description: "Frames per second of one direction." }),
   durationMs: z.number(),
+  afterwards: z.object({ loadPps: z.number(), durationMs: z.number() }).optional().meta({
+    description: "Load that follows at once, in the same trial. Absent where it stays what it is.",
+  }),
   intended: z.number().meta({ description: "Frames of all directions that the load asks for in its time." }),
   received: z.number().meta({ description: "Frames of all directions; those never sent count as lost." }),
   faults: z

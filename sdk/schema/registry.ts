@@ -33,7 +33,7 @@ import { reboot } from "./reboot.ts";
 import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
-import { backToBack, criticalLoad, frameLoss, soak, throughput } from "./throughput.ts";
+import { backToBack, criticalLoad, frameLoss, soak, systemRecovery, throughput } from "./throughput.ts";
 import { traffic, trafficForwarder, trafficTool, trex } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
@@ -102,6 +102,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   frameLoss,
   backToBack,
   soak,
+  systemRecovery,
   criticalLoad,
   liveMigration,
   exchange,

@@ -281,6 +281,38 @@ export const backToBack = defineResource({
   expectations: { ended: "complete" },
 });
 
+export const systemRecovery = defineResource({
+  token: "nfvlab:bench:SystemRecovery",
+  description:
+    "System recovery of a path for each frame size (RFC 2544, section 26.5): an overload, then at once half of it, and the time from this change until the last frame that is lost. The traffic program " +
+    "alone changes its rate within a trial and knows which frames were lost. The record is invalid where the overload lost nothing, or where loss did not end, and says so where the overload was shorter " +
+    "than RFC 2544 asks for. The generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+  inputs: z.strictObject({
+    ...searchPath,
+    throughput: known.meta({ description: "Throughput by frame size, measured before.", ...recreate }),
+    percent: wholeNumber(
+      "Overload in percent of the throughput, no more than the highest load. Default 110 (RFC 2544).",
+      { min: 101, max: 1000 },
+      recreate,
+    ).optional(),
+    overload: duration(
+      "How long the overload is sent, whole ms, at least 1s. Default 60s, the least that RFC 2544 asks for; a record of less says so.",
+      recreate,
+    ).optional(),
+    relief: duration(
+      "How long half of the overload is sent then, whole ms, at least 1s. Default 60s. The last tenth has to pass without a loss.",
+      recreate,
+    ).optional(),
+    repetitions: wholeNumber(
+      "How often each frame size is overloaded; the mean over all is what RFC 2544 reports. Default 1; an interval needs 6.",
+      { min: 1, max: 100 },
+      recreate,
+    ).optional(),
+  }),
+  outputs: z.object(outcome),
+  expectations: { ended: "complete" },
+});
+
 export const soak = defineResource({
   token: "nfvlab:bench:Soak",
   description:

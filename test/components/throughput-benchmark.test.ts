@@ -5,6 +5,7 @@ import {
   CriticalLoadBenchmark,
   FrameLossBenchmark,
   SoakBenchmark,
+  SystemRecoveryBenchmark,
   ThroughputBenchmark,
 } from "../../components/throughput-benchmark.ts";
 import { Tool } from "../../sdk/resources/traffic.ts";
@@ -31,6 +32,7 @@ const answers = {
   "nfvlab:bench:FrameLoss": { record, ended: "complete" },
   "nfvlab:bench:BackToBack": { record: null, ended: "interrupted" },
   "nfvlab:bench:Soak": { record, ended: "complete" },
+  "nfvlab:bench:SystemRecovery": { record, ended: "complete" },
   "nfvlab:bench:CriticalLoad": { record, ended: "complete", byFrame: {} },
 };
 
@@ -135,6 +137,13 @@ describe("what is measured at a throughput", () => {
           frames: [64],
           duration: "1h",
         });
+        new SystemRecoveryBenchmark("recovery", {
+          generator,
+          over,
+          throughput,
+          frames: [64],
+          overload: "5s",
+        });
         new FrameLossBenchmark("loss", { generator, over, frames: [64], step: 0.05 });
         new CriticalLoadBenchmark("critical", { generator, over, frames: [64], loss: 1e-6, duration: "1h" });
       },
@@ -144,6 +153,9 @@ describe("what is measured at a throughput", () => {
       ...{ ...wired, name: "bursts", frames: [64], bursts: 10, throughput: { 64: 900 } },
     });
     expect(named(registered, "bursts-run").waitsFor).toContain("ndr-run");
+    expect(named(registered, "recovery-run").inputs).toEqual({
+      ...{ ...wired, name: "recovery", frames: [64], overload: "5s", throughput: { 64: 900 } },
+    });
     expect(named(registered, "soak-run").inputs).toMatchObject({ throughput: { 64: 5000 }, duration: "1h" });
     expect(named(registered, "loss-run").inputs).toEqual({
       ...wired,

@@ -42,6 +42,9 @@ const kinds = {
   critical: () => new bench.CriticalLoad("critical", {
     ...path, name: "critical", minLoad: 20, loss: 0.01, firstTrial: "2s", longer: "500ms", duration: "30s",
   }, after),
+  recovery: () => new bench.SystemRecovery("recovery", {
+    ...path, name: "recovery", throughput: { 64: 500 }, percent: 200, overload: "4s", relief: "6s",
+  }, after),
   soak: () => new bench.Soak("soak", { ...path, name: "soak", throughput: { 64: 500 }, percent: 50, duration: "25s" }, after),
 };
 const runs = asked.map((name) => [name, kinds[name]()]);
@@ -180,8 +183,29 @@ export function describeThroughput(server: () => TrialServer): void {
     expect(again.code, again.said).toBe(0);
   });
 
+  it("come as a recovery from an overload, whose trial changes its rate", () => {
+    const { records, ended } = up("recovery");
+    expect(ended).toEqual({ recovery: "complete" });
+    const record = recordOf(records, "recovery");
+    // A forwarder that sleeps may carry the overload too, or go on losing: either is told.
+    const other = faultsOf(record).filter(
+      (reason) => !/nothing to recover from|did not recover|generator itself/.test(reason),
+    );
+    expect([record.kind, record.functional, other]).toEqual(["system-recovery", true, []]);
+    expect(record.remarks).toContainEqual(expect.stringContaining("short: the overload was sent for 4 s"));
+    const trial = record.trials?.find(({ purpose }) => purpose === "recovery");
+    if (trial === undefined) return;
+    expect(trial).toMatchObject({
+      ...{ loadPps: 1000, durationMs: 4000, intended: 7000 },
+      afterwards: { loadPps: 500, durationMs: 6000 },
+    });
+    expect(record.metrics.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["recovery.64", "recovery.64.lost", "recovery.64.overload"]),
+    );
+  });
+
   it("go without a trace", () => {
-    const gone = run("loss,bursts,critical,soak", "destroy", "--yes", "--skip-preview");
+    const gone = run("recovery", "destroy", "--yes", "--skip-preview");
     expect(gone.code, gone.said).toBe(0);
     shell(WITHOUT_LINKS);
     expect(shell(SNAPSHOT)).toBe(before);

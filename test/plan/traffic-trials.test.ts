@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  askedRecovery,
   checkCriticalLoad,
   checkKnown,
+  checkRecovery,
   checkSoak,
   checkThroughput,
   checkTrials,
@@ -11,13 +13,22 @@ import {
   highestLoad,
   planSelfTest,
   planTrials,
+  recoveryMs,
+  recoveryTrial,
   selfTestTrial,
   soakTrials,
   throughputMs,
   trialLine,
 } from "../../sdk/plan/traffic-trials.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
-import { backToBack, criticalLoad, frameLoss, soak, throughput } from "../../sdk/schema/throughput.ts";
+import {
+  backToBack,
+  criticalLoad,
+  frameLoss,
+  soak,
+  systemRecovery,
+  throughput,
+} from "../../sdk/schema/throughput.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { type FrameSize, meanBytes, sizesOf } from "../../sdk/units/frames.ts";
 import { formatPacketRate, lineFrames } from "../../sdk/units/rate.ts";
@@ -74,6 +85,11 @@ describe("a trial in the program's words", () => {
     expect(trialLine({ frame: "imix", loadPps: 0.2, durationMs: 50 })).toBe(
       "1 1 1 64,570,64,64,570,64,1518,64,570,64,64,570",
     );
+  });
+
+  test("has a second rate and its frames where the rate changes, and the time of both to be late in", () => {
+    const afterwards = { loadPps: 50.4, durationMs: 3000 };
+    expect(trialLine({ frame: 64, loadPps: 100, durationMs: 2000, afterwards })).toBe("100 200 50 64 50 151");
   });
 
   test("is of whole numbers that the program takes, and of as many frames as the search counts", () => {
@@ -245,5 +261,67 @@ describe("a soak", () => {
   test("that says nothing of steadiness is refused", () => {
     expect(() => checkSoak(of({ duration: "19s" }))).toThrow(InputError);
     expect(() => checkSoak(of({ duration: "20s" }))).not.toThrow();
+  });
+});
+
+describe("a system recovery", () => {
+  const of = (fields: object = {}) =>
+    systemRecovery.inputs.parse({ ...inputs, frames: [64], throughput: { 64: 1000 }, ...fields });
+
+  test("is of 110 percent of the throughput for a minute, and of half of that for another", () => {
+    expect(recoveryTrial(of(), 64)).toEqual({
+      ...{ frame: 64, loadPps: 1100, durationMs: 60_000 },
+      afterwards: { loadPps: 550, durationMs: 60_000 },
+    });
+    expect(recoveryMs(of({ repetitions: 3, settle: "1s" }))).toBe(3 * (120_000 + 2500));
+    expect(() => checkRecovery(of())).not.toThrow();
+  });
+
+  test("is of no more than the line carries", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 14_880_952 }),
+        fc.integer({ min: 101, max: 1000 }),
+        (pps, percent) => {
+          const settings = of({ throughput: { 64: pps }, percent });
+          const { overloadPps } = askedRecovery(settings, 64);
+          expect(overloadPps).toBeLessThanOrEqual(highestLoad(inputs, 64));
+          expect(overloadPps).toBeGreaterThanOrEqual(pps);
+          const { loadPps, afterwards } = recoveryTrial(settings, 64);
+          expect(Math.abs((afterwards?.loadPps ?? 0) - loadPps / 2)).toBeLessThanOrEqual(0.5);
+        },
+      ),
+    );
+  });
+
+  test.each<readonly [what: string, fields: object, said: string]>([
+    [
+      "another generator, which does not know which frames were lost",
+      { generator: { kind: "trex", program: "/p", path: "/t", version: "3.08", cpus: "2" } },
+      "generator.kind: the recovery counts from a change of the rate within a trial to the last frame that is lost, and this generator neither changes its rate nor knows which frames were lost: observed trex, expected nfvlab",
+    ],
+    [
+      "a generator without a pace",
+      { generator: { kind: "testpmd", cpus: "2-3" } },
+      "generator.kind: testpmd can't pace",
+    ],
+    [
+      "an overload that fills no buffer",
+      { overload: "500ms" },
+      "overload: too short to fill what buffers there are, or to see that nothing is lost any more: observed 500 ms of overload, 60000 ms behind, expected 1000 ms or more of each",
+    ],
+    ["too little time behind it", { relief: "10ms" }, "relief: too short to fill"],
+    [
+      "a throughput that is not known",
+      { throughput: {} },
+      "throughput: no throughput that the highest load allows",
+    ],
+    [
+      "more frames than can be told apart",
+      { throughput: { 64: 14_000_000 }, overload: "10min" },
+      "maxLoad: a trial has more frames",
+    ],
+  ])("is refused of %s", (_, fields, said) => {
+    expect(refused(() => checkRecovery(of(fields)))).toContain(said);
   });
 });

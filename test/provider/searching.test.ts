@@ -9,6 +9,7 @@ import { backToBackHandler } from "../../sdk/provider/handlers/back-to-back.ts";
 import { criticalLoadHandler } from "../../sdk/provider/handlers/critical-load.ts";
 import { frameLossHandler } from "../../sdk/provider/handlers/frame-loss.ts";
 import { soakHandler } from "../../sdk/provider/handlers/soak.ts";
+import { systemRecoveryHandler } from "../../sdk/provider/handlers/system-recovery.ts";
 import { throughputHandler } from "../../sdk/provider/handlers/throughput.ts";
 import type { Inputs } from "../../sdk/schema/definition.ts";
 import { ResultRecord } from "../../sdk/schema/record.ts";
@@ -262,5 +263,57 @@ describe("by trials of the same program", () => {
       ...["throughput", "lost", "latency.forward", "latency.forward.pdv"].map((name) => `soak.64.${name}`),
     ]);
     expect(soak?.invalidReasons).toEqual([expect.stringContaining("1 values say nothing of steadiness")]);
+  });
+
+  it("a system recovery is the time that loss goes on behind an overload, in one trial each", async () => {
+    const inputs = {
+      ...{ ...base, throughput: { 64: 400_000 } },
+      ...{ overload: "2s" as const, relief: "1s" as const, repetitions: 2 },
+    };
+    const { operation, statuses } = operationOn(carrying({ LOSES_MS: "250" }));
+    const { record, ended } = await systemRecoveryHandler.create(operation, inputs);
+    expect([ended, record?.kind, record?.valid]).toEqual(["complete", "system-recovery", true]);
+    expect(ResultRecord.parse(record)).toEqual(record);
+    expect(record?.metrics.map(({ name, samples }) => [name, samples])).toEqual([
+      ["generator.64", 1],
+      ["recovery.64", 2],
+      ["recovery.64.lost", 2],
+      ["recovery.64.overload", 2],
+    ]);
+    const [, time, lost, overload] = record?.metrics ?? [];
+    expect(time?.mean).toBeCloseTo(250e6, -5);
+    expect(lost?.median).toBe(55_000);
+    expect(overload?.max).toBeCloseTo(1 - 400 / 440, 6);
+    expect(record?.trials?.slice(1)).toMatchObject(
+      [1, 2].map(() => ({
+        ...{ purpose: "recovery", loadPps: 440_000, durationMs: 2000 },
+        ...{ afterwards: { loadPps: 220_000, durationMs: 1000 }, faults: [] },
+      })),
+    );
+    expect(record?.remarks).toEqual([
+      "recovery.64: short: the overload was sent for 2 s, RFC 2544 asks for 60 s or more",
+    ]);
+    expect(statuses).toContain("64 bytes, overload 2/2: 440 kpps for 2000 ms, then 220 kpps for 1000 ms");
+    expect(running()).toBe(false);
+  });
+
+  it("a system recovery is not valid where the overload was none, or loss did not end", async () => {
+    const inputs = { ...base, overload: "1s" as const, relief: "1s" as const };
+    const reasons = async (pps: number, more: Readonly<Record<string, string>>) => {
+      const { operation } = operationOn(carrying(more));
+      const { record } = await systemRecoveryHandler.create(operation, {
+        ...inputs,
+        throughput: { 64: pps },
+      });
+      return record?.invalidReasons;
+    };
+    expect(await reasons(300_000, {})).toEqual([
+      "recovery.64: nothing was lost at 330000 frames/s, so that there was nothing to recover from",
+    ]);
+    expect(await reasons(900_000, {})).toEqual([
+      expect.stringMatching(
+        /^recovery\.64: frames were still lost (1 s|1000 ms) after the change, of 1 s that were measured/,
+      ),
+    ]);
   });
 });

@@ -5,6 +5,8 @@ export interface Trial {
   /** Frames per second of one direction. */
   readonly loadPps: number;
   readonly durationMs: number;
+  /** Load that follows at once, where it does not stay what it is; no search asks for that. */
+  readonly afterwards?: { readonly loadPps: number; readonly durationMs: number } | undefined;
 }
 
 /** What came of a trial. Frames are those of all directions together. */
