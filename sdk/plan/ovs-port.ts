@@ -180,8 +180,32 @@ export function planPort(
   ];
   const own = inputs.interface.kind === "internal" ? (inputs.interface.addresses ?? []) : [];
   return [
+    ...(row === undefined ? withoutStaleSocket(inputs) : []),
     ...transaction(`set port ${name} of ${bridge}`, commands),
     ...(inputs.interface.kind === "internal" ? planAddresses(name, own, addresses) : []),
+  ];
+}
+
+/** The socket that a device of the switch listens at. The file outlives a daemon that is killed, and then the device can't be made again. */
+function listensAt({ interface: device }: Pick<PortInputs, "interface">): string | undefined {
+  if (device.kind !== "dpdk" || typeof device.devargs !== "object") return undefined;
+  return device.devargs.kind === "memif" && device.devargs.role === "server"
+    ? device.devargs.socketPath
+    : undefined;
+}
+
+function withoutStaleSocket(inputs: PortInputs): Step[] {
+  const path = listensAt(inputs);
+  if (path === undefined) return [];
+  return [
+    {
+      purpose: `remove the socket ${path} where nobody is at it`,
+      argv: [
+        ...(["sh", "-c"] as const),
+        'if [ -S "$1" ] && ! grep -qF -- " $1" /proc/net/unix; then rm -- "$1"; fi',
+        ...["sh", path],
+      ],
+    },
   ];
 }
 
@@ -272,6 +296,9 @@ export function verifyPort(
 function adviceOn(said: string): string {
   if (/shared data|Cannot reserve memory/.test(said))
     return "DPDK has no huge pages on the NUMA node of its main thread: add some there, or choose lcoreCpus on a node that has";
+  // DPDK keeps the name of a device that it could not make, so that nothing but a restart lets it be made again.
+  if (/Failed to setup socket|already allocated/.test(said))
+    return "a daemon that was killed left the socket of the device: remove that file, then restart ovs-vswitchd, which interrupts all ports";
   if (/failed to parse device/.test(said))
     return "DPDK knows no such device or lacks its driver: look for librte_net_NAME.so of its release";
   if (/Cannot find device/.test(said))

@@ -154,6 +154,25 @@ describe("a port", () => {
     egressPolicer: { kind: "egress-policer" as const, cir: 46000000, cbs: 2048 },
   };
 
+  it("is made only after the socket that a killed daemon left is away, where it listens itself", () => {
+    const memif = (role: "server" | "client") => ({
+      ...{ host, bridge: "br0", name: "p" },
+      interface: {
+        kind: "dpdk" as const,
+        devargs: { kind: "memif" as const, role, socketPath: "/run/m.sock" },
+      },
+    });
+    const purposes = (role: "server" | "client", was?: ObservedInterface) =>
+      planPort(memif(role), was, undefined, [], "a1").map(({ purpose }) => purpose);
+    expect(purposes("server")).toEqual([
+      "remove the socket /run/m.sock where nobody is at it",
+      "set port p of br0",
+    ]);
+    expect(purposes("client")).toEqual(["set port p of br0"]);
+    expect(purposes("server", row("dpdk", {}))).not.toContain(
+      "remove the socket /run/m.sock where nobody is at it",
+    );
+  });
   it("is made with all that it has in one transaction", () => {
     const [step] = planPort(guest, undefined, undefined, [], "a1");
     expect(step?.argv.join(" ")).toBe(

@@ -1,4 +1,5 @@
 import { ovsLiveness } from "../../observe/ovs.ts";
+import { wordsOnDevices } from "../../observe/switch-log.ts";
 import { hungDaemon, withdrawPort } from "../../plan/ovs-port.ts";
 import type { Step } from "../../plan/step.ts";
 import { CommandError } from "../../remote/command-error.ts";
@@ -39,19 +40,10 @@ export function executeOrWithdraw(
 
 const LOG = "/var/log/openvswitch/ovs-vswitchd.log";
 
-/** The last errors of DPDK, which say of a device more than its row does. */
-export async function lastWordsOn(host: Host): Promise<string> {
+/** What DPDK said of interfaces that do not come up, which is more than their rows say. */
+export async function lastWordsOn(host: Host, interfaces: Iterable<string>): Promise<string> {
   const { stdout } = await host.transport.execute({
-    argv: [
-      ...(["sh", "-c"] as const),
-      'tail -n 400 "$1" | grep -E "dpdk\\|ERR\\|" | grep -v "Invalid port_id" | tail -n 4',
-      ...["sh", LOG],
-    ],
+    argv: ["sh", "-c", 'tail -n 400 "$1" | grep -E "dpdk.*\\|ERR\\||netdev\\|WARN"', "sh", LOG],
   });
-  const said = stdout
-    .trim()
-    .split("\n")
-    .map((line) => line.split("|").slice(4).join("|"))
-    .filter((line) => line !== "");
-  return [...new Set(said)].join(" | ");
+  return wordsOnDevices(stdout, new Set(interfaces)).join(" | ");
 }

@@ -85,7 +85,11 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsBond>) {
   );
   const { fault, ofports } = standing(inputs.members, answering(after.database, after.live), after);
   try {
-    verifyPort(inputs, fault, fault === undefined ? "" : await lastWordsOn(host));
+    verifyPort(
+      inputs,
+      fault,
+      fault === undefined ? "" : await lastWordsOn(host, Object.keys(inputs.members)),
+    );
   } catch (error) {
     throw new Incomplete(error as Error, { ofports, up: false });
   }

@@ -94,7 +94,7 @@ async function bring(operation: Operation, inputs: Inputs<typeof ovsPort>) {
   answering(after.database, after.live);
   const { fault, ofport } = faultIn(inputs, after);
   try {
-    verifyPort(inputs, fault, fault === undefined ? "" : await lastWordsOn(host));
+    verifyPort(inputs, fault, fault === undefined ? "" : await lastWordsOn(host, [inputs.name]));
   } catch (error) {
     throw new Incomplete(error as Error, { ofport, up: false });
   }
