@@ -20,6 +20,16 @@ export interface TrafficStream {
   readonly receivingNs: number;
   /** The longest time between two frames that came. */
   readonly silenceMaxNs: number;
+  /** Frames lost in a row at the end; absent of a generator that does not number every frame. */
+  readonly lostAtEnd?: number;
+  /** What came round a mark that was set from outside; absent where none was. */
+  readonly mark?: {
+    /** The longest time between two frames that came before it. */
+    readonly silenceBeforeNs: number;
+    /** The same since then, and when that began after it. */
+    readonly silenceNs: number;
+    readonly silentFromNs: number;
+  };
   readonly latency: {
     readonly samples: number;
     /** Frames received whose time of sending lies after that of receiving. */

@@ -24,7 +24,7 @@ main(int argc, char **argv)
 	options_parse(argc, argv, &o);
 	printf("role %d mode %d ports %u first %s queues %u rate %" PRIu64 " count %" PRIu64 " run %" PRIu32, o.role, o.mode, o.ports,
 	       o.port_names[0], o.queues[0], o.steps[0].rate, o.steps[0].count, o.run);
-	printf(" to %02x:%02x to-ip %08" PRIx32 "\\n", o.addresses.to_mac.bytes[0], o.addresses.to_mac.bytes[5], o.addresses.to_ip);
+	printf(" %s to %02x:%02x to-ip %08" PRIx32 "\\n", o.drop_refused ? "drops" : "waits", o.addresses.to_mac.bytes[0], o.addresses.to_mac.bytes[5], o.addresses.to_ip);
 	while (o.trials && fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\\n")] = '\\0';
 		options_trial(line, &o);
@@ -73,8 +73,9 @@ describe("the options of the traffic program", () => {
     const addresses = ["--to-mac=02:00:00:00:00:0f", "--to-ip=198.18.1.2"];
     expect(ran([...whole, ...addresses])).toMatchObject({
       status: 0,
-      said: "role 1 mode 0 ports 1 first net_ring0 queues 4 rate 2000 count 4000000000 run 7 to 02:0f to-ip c6120102",
+      said: "role 1 mode 0 ports 1 first net_ring0 queues 4 rate 2000 count 4000000000 run 7 waits to 02:0f to-ip c6120102",
     });
+    expect(ran([...whole, "--drop-refused"]).said).toContain(" run 7 drops to ");
     expect(ran(["--role=forward", "--port=a", "--mode=5tswap"]).said).toMatch(
       /^role 3 mode 3 ports 1 first a /,
     );

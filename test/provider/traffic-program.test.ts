@@ -52,6 +52,13 @@ until grep -q '^sent' "$PROGRESS"; do sleep 0.01; done
 ip link set dev1 down; sleep 0.2; ip link set dev1 up
 wait $program`;
 
+/** Tells the program that something is about to be done, cuts the way for 300 ms, and a second later tells it that that was all. */
+const EVENT = `"$@" 2> "$PROGRESS" & program=$!
+until grep -q '^sent' "$PROGRESS"; do sleep 0.01; done
+kill -USR2 $program; ip link set dev1 down; sleep 0.3; ip link set dev1 up
+sleep 1; kill -USR1 $program
+wait $program`;
+
 /** The program at these ports, in a network of its own. */
 const ran = (ports: readonly DpdkPort[], own: readonly string[], { input = "", run = 'exec "$@"' } = {}) => {
   const rendered = ports.map(renderPort);
@@ -159,4 +166,40 @@ describe("a trial whose rate changes", () => {
     expect(other).toMatchObject({ planned: 300, sent: 300, received: 300, lost: 0 });
     expect(other).not.toHaveProperty("steps");
   });
+});
+
+describe("an event that the program is told of", () => {
+  const own = ["--rate=1000", "--count=60000", "--probe-ms=5000", "--drop-refused"];
+
+  it.skipIf(!apart)(`is followed by the time that no frame came, told apart from before it${unless}`, () => {
+    const { planned, sent, lost, longestGap, lostAtEnd, mark, silenceMaxNs } = streamOf(
+      ran(FROM_SWITCH, own, { run: EVENT }),
+    );
+    expect(planned).toBe(sent);
+    const { silenceNs = 0, silentFromNs = 0, silenceBeforeNs = 0 } = mark ?? {};
+    expect(silenceNs).toBeGreaterThan(290e6);
+    expect(silenceNs).toBeLessThan(2e9);
+    expect(silentFromNs).toBeLessThan(0.5e9);
+    expect(silenceMaxNs).toBe(Math.max(silenceNs, silenceBeforeNs));
+    // As many were lost as were sent in that time, and none behind it.
+    expect(lostAtEnd).toBe(0);
+    expect(lost).toBeGreaterThanOrEqual(longestGap);
+    expect(Math.abs(longestGap / 1000 - silenceNs / 1e9)).toBeLessThan(0.1 + (silenceNs / 1e9) * 0.2);
+  });
+
+  it.skipIf(!apart)(`is told of none where there was none${unless}`, () => {
+    expect(streamOf(ran(RING, ["--rate=1000", "--count=300"]))).not.toHaveProperty("mark");
+  });
+
+  it.skipIf(!apart)(
+    `loses what a port refuses, or else offers it again until its time is over${unless}`,
+    () => {
+      // A ring that nobody empties has room for 1023.
+      const send = ["--role=send", "--rate=10000", "--count=3000"];
+      expect(streamOf(ran(RING, [...send, "--drop-refused"]))).toMatchObject({ sent: 3000, refused: 1977 });
+      const { sent, refused } = streamOf(ran(RING, [...send, "--overrun-ms=200"]));
+      expect(sent).toBe(1023);
+      expect(refused).toBeGreaterThan(1977);
+    },
+  );
 });

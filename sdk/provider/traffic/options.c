@@ -82,7 +82,7 @@ options_trial(char *line, struct options *o)
 
 enum option_code {
 	ROLE, MODE, PORT, BOTH, RATE, COUNT, SIZE, FLOWS, RUN, FROM_MAC, TO_MAC, FROM_IP, TO_IP, PEER, IDLE, SETTLE, OVERRUN, LINK, PROBE, LIMIT,
-	STATUS, TRIALS
+	STATUS, TRIALS, DROP
 };
 
 static const struct option OPTIONS[] = {
@@ -108,6 +108,7 @@ static const struct option OPTIONS[] = {
 	{ "limit-ms", required_argument, NULL, LIMIT },
 	{ "status", required_argument, NULL, STATUS },
 	{ "trials", no_argument, NULL, TRIALS },
+	{ "drop-refused", no_argument, NULL, DROP },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -165,6 +166,7 @@ options_parse(int argc, char **argv, struct options *o)
 		case LIMIT: o->limit_ms = argument_number(name, optarg, 1, UINT64_C(604800000)); break;
 		case STATUS: o->status = optarg; break;
 		case TRIALS: o->trials = true; break;
+		case DROP: o->drop_refused = true; break;
 		default: fail(EXIT_USAGE, "see above for what is not understood");
 		}
 	}

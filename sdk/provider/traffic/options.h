@@ -50,6 +50,7 @@ struct options {
 	uint64_t idle_us;
 	uint64_t settle_ms;
 	uint64_t overrun_ms; /* how much later than planned sending may end, with what it could send; OVERRUN_LENIENT: see there */
+	bool drop_refused; /* a frame that the port does not take is lost, as on a wire, and not offered again */
 	uint64_t link_ms; /* how long ports may take to have a link */
 	uint64_t probe_ms; /* how long the path may take to pass a first frame; 0: not tried */
 	uint64_t limit_ms; /* of the whole run; 0: none */

@@ -10,7 +10,7 @@
  * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
  *
  * One JSON document on standard output at the end, and of each trial; a line a second on standard error. SIGTERM and SIGINT end it with what it has. After SIGUSR1
- * it sends no more, waits for what is on its way, and ends as if that had been all.
+ * it sends no more, waits for what is on its way, and ends as if that had been all. After SIGUSR2, which says that something is about to be done to the way, it counts the time without a frame anew.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -83,7 +83,9 @@ struct receiver {
 	uint64_t probes;
 	uint64_t next; /* sequence number behind the highest one seen */
 	uint64_t first, last;
-	uint64_t silence; /* most cycles between two that came */
+	uint64_t silence;	 /* most cycles between two that came, since the mark where there is one */
+	uint64_t silent_from;	 /* when that began */
+	uint64_t silence_before; /* the same before the mark */
 	uint8_t *seen;
 	uint64_t capacity;
 	struct histogram latency;
@@ -100,7 +102,8 @@ static struct receiver receivers[MAX_PORTS];
 static unsigned int streams;
 static struct rte_mempool *pool;
 static uint64_t hz;
-static volatile sig_atomic_t stopped, enough;
+static volatile sig_atomic_t stopped, enough, marked;
+static uint64_t mark; /* when it was seen; 0: not yet */
 static bool sent_all;
 
 static void
@@ -113,6 +116,12 @@ static void
 send_no_more(int number __rte_unused)
 {
 	enough = 1;
+}
+
+static void
+set_mark(int number __rte_unused)
+{
+	marked = 1;
 }
 
 static uint64_t
@@ -268,6 +277,7 @@ send_due(struct sender *s)
 	struct stage *t = stage_due(s, now);
 	const uint64_t sent = t->sent;
 	const uint64_t at = t->start + (uint64_t)((unsigned __int128)sent * hz / t->rate);
+	const uint64_t starved = s->starved;
 	uint64_t due;
 	uint16_t n, taken;
 
@@ -286,6 +296,8 @@ send_due(struct sender *s)
 		t->refused += (unsigned int)(n - taken);
 		t->refused_last = now;
 	}
+	if (options.drop_refused && s->starved == starved)
+		taken = n;
 	if (taken == 0)
 		return 0;
 	t->lag = RTE_MAX(t->lag, now - at);
@@ -359,8 +371,10 @@ receive_mark(struct port *p, const struct frame_mark *mark, uint64_t now)
 	r->seen[sequence / 8] |= bit;
 	if (r->received == 0)
 		r->first = now;
-	else
-		r->silence = RTE_MAX(r->silence, now - r->last);
+	else if (now - r->last > r->silence) {
+		r->silence = now - r->last;
+		r->silent_from = r->last;
+	}
 	r->last = now;
 	__atomic_store_n(&r->received, r->received + 1, __ATOMIC_RELAXED);
 	if (sequence < r->next)
@@ -566,6 +580,16 @@ schedule(uint64_t start)
 }
 
 static void
+begin_silences(uint64_t now)
+{
+	mark = now;
+	for (unsigned int i = 0; i < streams; i++) {
+		receivers[i].silence_before = receivers[i].silence;
+		receivers[i].silence = 0;
+	}
+}
+
+static void
 measure(uint64_t end)
 {
 	const bool sends = options.role != ROLE_SINK, receives = options.role != ROLE_SEND;
@@ -592,6 +616,8 @@ measure(uint64_t end)
 		if (receives)
 			came = receive_all();
 		now = rte_rdtsc();
+		if (marked && mark == 0)
+			begin_silences(now);
 		if (settled == UINT64_MAX && sends && __atomic_load_n(&sent_all, __ATOMIC_ACQUIRE))
 			settled = now + (receives ? cycles(options.settle_ms) : 0);
 		if (now >= settled || now >= end)
@@ -788,9 +814,14 @@ print_received(FILE *out, const struct sender *s, const struct receiver *r)
 			count_loss(r, s->stages[i].from, s->stages[i].sent, &loss);
 	fprintf(out,
 		",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"longestGap\":%" PRIu64 ",\"duplicated\":%" PRIu64
-		",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64,
-		r->received, loss.lost, loss.gaps, loss.longest, r->duplicated, r->reordered, r->misdelivered, nanoseconds(r->last - r->first),
-		nanoseconds(r->silence));
+		",\"reordered\":%" PRIu64 ",\"misdelivered\":%" PRIu64 ",\"lostAtEnd\":%" PRIu64
+		",\"receivingNs\":%" PRIu64 ",\"silenceMaxNs\":%" PRIu64,
+		r->received, loss.lost, loss.gaps, loss.longest, r->duplicated, r->reordered, r->misdelivered, loss.run,
+		nanoseconds(r->last - r->first), nanoseconds(RTE_MAX(r->silence, r->silence_before)));
+	/* A silence that the mark fell into began at the mark, for whoever set it. */
+	if (mark != 0)
+		fprintf(out, ",\"mark\":{\"silenceBeforeNs\":%" PRIu64 ",\"silenceNs\":%" PRIu64 ",\"silentFromNs\":%" PRIu64 "}",
+			nanoseconds(r->silence_before), nanoseconds(r->silence), r->silent_from > mark ? nanoseconds(r->silent_from - mark) : 0);
 	print_histogram(out, "latency", &r->latency, "unstamped", r->unstamped);
 	print_histogram(out, "variation", &r->variation, "unpaired", r->unpaired);
 	if (options.role != ROLE_SINK && options.step_count > 1)
@@ -998,7 +1029,7 @@ close_ports(void)
 int
 main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = stop }, last = { .sa_handler = send_no_more };
+	struct sigaction action = { .sa_handler = stop }, last = { .sa_handler = send_no_more }, mark_set = { .sa_handler = set_mark };
 	unsigned int queues = 0;
 	uint64_t end;
 	int used;
@@ -1014,6 +1045,7 @@ main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGUSR1, &last, NULL);
+	sigaction(SIGUSR2, &mark_set, NULL);
 	hz = rte_get_tsc_hz();
 	for (unsigned int i = 0; i < options.ports; i++)
 		queues += options.queues[i];
