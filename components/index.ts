@@ -46,6 +46,7 @@ export {
   type MigrationTrafficArgs,
 } from "./live-migration-benchmark.ts";
 export { compareMigrations, type MigrationComparison, type MigrationSides } from "./migration-comparison.ts";
+export { OutageBenchmark, type OutageBenchmarkArgs, type OutageEventArgs } from "./outage-benchmark.ts";
 export { type BridgePortArgs, OvsDpdkBridge, type OvsDpdkBridgeArgs } from "./ovs-dpdk-bridge.ts";
 export { comparePaths, type MeasuredPath, type PathComparison } from "./path-comparison.ts";
 export {

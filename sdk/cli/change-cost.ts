@@ -174,6 +174,13 @@ const RULES: Readonly<Record<string, Rule>> = {
   "nfvlab:bench:BackToBack": measuredAgain,
   "nfvlab:bench:Soak": measuredAgain,
   "nfvlab:bench:SystemRecovery": measuredAgain,
+  "nfvlab:bench:Outage": (change, host) => {
+    const { action, after } = change;
+    if (action !== "create" && action !== "replace") return [];
+    const event = objectIn(after["event"]);
+    const there = text(objectIn(after["systemUnderTest"])["name"]);
+    return [...measuredAgain(change), ...eventCost(event, there === "" ? host : there)];
+  },
   "nfvlab:bench:CriticalLoad": measuredAgain,
   "nfvlab:bench:LiveMigration": (change, host) => {
     const { action, after } = change;
@@ -184,6 +191,31 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   "nfvlab:bench:Exchange": measuredAgain,
 };
+
+/** What is done to a machine for the sake of its outage. */
+function eventCost(event: Properties, host: string): Cost[] {
+  const property = "event";
+  switch (text(event["kind"])) {
+    case "switch-restart":
+      return [
+        {
+          kind: "switch restart",
+          property,
+          what: `ovs-vswitchd of ${host} restarts, and all its ports are interrupted`,
+        },
+      ];
+    case "guest-reset":
+      return [
+        {
+          kind: "guest",
+          property,
+          what: `guest ${text(event["domain"])} of ${host} is reset, as by a loss of power`,
+        },
+      ];
+    default:
+      return [];
+  }
+}
 
 /** What any resource costs: being made anew, and what its fields say. */
 function otherwise(change: Change): Cost[] {

@@ -39,6 +39,7 @@ import {
   vethHandler,
 } from "./handlers/net.ts";
 import { oslatHandler } from "./handlers/oslat.ts";
+import { outageHandler } from "./handlers/outage.ts";
 import { ovsBondHandler } from "./handlers/ovs-bond.ts";
 import { ovsBridgeHandler } from "./handlers/ovs-bridge.ts";
 import { ovsDaemonHandler } from "./handlers/ovs-daemon.ts";
@@ -132,6 +133,7 @@ export const handlers = [
   backToBackHandler,
   soakHandler,
   systemRecoveryHandler,
+  outageHandler,
   criticalLoadHandler,
   liveMigrationHandler,
   exchangeHandler,

@@ -3,6 +3,7 @@ import { density } from "../schema/density.ts";
 import { exchange } from "../schema/exchange.ts";
 import { bootTime, exitCost, exitRate, hwlatdetect, oslat, rtla } from "../schema/latency.ts";
 import { liveMigration } from "../schema/migration.ts";
+import { outage } from "../schema/outage.ts";
 import {
   backToBack,
   criticalLoad,
@@ -271,6 +272,29 @@ export class Soak extends resourceClass(soak) {}
  * });
  */
 export class SystemRecovery extends resourceClass(systemRecovery) {}
+
+/**
+ * How long no frame comes while something is done to the machine that forwards: a restart of ovs-vswitchd with its flows kept, which interrupts all its ports; a reset of a guest without asking it; or a port that a bridge
+ * gets, and loses again. Frames go through at a constant rate from before it until after. Done at create, and again when an input or a trigger changes; never on an unchanged `up`, and nothing but what `event` names. Delete
+ * forgets the record; what is in a results folder stays.
+ *
+ * Its metrics are `outage.switch-restart`, the longest time without a frame since the event began, above the usual one, in ns; `.by-loss`, the frames lost by the rate; `.lost`; and `.before`, the first one before the event.
+ *
+ * @property event `{ kind: "switch-restart" }`, `{ kind: "guest-reset", domain }` or `{ kind: "add-port", bridge }`
+ * @property rate frames per second and direction: the time between two is what the outage is known to
+ * @property lead,watch how long frames go through before the event, 5s, and behind it, 30s
+ * @throws InputError `traffic-both`, `outage-short`, `outage-frames`, `cpu-unknown`; HostError `guest-not-running`, `bridge-missing`, `port-unsupported`, `ovs-missing`, `ovs-not-answering`, `systemd-missing`,
+ *   `measurement-running`, `traffic-failed`
+ * @see RFC 2544, section 26.6, and RFC 6201
+ * @example
+ * const restart = new Outage("restart", {
+ *   host, name: "restart", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, rate: 10_000, event: { kind: "switch-restart" },
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ * export const outageNs = restart.record.apply(({ metrics }) => metrics[0]?.max);
+ */
+export class Outage extends resourceClass(outage) {}
 
 /**
  * The load that a path carries for a very long time with a wanted share of loss, for each frame size, by PLRsearch. Where a `Throughput` says what passed trials of seconds, this says what to expect of hours, and how sure

@@ -23,6 +23,7 @@ import { memoryManagement } from "./memory-management.ts";
 import { liveMigration } from "./migration.ts";
 import { moduleParameters } from "./module-parameters.ts";
 import { linuxBridge, macvtap, networkNamespace, tap, veth } from "./net.ts";
+import { outage } from "./outage.ts";
 import { ovsBond, ovsBridge, ovsDaemon, ovsFlows, ovsPort } from "./ovs.ts";
 import { getDatapath } from "./ovs-datapath.ts";
 import { packages } from "./packages.ts";
@@ -103,6 +104,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   backToBack,
   soak,
   systemRecovery,
+  outage,
   criticalLoad,
   liveMigration,
   exchange,

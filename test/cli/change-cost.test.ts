@@ -190,6 +190,29 @@ describe("a migration", () => {
   });
 });
 
+describe("what is done for the sake of its outage", () => {
+  const type = "nfvlab:bench:Outage";
+  const run = { event: { kind: "switch-restart" }, triggers: ["a"] };
+  const what = "ovs-vswitchd of dut restarts, and all its ports are interrupted";
+
+  it("is told the first time and each time that it is measured again, and not where it goes", () => {
+    expect(told({ type, after: run })).toEqual([["switch restart", "event", what]]);
+    expect(told({ type, before: run, after: { ...run, triggers: ["b"] } })).toEqual([
+      ["measurement", "triggers[0]", "it is measured again"],
+      ["switch restart", "event", what],
+    ]);
+    expect(told({ type, before: run })).toEqual([]);
+  });
+
+  it("is a guest that is reset on the machine that forwards, or a port that disturbs nobody for long", () => {
+    const reset = { kind: "guest-reset", domain: "vnf" };
+    expect(told({ type, after: { event: reset, systemUnderTest: { name: "dut2" } } })).toEqual([
+      ["guest", "event", "guest vnf of dut2 is reset, as by a loss of power"],
+    ]);
+    expect(told({ type, after: { event: { kind: "add-port", bridge: "br0" } } })).toEqual([]);
+  });
+});
+
 describe("anything else", () => {
   it("is measured again, restarts or is made anew by what its fields say", () => {
     const run = { name: "run", triggers: ["a"] };

@@ -154,6 +154,7 @@ const GRANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "components/start-ups.ts": IN_A_TESTBED,
   "components/tap-vnf.ts": IN_A_TESTBED,
   "components/throughput-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
+  "components/outage-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/traffic-benchmark.ts": { ...IN_A_TESTBED, tool: type("sdk/resources/traffic.ts", "Tool") },
   "components/vhost-user-vnf.ts": IN_A_TESTBED,
   "policies/ask.ts": { findings: type("policies/kit.ts", "Findings") },

@@ -6,6 +6,7 @@ import { describeDefinitions, describeGuests } from "./guest-trials.ts";
 import { describeLadder } from "./ladder-trials.ts";
 import { describeLiveChecks } from "./live-check-trials.ts";
 import { longTrials } from "./long-trials.ts";
+import { describeOutages } from "./outage-trials.ts";
 import { describeSwitch } from "./ovs-trials.ts";
 import { describePaths } from "./paths-trials.ts";
 import { describeSriov } from "./sriov-trials.ts";
@@ -32,6 +33,10 @@ const rare: typeof everyday = [
     describeLiveChecks,
   ],
   [`searches ${long("minutes of trials, and a program that is built first")}`, describeThroughput],
+  [
+    `outages ${long("a switch that restarts and a guest that is reset, under traffic, many minutes")}`,
+    describeOutages,
+  ],
   [`ladder ${long("five stacks with guests, many minutes")}`, describeLadder],
   [`container chains ${long("containers with programs of DPDK's, many minutes")}`, describeContainerChains],
   [`switch ${long("every property of a switch changed by hand, many minutes")}`, describeSwitch],

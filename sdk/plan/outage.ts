@@ -1,0 +1,149 @@
+import type { ObservedDomain } from "../observe/domains.ts";
+import type { ObservedDatabase } from "../observe/ovs.ts";
+import type { Inputs } from "../schema/definition.ts";
+import type { OutageEvent, outage } from "../schema/outage.ts";
+import { exactDuration } from "../units/duration.ts";
+import { HostError, InputError } from "../units/errors.ts";
+import { VIRSH } from "./domain.ts";
+import { restartSteps } from "./ovs-daemon.ts";
+import { removePort, transaction } from "./ovs-port.ts";
+import type { Step } from "./step.ts";
+import type { TrafficPlan } from "./traffic-plan.ts";
+import { checkWay, planTraffic } from "./traffic-run.ts";
+
+type OutageInputs = Inputs<typeof outage>;
+
+/** Frames of one repetition that the program can tell from each other. */
+const MOST_FRAMES = 4_000_000_000;
+/** Before and after, at least. */
+const LEAST_MS = 1000;
+/** What an event itself may take: a switch that restarts waits for its ports, and an emulated machine takes its time. */
+const EVENT_S = 240;
+
+const MARK = 'systemctl kill --kill-whom=main --signal=SIGUSR2 "$1"';
+
+/** Defaults filled in: durations in ms. */
+export function outageSettings({ lead = "5s", watch = "30s", repetitions = 1 }: OutageInputs) {
+  return { leadMs: exactDuration(lead, "ms"), watchMs: exactDuration(watch, "ms"), repetitions };
+}
+
+/** How long frames may have to be sent, in one repetition, s. */
+function sendingSeconds(inputs: OutageInputs): number {
+  const { leadMs, watchMs } = outageSettings(inputs);
+  return Math.ceil((leadMs + watchMs) / 1000) + EVENT_S;
+}
+
+/** @throws InputError `traffic-both`, `outage-short`, `outage-frames` */
+export function checkOutage(inputs: OutageInputs): void {
+  checkWay(inputs);
+  const { leadMs, watchMs } = outageSettings(inputs);
+  if (leadMs < LEAST_MS || watchMs < LEAST_MS)
+    throw new InputError({
+      code: "outage-short",
+      property: leadMs < LEAST_MS ? "lead" : "watch",
+      problem: "too short to see that frames go through, or that they do again",
+      observed: `${leadMs} ms before, ${watchMs} ms after`,
+      expected: `${LEAST_MS} ms or more of each`,
+    });
+  const seconds = sendingSeconds(inputs);
+  if (inputs.rate * seconds > MOST_FRAMES)
+    throw new InputError({
+      code: "outage-frames",
+      property: "rate",
+      problem: "more frames than can be told from each other",
+      observed: `${inputs.rate} frames/s, for ${seconds} s where the event takes long`,
+      expected: `${MOST_FRAMES} frames at most`,
+      hint: "a rate of which the outage lasts a hundred frames tells it well",
+    });
+}
+
+/** Traffic that goes on for as long as is needed; what a port refuses is lost, as on a wire. */
+export function planOutageTraffic(inputs: OutageInputs): TrafficPlan {
+  const { host, name, generator, from, to, directions, flows, addresses, settle, rate, frameSize } = inputs;
+  const way = { host, name, generator, from, to, directions, flows, addresses, settle, rate, frameSize };
+  const plan = planTraffic({ ...way, duration: `${sendingSeconds(inputs)}s` });
+  return { ...plan, argv: [...plan.argv, "--drop-refused"] };
+}
+
+/** Tells the traffic program that something is about to be done. */
+export function markEvent(unit: string): Step {
+  return { purpose: `mark the event for ${unit}`, argv: ["sh", "-c", MARK, "sh", `${unit}.service`] };
+}
+
+export interface PlannedEvent {
+  readonly steps: readonly Step[];
+  /** What takes away again what it made. */
+  readonly undo: readonly Step[];
+}
+
+export function planEvent(event: OutageEvent, tag: string): PlannedEvent {
+  switch (event.kind) {
+    case "switch-restart":
+      return { steps: restartSteps(), undo: [] };
+    case "guest-reset": {
+      const { domain } = event;
+      return { steps: [{ purpose: `reset guest ${domain}`, argv: [...VIRSH, "reset", domain] }], undo: [] };
+    }
+    case "add-port": {
+      const { bridge, interface: kind = "vhost-user" } = event;
+      // Names of interfaces have 15 characters at most.
+      const port = `nfvlab-${tag}`;
+      const settings =
+        kind === "internal"
+          ? ["type=internal"]
+          : ["type=dpdkvhostuserclient", `options:vhost-server-path=/run/nfvlab-vhost/${port}.sock`];
+      return {
+        steps: transaction(`add port ${port} to ${bridge}`, [
+          ["add-port", bridge, port],
+          ["set", "Interface", port, ...settings],
+        ]),
+        undo: removePort(bridge, port),
+      };
+    }
+  }
+}
+
+/**
+ * Refuses an event that can't be one on this machine, before anything is sent.
+ *
+ * @throws HostError `guest-not-running`, `bridge-missing`, `port-unsupported`
+ */
+export function requireEventGround(
+  event: OutageEvent,
+  {
+    guests,
+    database,
+  }: { readonly guests: readonly ObservedDomain[]; readonly database: ObservedDatabase | undefined },
+  host: string,
+): void {
+  if (event.kind === "guest-reset") {
+    const state = guests.find(({ name }) => name === event.domain)?.state;
+    if (state === "running") return;
+    throw new HostError({
+      code: "guest-not-running",
+      property: "event.domain",
+      problem: `guest ${event.domain} does not run on ${host}, so that it can't be reset`,
+      observed: state ?? "no guest of that name",
+      expected: "running",
+    });
+  }
+  if (event.kind !== "add-port" || database === undefined) return;
+  const bridges = database.bridges.map(({ name }) => name);
+  if (!bridges.includes(event.bridge))
+    throw new HostError({
+      code: "bridge-missing",
+      property: "event.bridge",
+      problem: `${host} has no bridge ${event.bridge} to add a port to`,
+      observed: bridges.join(", ") || "no bridge",
+      expected: event.bridge,
+    });
+  if (event.interface !== "internal" && !database.interfaceTypes.includes("dpdkvhostuserclient"))
+    throw new HostError({
+      code: "port-unsupported",
+      property: "event.interface",
+      problem: `the switch of ${host} has no vhost-user ports`,
+      observed: "DPDK does not run in it",
+      expected: "a switch with DPDK",
+      hint: 'interface: "internal" is a port that every switch has',
+    });
+}
