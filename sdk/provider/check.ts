@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Connection } from "../schema/connection.ts";
 import type { PropertyPath } from "../schema/definition.ts";
 import { InputError } from "../units/errors.ts";
+import { isStoreUrl, storeUrl } from "../units/store-url.ts";
 import { type Decoded, formatPath, within } from "./wire.ts";
 
 export interface Failure {
@@ -101,29 +102,72 @@ const ProviderConfig = z.object({
   hosts: z.record(z.string(), Connection).optional(),
   results: z
     .string()
-    .refine((place) => place !== "" && !/^[a-z][a-z0-9+.-]+:/i.test(place), {
+    .refine((place) => isStoreUrl(place) || (place !== "" && !/^[a-z][a-z0-9+.-]+:/i.test(place)), {
       error: ({ input }) =>
-        `observed ${JSON.stringify(input)}, expected a folder; to an object store it is copied, see docs/results.md`,
+        `observed ${JSON.stringify(input)}, expected a folder, or s3://BUCKET/PREFIX in an object store`,
     })
     .optional(),
+});
+
+/** Credentials of the object store. What is wrong about them is said without any of them. */
+const ResultsCredentials = z.strictObject({
+  accessKeyId: z.string().min(1),
+  secretAccessKey: z.string().min(1),
+  sessionToken: z.string().min(1).optional(),
 });
 
 interface KnownConfig {
   readonly failures: Failure[];
   readonly hosts: Record<string, Connection>;
-  /** A folder as the user names it. */
+  /** A folder as the user names it, or the URL of a place in an object store. */
   readonly results?: string | undefined;
+  readonly resultsCredentials?: z.infer<typeof ResultsCredentials> | undefined;
 }
 
-/** Reads `nfvlab:hosts` and `nfvlab:results`. The engine hands structured configuration over as JSON text. */
-export function checkProviderConfig({ value, unknown }: Decoded): KnownConfig {
+/** Reads `nfvlab:hosts`, `nfvlab:results` and `nfvlab:resultsCredentials`. The engine hands structured configuration over as JSON text. */
+export function checkProviderConfig({ value, unknown, secret }: Decoded): KnownConfig {
   const known = Object.entries({ ...value, hosts: fromJson(value.hosts) }).filter(
     ([name]) => !within([name], unknown),
   );
   const result = ProviderConfig.safeParse(Object.fromEntries(known), { reportInput: true });
-  return result.success
-    ? { failures: [], hosts: result.data.hosts ?? {}, results: result.data.results }
-    : { failures: result.error.issues.flatMap(failuresOf), hosts: {} };
+  if (!result.success) return { failures: result.error.issues.flatMap(failuresOf), hosts: {} };
+  const { hosts = {}, results } = result.data;
+  const { resultsCredentials: given } = value;
+  const credentials = given === undefined ? undefined : ResultsCredentials.safeParse(fromJson(given));
+  const failures = [
+    ...placeFailures(results),
+    ...(credentials?.success === false
+      ? [
+          wrongCredentials(
+            "expected an object with accessKeyId, secretAccessKey and, where there is one, sessionToken, all of them texts",
+          ),
+        ]
+      : []),
+    ...(given !== undefined && !secret.some(([name]) => name === "resultsCredentials")
+      ? [
+          wrongCredentials(
+            "is no secret and would be read in the stack's files, expected one: pulumi config set --secret nfvlab:resultsCredentials < FILE",
+          ),
+        ]
+      : []),
+  ];
+  return failures.length > 0
+    ? { failures, hosts }
+    : { failures, hosts, results, resultsCredentials: credentials?.data };
+}
+
+function placeFailures(results: string | undefined): Failure[] {
+  try {
+    if (results !== undefined && isStoreUrl(results)) storeUrl(results);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return [{ property: "results", reason: error.message }];
+  }
+}
+
+function wrongCredentials(reason: string): Failure {
+  return { property: "resultsCredentials", reason };
 }
 
 function fromJson(value: unknown): unknown {

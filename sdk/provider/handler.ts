@@ -3,6 +3,7 @@ import type { Step } from "../plan/step.ts";
 import type { Transport } from "../remote/transport.ts";
 import type { HostReference } from "../schema/connection.ts";
 import type { FunctionDefinition, Inputs, Outputs, ResourceDefinition, State } from "../schema/definition.ts";
+import type { RunStore } from "./run-store.ts";
 
 type Probes = Readonly<Record<string, Probe<unknown>>>;
 
@@ -46,8 +47,10 @@ export interface Operation {
   readonly resourceName: string;
   readonly project: string;
   readonly stack: string;
-  /** The results folder of the stack, where it names one. */
+  /** The results folder of the stack, where it names one, or where its runs are until its object store has them. */
   readonly results: string | undefined;
+  /** The object store of the stack, where it names one. */
+  readonly store: RunStore | undefined;
   /** Texts of the inputs that are secret: they reach no record and no file. */
   readonly secrets: readonly string[];
   /** Aborted by Ctrl-C and by the resource's custom timeout. */

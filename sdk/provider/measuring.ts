@@ -23,9 +23,9 @@ import type {
 } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
-import { KeptRun, withoutSecrets } from "./kept-run.ts";
+import { keeping } from "./keeping.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
-import { NOTHING_KEPT, type RawOutputs } from "./raw-outputs.ts";
+import type { RawOutputs } from "./raw-outputs.ts";
 
 export interface Measured {
   readonly metrics: readonly Metric[];
@@ -68,11 +68,11 @@ const firmwareProbes = { firmwareFiles, firmwareTables, iommus };
 export type Measure = (raw: RawOutputs) => Promise<Measured>;
 
 /**
- * Measures between two looks at what is in force, and makes the record. On one machine one measurement runs at a time, of whatever stack. Where the stack names a results folder, the run has a
+ * Measures between two looks at what is in force, and makes the record. On one machine one measurement runs at a time, of whatever stack. Where the stack names a results folder or an object store, the run has a
  * folder there with everything that its tools printed, also where it does not come to its end; the record says where.
  *
  * @param prepare plans the measurement by what the machine is, and refuses what it can't do: before it waits for its turn
- * @throws HostError `measurement-running` where another one does not end, `systemd-missing` where nothing could run it, `results-folder` where nothing can be kept
+ * @throws HostError `measurement-running` where another one does not end, `systemd-missing` where nothing could run it, `results-folder` where nothing can be kept, and those of `RunStore.tryOut`
  */
 export async function measuring(
   operation: Operation,
@@ -85,36 +85,6 @@ export async function measuring(
   return keeping(operation, { ...subject, name }, (raw) =>
     inTurn(operation, host, { ...facts.identity, seconds }, () => record(host, subject, () => measure(raw))),
   );
-}
-
-/** Keeps a run in the results folder, however it ends. A record that can't be kept is told all the same: measuring it again takes longer than mending a disk. */
-async function keeping(
-  { results: root, secrets, project, stack, signal, warn }: Operation,
-  { name, kind, subject }: Omit<Measurement, "seconds">,
-  work: (raw: RawOutputs) => Promise<ResultRecord>,
-): Promise<ResultRecord> {
-  if (root === undefined) return withoutSecrets(await work(NOTHING_KEPT), secrets);
-  const run = new KeptRun({ ...{ root, project, stack, name, kind, subject }, secrets });
-  const attempt = <T>(keep: () => T): T | undefined => {
-    try {
-      return keep();
-    } catch (error) {
-      warn(
-        `not all of ${name} could be kept in ${root}, what there is ends in .part: ${error instanceof Error ? error.message : error}`,
-      );
-      return undefined;
-    }
-  };
-  let record: ResultRecord;
-  try {
-    record = withoutSecrets(await work(run), secrets);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    attempt(() => run.stop(signal.aborted ? "interrupted" : "failed", reason));
-    throw error;
-  }
-  const kept = attempt(() => run.complete(record));
-  return kept === undefined ? record : { ...record, kept };
 }
 
 /** What another machine had in force while it took part in a measurement. */

@@ -15,8 +15,11 @@ export function startOperation(
     hosts,
     log,
     results,
+    store,
     secrets = [],
-  }: { readonly hosts: Hosts; readonly log: EngineLog } & Partial<Pick<Operation, "results" | "secrets">>,
+  }: { readonly hosts: Hosts; readonly log: EngineLog } & Partial<
+    Pick<Operation, "results" | "store" | "secrets">
+  >,
 ): Operation {
   const { project, stack, resourceName } = partsOf(urn);
   let lastStatus = { at: Number.NEGATIVE_INFINITY, text: "" };
@@ -27,6 +30,7 @@ export function startOperation(
     stack,
     resourceName,
     results,
+    store,
     secrets,
     signal,
     status: (text) => {

@@ -132,7 +132,14 @@ export function renderSchema(
         results: {
           type: "string",
           description:
-            "Folder in which each run of a benchmark leaves its record, what its tools printed, and hashes of both. A relative one is in the project's folder. Default: none, the record is in the state alone.",
+            "Folder, or place in an object store (`s3://BUCKET/PREFIX?endpoint=URL&region=REGION`), in which each run of a benchmark leaves its record, what its tools printed, and hashes of both. A relative folder is in the project's. Default: none, the record is in the state alone.",
+        },
+        resultsCredentials: {
+          type: "object",
+          additionalProperties: { type: "string" },
+          secret: true,
+          description:
+            "What requests to the object store of `results` are signed with: accessKeyId, secretAccessKey and, where there is one, sessionToken. Default: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of the engine's environment.",
         },
       },
     },

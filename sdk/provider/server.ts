@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import grpc from "@grpc/grpc-js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
@@ -16,6 +15,7 @@ import { type FunctionHandler, type Handler, Incomplete, type Operation } from "
 import { Hosts } from "./host.ts";
 import { startOperation } from "./operation.ts";
 import { projectFolder } from "./project-folder.ts";
+import { type Kept, keptIn } from "./run-store.ts";
 import { inputsOf, outputsOf, secretsOf, stateStruct } from "./state.ts";
 import { endingWithin } from "./time-limit.ts";
 import { type Decoded, decode, encode, formatPath } from "./wire.ts";
@@ -47,7 +47,7 @@ export class ProviderServer {
   /** Machines by name, for import, where a resource's inputs are not known yet. */
   #importHosts: Readonly<Record<string, HostReference["connection"]>> = {};
   /** Where runs are kept; nowhere where the stack does not say. */
-  #results: string | undefined;
+  #kept: Partial<Kept> = {};
 
   constructor(options: ProviderOptions) {
     this.#options = options;
@@ -143,9 +143,9 @@ export class ProviderServer {
   }
 
   #configure(request: providerpb.ConfigureRequest): providerpb.ConfigureResponse {
-    const { hosts, results } = checkProviderConfig(decode(request.getArgs()));
+    const { hosts, results, resultsCredentials } = checkProviderConfig(decode(request.getArgs()));
     this.#importHosts = hosts;
-    this.#results = results === undefined ? undefined : resolve(projectFolder(), results);
+    this.#kept = results === undefined ? {} : keptIn(results, projectFolder(), resultsCredentials);
     const response = new providerpb.ConfigureResponse();
     response.setAcceptsecrets(true);
     response.setSupportspreview(true);
@@ -312,7 +312,7 @@ export class ProviderServer {
     const ending =
       timeoutSeconds > 0 ? endingWithin(signal, timeoutSeconds * 1000) : AbortSignal.any([signal]);
     return startOperation(urn, ending, {
-      ...{ hosts: this.#hosts, log: this.#log, results: this.#results, secrets },
+      ...{ hosts: this.#hosts, log: this.#log, ...this.#kept, secrets },
     });
   }
 

@@ -182,7 +182,10 @@ export type RecordedTrial = z.infer<typeof RecordedTrial>;
 
 /** Where a run left its record, with everything that its tools printed. */
 export const KeptRecord = z.object({
-  folder: z.string().meta({ description: "The run's folder, an absolute path on the machine that kept it." }),
+  folder: z.string().meta({
+    description:
+      "The run's folder: an absolute path on the machine that kept it, or its URL in an object store, `s3://BUCKET/KEY?endpoint=URL&region=REGION`.",
+  }),
   sha256: z.string().meta({
     description: "Of its manifest.json, which has those of all other files: hexadecimal.",
   }),
@@ -250,7 +253,8 @@ export const ResultRecord = z.object({
   valid: z.boolean(),
   invalidReasons: z.array(z.string()),
   kept: KeptRecord.optional().meta({
-    description: "Absent where no results folder was named, and of the record in that folder itself.",
+    description:
+      "Absent where neither a results folder nor an object store was named, and of the record there itself.",
   }),
 });
 export type ResultRecord = z.infer<typeof ResultRecord>;

@@ -27,7 +27,7 @@ export const directions: Readonly<Record<string, Reach>> = {
   emulate: { rooms: ["units", "schema", "remote"] },
   provider: { rooms: ["schema", "units", "observe", "plan", "remote", "measure", "emulate"] },
   resources: { rooms: ["units", "schema"] },
-  cli: { rooms: ["report", "measure", "schema", "units"] },
+  cli: { rooms: ["report", "measure", "remote", "schema", "units"] },
   index: { rooms: ["resources", "units"], types: ["schema"] },
   components: { rooms: ["resources", "units"], types: ["schema"] },
   stacks: { rooms: ["components", "units"] },
@@ -36,7 +36,7 @@ export const directions: Readonly<Record<string, Reach>> = {
 
 /** The rooms that a library may be used in, longest name first where one contains another. */
 export const libraries: ReadonlyArray<readonly [name: RegExp, rooms: readonly string[]]> = [
-  [/^(node-ssh|ssh2)$/, ["remote"]],
+  [/^(node-ssh|ssh2|aws4fetch)$/, ["remote"]],
   [/^(@grpc\/grpc-js|google-protobuf)(\/|$)/, ["provider"]],
   [/^@pulumi\/pulumi\/(proto|provider)(\/|$)/, ["provider"]],
   [/^@pulumi\/pulumi(\/|$)/, ["resources", "components", "stacks", "policies", "index"]],
