@@ -7,17 +7,17 @@ import { type NamedRecord, recordsIn } from "./results/recorded.ts";
 import { type StateResource, text } from "./state-resource.ts";
 
 /**
- * Records of a stack beside those of a file or a folder, by pairs of one name and benchmark.
+ * Records of a stack beside those of a file, a folder or an object store, by pairs of one name and benchmark.
  *
  * @param project its folder
  * @throws InputError as `recordsIn`
  */
-export function baselineOf(
+export async function baselineOf(
   path: string,
   resources: readonly StateResource[],
   project: string,
-): ReportedBaseline {
-  const before = recordsIn([path], project).records;
+): Promise<ReportedBaseline> {
+  const before = (await recordsIn([path], project)).records;
   const now = resources.flatMap(namedOf);
   const pairs = pairsOf(before, now);
   const alone = (all: readonly NamedRecord[], paired: readonly NamedRecord[]) =>

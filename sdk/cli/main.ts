@@ -5,8 +5,8 @@ import { SUMMARY_USAGE, summary } from "./summary.ts";
 
 const [command, ...rest] = process.argv.slice(2);
 try {
-  if (command === "summary") process.stdout.write(summary(rest, process.cwd()));
-  else if (command === "results") process.stdout.write(results(rest, process.cwd()));
+  if (command === "summary") process.stdout.write(await summary(rest, process.cwd()));
+  else if (command === "results") process.stdout.write(await results(rest, process.cwd()));
   else if (command === "review") {
     const { said, code } = review(rest, process.cwd());
     process.stdout.write(said);

@@ -22,7 +22,7 @@ export const SUMMARY_USAGE =
  *
  * @throws InputError `usage`, `stack-unknown`, `stack-empty`, `state-unreadable`, `verdicts-unreadable`, those of `recordsIn`
  */
-export function summary(args: readonly string[], folder: string): string {
+export async function summary(args: readonly string[], folder: string): Promise<string> {
   const { stack, ...options } = argumentsOf(args);
   // With a backend of several projects a stack is named organization/project/stack.
   const name = stack.split("/").at(-1) ?? stack;
@@ -34,7 +34,7 @@ export function summary(args: readonly string[], folder: string): string {
   const from = options.baseline ?? (existsSync(kept) ? kept : undefined);
   const experiment = {
     ...experimentOf(project, name, new Date().toISOString(), resources, verdicts),
-    ...(from !== undefined && { baseline: baselineOf(from, resources, folder) }),
+    ...(from !== undefined && { baseline: await baselineOf(from, resources, folder) }),
   };
   const report = options.report ?? join(reports, `${name}.html`);
   if (options.report === undefined) mkdirSync(reports, { recursive: true });

@@ -125,7 +125,7 @@ interface KnownConfig {
 }
 
 /** Reads `nfvlab:hosts`, `nfvlab:results` and `nfvlab:resultsCredentials`. The engine hands structured configuration over as JSON text. */
-export function checkProviderConfig({ value, unknown, secret }: Decoded): KnownConfig {
+export function checkProviderConfig({ value, unknown }: Pick<Decoded, "value" | "unknown">): KnownConfig {
   const known = Object.entries({ ...value, hosts: fromJson(value.hosts) }).filter(
     ([name]) => !within([name], unknown),
   );
@@ -138,15 +138,8 @@ export function checkProviderConfig({ value, unknown, secret }: Decoded): KnownC
     ...placeFailures(results),
     ...(credentials?.success === false
       ? [
-          wrongCredentials(
-            "expected an object with accessKeyId, secretAccessKey and, where there is one, sessionToken, all of them texts",
-          ),
-        ]
-      : []),
-    ...(given !== undefined && !secret.some(([name]) => name === "resultsCredentials")
-      ? [
-          wrongCredentials(
-            "is no secret and would be read in the stack's files, expected one: pulumi config set --secret nfvlab:resultsCredentials < FILE",
+          hidden(
+            "nfvlab:resultsCredentials: expected an object with accessKeyId, secretAccessKey and, where there is one, sessionToken, all of them texts",
           ),
         ]
       : []),
@@ -156,18 +149,35 @@ export function checkProviderConfig({ value, unknown, secret }: Decoded): KnownC
     : { failures, hosts, results, resultsCredentials: credentials?.data };
 }
 
+/**
+ * Refuses credentials that the user has not made a secret. Only Configure can tell: when it checks configuration, the engine hands secrets over as if they were none.
+ *
+ * @throws InputError `results-credentials`
+ */
+export function requireSecretCredentials({ value, secret }: Decoded): void {
+  if (value.resultsCredentials === undefined || secret.some(([name]) => name === "resultsCredentials"))
+    return;
+  throw new InputError({
+    code: "results-credentials",
+    problem: "nfvlab:resultsCredentials is no secret, and would be read in the stack's files",
+    expected: "a secret",
+    hint: "set it anew, and take others, since these are in a file: pulumi config set --secret nfvlab:resultsCredentials < FILE",
+  });
+}
+
 function placeFailures(results: string | undefined): Failure[] {
   try {
     if (results !== undefined && isStoreUrl(results)) storeUrl(results);
     return [];
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return [{ property: "results", reason: error.message }];
+    return [hidden(`nfvlab:results: ${error.message}`)];
   }
 }
 
-function wrongCredentials(reason: string): Failure {
-  return { property: "resultsCredentials", reason };
+/** A failure of a value that nobody may be shown: of a named property the engine prints the value. */
+function hidden(reason: string): Failure {
+  return { property: "", reason };
 }
 
 function fromJson(value: unknown): unknown {

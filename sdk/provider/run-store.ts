@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { ObjectStore, type StoredFile } from "../remote/object-store.ts";
 import {
   credentialsIn,
@@ -117,6 +118,7 @@ export class RunStore {
     const write = async (key: string) => {
       const file = all.get(key);
       if (file === undefined) return;
+      await requireUnaltered(file);
       const isNew = !there.has(key) && (await this.#store.put(key, file));
       if (!isNew) await this.#requireSame(key, file);
     };
@@ -174,6 +176,21 @@ export class RunStore {
   #key(name: string): string {
     return this.#place.prefix === "" ? name : `${this.#place.prefix}/${name}`;
   }
+}
+
+/** What somebody changed since the run wrote it is not sent as if the run had. */
+async function requireUnaltered({ path, bytes, sha256 }: StoredFile): Promise<void> {
+  const hash = createHash("sha256");
+  if (bytes > 0) await pipeline(createReadStream(path), hash);
+  const observed = hash.digest("hex");
+  if (observed === sha256) return;
+  throw new HostError({
+    code: "results-altered",
+    problem: `${path} is not what the run wrote, so the run is not sent`,
+    observed: `SHA-256 ${observed}`,
+    expected: sha256,
+    hint: "take it from where it is whole, or take the run's folder away",
+  });
 }
 
 function sha256Of(content: Uint8Array): string {

@@ -7,7 +7,7 @@ import { TransportPool } from "../remote/pool.ts";
 import type { HostReference } from "../schema/connection.ts";
 import { expectedOutputs } from "../schema/definition.ts";
 import { InputError, TransportError } from "../units/errors.ts";
-import { checkInputs, checkProviderConfig } from "./check.ts";
+import { checkInputs, checkProviderConfig, requireSecretCredentials } from "./check.ts";
 import { compare, type PropertyChange } from "./diff.ts";
 import { connectEngine, type EngineLog, silentLog } from "./engine.ts";
 import { type Failure, failureOf, initializationFailure, inputFailure } from "./failure.ts";
@@ -143,7 +143,9 @@ export class ProviderServer {
   }
 
   #configure(request: providerpb.ConfigureRequest): providerpb.ConfigureResponse {
-    const { hosts, results, resultsCredentials } = checkProviderConfig(decode(request.getArgs()));
+    const config = decode(request.getArgs());
+    requireSecretCredentials(config);
+    const { hosts, results, resultsCredentials } = checkProviderConfig(config);
     this.#importHosts = hosts;
     this.#kept = results === undefined ? {} : keptIn(results, projectFolder(), resultsCredentials);
     const response = new providerpb.ConfigureResponse();

@@ -73,7 +73,7 @@ export class ObjectStore {
   async put(key: string, content: Uint8Array | StoredFile): Promise<boolean> {
     const request = { action: "PutObject", method: "PUT", key, body: content } as const;
     const answer = await this.#send({ ...request, headers: { "if-none-match": "*" } });
-    if (answer.status === 412 || answer.status === 409) return false;
+    if (answer.status === 412) return false;
     // Some stores do not know the condition, and say so.
     const done = answer.status === 501 ? await this.#send(request) : answer;
     this.#require(request, done);
@@ -183,9 +183,9 @@ function isSecure({ endpoint }: Store): boolean {
   return endpoint.startsWith("https:");
 }
 
-/** Whether asking once more may do. */
+/** Whether asking once more may do: another request for the same key is under way, there are too many, or something failed that need not fail again. */
 function isBusy({ status }: Answer): boolean {
-  return status === 429 || status === 500 || status === 503;
+  return [409, 429, 500, 503].includes(status);
 }
 
 /** Whether a connection that was there broke. */

@@ -183,7 +183,7 @@ export class Traffic extends resourceClass(traffic) {}
 
 /**
  * Throughput of a path for each frame size and goal, by MLRsearch or RFC 2544's bisection, and latency at shares of it. Trials run one after another in one program. Runs at create, and again
- * when an input or a trigger changes, or where it was interrupted; never on an unchanged `up`. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ * when an input or a trigger changes, or where it was interrupted; never on an unchanged `up`. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property goals by name, each `{ loss }` and more; `{ ndr: { loss: 0 } }` by default
  * @property byFrame by frame size and goal: `throughputPps`, `lowerPps`, `upperPps`, and `kind`
@@ -204,7 +204,7 @@ export class Throughput extends resourceClass(throughput) {}
 
 /**
  * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing. Runs at create, and again when an input or a trigger changes, or where it was interrupted.
- * Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ * Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property step distance of two loads, as a share of the highest: a tenth at most
  * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`, `interrupted`
@@ -220,7 +220,7 @@ export class FrameLoss extends resourceClass(frameLoss) {}
 
 /**
  * The longest burst at the highest load that loses nothing, many times for each frame size, and the buffer that it tells of. Runs at create, and again when an input or a trigger changes, or
- * where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ * where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property throughput frames per second and direction by frame size, measured before
  * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `bursts`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
@@ -237,7 +237,7 @@ export class BackToBack extends resourceClass(backToBack) {}
 
 /**
  * A load below the throughput for a long time, for each frame size: loss, latency, and whether what arrives stays as it was; a record of what changes on the way is not valid. Runs at create, and
- * again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ * again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property throughput frames per second and direction by frame size, measured before; `percent` of it is sent
  * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `soak-short`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
@@ -298,7 +298,7 @@ export class Outage extends resourceClass(outage) {}
 
 /**
  * The load that a path carries for a very long time with a wanted share of loss, for each frame size, by PLRsearch. Where a `Throughput` says what passed trials of seconds, this says what to expect of hours, and how sure
- * that is. Runs at create, and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ * that is. Runs at create, and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property loss share of the frames, 1e-7 by default
  * @property duration how long trials of each frame size send: the longer, the smaller the standard deviation

@@ -64,7 +64,7 @@ export const cyclictest = defineResource({
   token: "nfvlab:bench:Cyclictest",
   description:
     "Timer wake-up latency by cyclictest (rt-tests): the time from when a thread asked to be woken to when it ran. Runs once, and again when an input or a trigger changes; " +
-    "never on an unchanged `up`. Runs as a transient unit with a time limit, so a lost connection leaves nothing behind. Delete forgets the record; what is in a results folder stays.",
+    "never on an unchanged `up`. Runs as a transient unit with a time limit, so a lost connection leaves nothing behind. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its unit's name.", { change: "recreate" }),
@@ -94,7 +94,7 @@ export const cyclictest = defineResource({
 export const roundTrip = defineResource({
   token: "nfvlab:bench:RoundTrip",
   description:
-    "Round trip time of ICMP echoes sent on a fixed schedule from a guest. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "Round trip time of ICMP echoes sent on a fixed schedule from a guest. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run.", { change: "recreate" }),

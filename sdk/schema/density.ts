@@ -33,7 +33,7 @@ export const density = defineResource({
   description:
     "How many guests or containers a machine carries beside each other until a goal breaks: one does not start or does not answer in time, the machine has too little memory left, or threads of one wake up " +
     "too late. Starts more and more, each rung anew, goes back after a rung that broke and closes in between; all that it starts is transient, and gone with its unit however that ends. Never more than " +
-    "CPUs, memory and huge pages allow. Delete forgets the record; what is in a results folder stays.",
+    "CPUs, memory and huge pages allow. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its unit's name and of its instances'.", recreate),

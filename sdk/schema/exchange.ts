@@ -32,7 +32,7 @@ export const exchange = defineResource({
   description:
     "Frames from one guest of a machine to another and back, by interfaces of theirs or by memory that they share: one sends at a fixed rate and times each round trip by its own clock, the other " +
     "answers, and both count. Run by the agents of the guests, whose boot image holds the program. Runs once, and again when an input or a trigger changes; never on an unchanged `up`. The " +
-    "record is valid where the sender kept its pace, and neither end counts more than the other sent. Delete forgets the record; what is in a results folder stays.",
+    "record is valid where the sender kept its pace, and neither end counts more than the other sent. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run.", { change: "recreate" }),

@@ -27,7 +27,7 @@ export const oslat = defineResource({
   token: "nfvlab:bench:Oslat",
   description:
     "How long a thread that only polls is kept from it, by oslat (rt-tests): no timer is involved, as in a poll-mode driver or a vCPU that runs one. Runs once, and again when an input or " +
-    "a trigger changes; never on an unchanged `up`. Runs as a transient unit with a time limit. Delete forgets the record; what is in a results folder stays.",
+    "a trigger changes; never on an unchanged `up`. Runs as a transient unit with a time limit. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...cpuBenchmark,
     duration: length,
@@ -56,7 +56,7 @@ export const hwlatdetect = defineResource({
   token: "nfvlab:bench:Hwlatdetect",
   description:
     "Gaps that the hardware makes, by hwlatdetect (rt-tests): a kernel thread polls the clock with interrupts off, so what takes time from it is firmware (SMIs), or a hypervisor below. " +
-    "Needs a kernel with the tracer hwlat, which nobody else traces with. Run it on an idle host: it keeps interrupts off for `width` of each `window`. Delete forgets the record; what is in a results folder stays.",
+    "Needs a kernel with the tracer hwlat, which nobody else traces with. Run it on an idle host: it keeps interrupts off for `width` of each `window`. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...common,
     cpus: cpuList("CPUs that the thread goes round, a window on each.", recreate),
@@ -72,7 +72,7 @@ export const rtla = defineResource({
   token: "nfvlab:bench:Rtla",
   description:
     "What the kernel's own tracers see, as histograms by rtla: `timerlat` tells how late a timer's interrupt came and how late its thread ran, `osnoise` how long each thing took that got into " +
-    "the way of a thread which only runs. Needs a kernel with that tracer, and rtla. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "the way of a thread which only runs. Needs a kernel with that tracer, and rtla. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...cpuBenchmark,
     duration: length,
@@ -115,7 +115,7 @@ export const exitRate = defineResource({
   token: "nfvlab:bench:ExitRate",
   description:
     "VM exits a second of a guest in its steady state, each vCPU by itself, in all and by reason, as KVM counts them (`virsh domstats --vcpu`). A guest that only polls should have next to none. " +
-    "Changes nothing. Needs QEMU 7.1 and libvirt 8.10. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "Changes nothing. Needs QEMU 7.1 and libvirt 8.10. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...common,
     domain: name("Name of the libvirt domain, which runs.", recreate),
@@ -134,7 +134,7 @@ export const exitCost = defineResource({
   description:
     "What it costs to leave a guest and come back, timed inside a guest of its own with two vCPUs and nothing else: a null hypercall, CPUID, an exit to QEMU, a notification of the other vCPU that " +
     "runs or sleeps, a round trip through memory that both poll, and VMFUNC where there is one; beside them a system call of the host. QEMU runs it on KVM, each vCPU on a CPU of its own, and ends " +
-    "with it. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "with it. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...common,
     cpus: cpuList(
@@ -160,7 +160,7 @@ export const bootTime = defineResource({
   token: "nfvlab:bench:BootTime",
   description:
     "How long a guest, or a container, takes from its start to its first answer, and the memory that it takes by then. Shuts it down and starts it again for each repetition, and leaves it running; what " +
-    "a guest does not take gracefully is not forced: the run fails, and the guest runs on. Delete forgets the record; what is in a results folder stays.",
+    "a guest does not take gracefully is not forced: the run fails, and the guest runs on. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...common,
     repetitions: wholeNumber(

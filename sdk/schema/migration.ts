@@ -107,7 +107,7 @@ export const liveMigration = defineResource({
     "traffic through the guest saw. libvirt does it peer to peer: its control goes through an SSH tunnel between the two machines, by a key that is made for the run, may do nothing else, is " +
     "good for the peer's address and the time of the run alone, and is removed with it; the guest's memory goes in clear between two addresses that the program names, which have to be on a network of their " +
     "own. The guest's definition stays where it is; afterwards the guest runs there again, whatever became of a migration. Runs once, and again when an input or a trigger changes; never on an " +
-    "unchanged `up`. Delete forgets the record; what is in a results folder stays.",
+    "unchanged `up`. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its units' names.", { change: "recreate" }),

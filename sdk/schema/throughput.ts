@@ -108,7 +108,7 @@ export const throughput = defineResource({
     "Throughput of a path for each frame size and goal, by MLRsearch or by RFC 2544's bisection, and one-way latency with its variation at shares of it. The generator is tried first, against itself: where it can't " +
     "send and receive the highest load, nothing is searched and the record is invalid. Trials run one after another in one program, a transient unit with a time limit, and are kept in the record. " +
     "Frames that a port does not take in their time are lost: what is behind it does not keep up. Runs once, and again when an input or a trigger changes; never on an unchanged `up`. " +
-    "Delete forgets the record; what is in a results folder stays.",
+    "Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     method: z
@@ -187,7 +187,7 @@ export const criticalLoad = defineResource({
   description:
     "The load that a path carries for a very long time with a wanted share of loss, for each frame size, by PLRsearch (draft-vpolak-bmwg-plrsearch): trials of growing length at loads near to it, and by " +
     "all of them an estimate with its standard deviation, which shrinks with the time. The generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. " +
-    "Delete forgets the record; what is in a results folder stays.",
+    "Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     loss: z
@@ -227,7 +227,7 @@ export const frameLoss = defineResource({
   token: "nfvlab:bench:FrameLoss",
   description:
     "Frame loss rate of a path for each frame size (RFC 2544, section 26.3): from the highest load down in equal steps, until two loads in a row lose nothing. The generator is tried first, as for " +
-    "a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     step: z
@@ -254,7 +254,7 @@ export const backToBack = defineResource({
   token: "nfvlab:bench:BackToBack",
   description:
     "Back-to-back frames (RFC 2544, section 26.4) with RFC 9004's corrections: the longest burst at the highest load that loses nothing, many times, and what buffer it tells of. The generator is " +
-    "tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     throughput: known.meta({
@@ -317,7 +317,7 @@ export const soak = defineResource({
   token: "nfvlab:bench:Soak",
   description:
     "A load below the throughput for a long time, for each frame size: what is lost, latency, and whether it stays as it was. The record is invalid where what arrives changes on the way. The " +
-    "generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     throughput: known.meta({ description: "Throughput by frame size, measured before.", ...recreate }),

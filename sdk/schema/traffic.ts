@@ -297,7 +297,7 @@ export const traffic = defineResource({
   description:
     "Sends UDP frames at a fixed rate at one port and counts them at another: loss, duplicates, reordering, throughput, one-way latency and its variation (RFC 5481), by one clock. Runs once, and again when an input or a " +
     "trigger changes; never on an unchanged `up`. Runs as a transient unit with a time limit. The record is valid where the generator kept its pace, every frame counted is one that the ports' " +
-    "own counters know of, and every frame received was stamped. Delete forgets the record; what is in a results folder stays.",
+    "own counters know of, and every frame received was stamped. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its unit's name.", { change: "recreate" }),

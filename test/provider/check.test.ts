@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkInputs } from "../../sdk/provider/check.ts";
+import { checkInputs, checkProviderConfig, requireSecretCredentials } from "../../sdk/provider/check.ts";
 import { decode, encode } from "../../sdk/provider/wire.ts";
 import type { ResourceDefinition } from "../../sdk/schema/definition.ts";
 import { hugepages } from "../../sdk/schema/hugepages.ts";
@@ -79,5 +79,57 @@ describe("checkInputs", () => {
     expect(failures(hugepages, { ...later, size: "3MiB" }, [["host", "connection"], ["count"]])).toHaveLength(
       1,
     );
+  });
+});
+
+describe("the provider's configuration", () => {
+  const keys = { accessKeyId: "AKIAX", secretAccessKey: "hunter22" };
+  const checked = (value: Record<string, unknown>) => checkProviderConfig({ value, unknown: [] });
+  const reasons = (value: Record<string, unknown>) =>
+    checked(value).failures.map(({ property, reason }) => `${property}: ${reason}`);
+
+  it("names a folder or a place in a store, and nothing else", () => {
+    for (const results of ["results", "/srv/results", "s3://lab-results/nfv?region=lab"])
+      expect(checked({ results })).toMatchObject({ failures: [], results });
+    expect(reasons({ results: "" })).toEqual([
+      'results: observed "", expected a folder, or s3://BUCKET/PREFIX in an object store',
+    ]);
+    expect(reasons({ results: "https://minio.lab/x" })[0]).toContain(
+      "expected a folder, or s3://BUCKET/PREFIX",
+    );
+    // Of a failure without a property the engine does not print the value.
+    expect(reasons({ results: "s3://lab/a//b" })[0]).toMatch(
+      /^: nfvlab:results: not a place in an object store: observed /,
+    );
+    expect(reasons({ results: "s3://AKIAX:hunter22@lab" }).join()).not.toContain("hunter22");
+  });
+
+  it("has credentials as an object or its JSON, and as a secret alone", () => {
+    const given = [keys, JSON.stringify(keys), { ...keys, sessionToken: "t" }];
+    for (const resultsCredentials of given) {
+      expect(checked({ resultsCredentials })).toMatchObject({ failures: [], resultsCredentials: keys });
+      const config = { value: { resultsCredentials }, unknown: [] };
+      requireSecretCredentials({ ...config, secret: [["resultsCredentials"]] });
+      const plain = () => requireSecretCredentials({ ...config, secret: [["hosts"]] });
+      expect(plain).toThrow("nfvlab:resultsCredentials is no secret, and would be read in the stack's files");
+      expect(plain).not.toThrow("hunter22");
+    }
+    requireSecretCredentials({ value: {}, unknown: [], secret: [] });
+  });
+
+  it.each([
+    "hunter22",
+    '{"accessKeyId":"AKIAX","secretAccessKey":"hunter22"',
+    { accessKeyId: "AKIAX" },
+    { ...keys, secretAccessKey: ["hunter22"] },
+    { ...keys, password: "hunter22" },
+  ])("says what credentials are without showing any", (resultsCredentials) => {
+    const said = reasons({ resultsCredentials });
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^: nfvlab:resultsCredentials: expected an object with accessKeyId, secretAccessKey and/,
+      ),
+    ]);
+    expect(said.join()).not.toMatch(/hunter22|AKIAX/);
   });
 });

@@ -40,9 +40,11 @@ describe("the results folder that a stack's configuration names", () => {
     expect(readdirSync(join(project.folder, "kept/results/trial/timers"))).toEqual([]);
   });
 
-  it("is a folder: what it is copied to has no place there", () => {
-    const { code, said } = up("s3://lab/results");
+  it("is no place that nobody knows how to write to", () => {
+    const { code, said } = up("gs://lab/results");
     expect(code).not.toBe(0);
-    expect(said).toContain('observed "s3://lab/results", expected a folder; to an object store it is copied');
+    expect(said).toContain(
+      'observed "gs://lab/results", expected a folder, or s3://BUCKET/PREFIX in an object store',
+    );
   });
 });

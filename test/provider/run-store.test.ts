@@ -138,10 +138,14 @@ describe("a run in an object store", () => {
     },
   );
 
-  it("whose folder was altered before it was sent is refused by its hash, or by its length", async () => {
+  it("whose folder was altered before it was sent is not sent", async () => {
     const over = overRun();
     appendFileSync(join(over.folder, "raw/0001.stdout"), "T: 1\n");
-    await expect(runStore().take(over, warn)).rejects.toThrow();
+    const { code, message } = await refusalOf(runStore().take(over, warn));
+    expect(code).toBe("results-altered");
+    expect(message).toMatch(
+      /raw\/0001\.stdout is not what the run wrote, so the run is not sent: observed SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}; /,
+    );
     expect(await stored()).not.toContain("lab/rack/timers/<run>/manifest.json");
     expect(existsSync(over.folder)).toBe(true);
   });

@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { RecordVersion, ResultRecord } from "../../schema/record.ts";
 import { RECORD, type RunManifest } from "../../schema/run.ts";
-import { InputError } from "../../units/errors.ts";
+import { InputError, LabError } from "../../units/errors.ts";
+import { isStoreUrl } from "../../units/store-url.ts";
 import { exportedState } from "../stack-state.ts";
 import type { StateResource } from "../state-resource.ts";
+import { DISK, type Place, StoredPlace } from "./place.ts";
 import { isRun, runFolder } from "./run-folder.ts";
 
 /** A record, by what it is called and where it was found. */
@@ -19,8 +21,10 @@ export interface NamedRecord {
 /** Where a run was kept, and whether what is there is what was written. */
 export interface KeptRun {
   readonly folder: string;
-  /** A sentence for each file that is not what the run wrote; undefined where the folder is not on this machine. */
+  /** A sentence for each file that is not what the run wrote; undefined where the folder is not on this machine, and where its store doesn't show it. */
   readonly altered: readonly string[] | undefined;
+  /** Why the store doesn't show it. */
+  readonly unread?: string;
 }
 
 /** A run that has no record, or none that can be read any more. */
@@ -39,96 +43,127 @@ export interface Found {
 const STACK = /^stack:(.+)$/;
 
 /**
- * Records of files, folders and stacks. A file holds one record, a list of them (`nfvlab results export --format json`), or a stack's state
- * (`pulumi stack export`); of a folder all runs are read, and all `*.json` that hold records, those of its folders too. Of a run every file is held against its hash.
+ * Records of files, folders, stacks and places in object stores. A file holds one record, a list of them (`nfvlab results export --format json`), or a stack's state
+ * (`pulumi stack export`); of a folder all runs are read, and all `*.json` that hold records, those of its folders too, and of an object store likewise. Of a run every file is held against its hash.
  *
  * @param project folder of the project whose stacks are named
- * @throws InputError `results-unreadable`, `results-none`, `record-version`, `record-invalid`, `run-version`, `run-invalid`, `stack-unknown`, `state-unreadable`
+ * @throws InputError `results-unreadable`, `results-none`, `record-version`, `record-invalid`, `run-version`, `run-invalid`, `stack-unknown`, `state-unreadable`, and those of `StoredPlace.at`
  */
-export function recordsIn(paths: readonly string[], project: string): Found {
-  const found = paths.map((path) => {
-    const here = foundAt(path, project);
-    if (here.records.length + here.recordless.length > 0) return here;
-    throw new InputError({
-      code: "results-none",
-      problem: `${path} holds no record`,
-      expected: `what \`pulumi stack export\` writes of a stack with benchmarks, or records (${RecordVersion})`,
-    });
-  });
-  return {
-    records: found.flatMap(({ records }) => records),
-    recordless: found.flatMap(({ recordless }) => recordless),
-  };
-}
-
-function foundAt(path: string, project: string): Found {
-  const stack = STACK.exec(path)?.[1];
-  if (stack !== undefined) return only(recordsOf(JSON.parse(exportedState(stack, project)), path));
-  if (!statOf(path).isDirectory()) {
-    const folder = dirname(path);
-    return basename(path) === RECORD && isRun(folder) ? foundInRun(folder) : only(recordsOfFile(path, true));
+export async function recordsIn(paths: readonly string[], project: string): Promise<Found> {
+  const found: Found[] = [];
+  for (const path of paths) {
+    const here = await foundAt(path, project);
+    if (here.records.length + here.recordless.length === 0)
+      throw new InputError({
+        code: "results-none",
+        problem: `${path} holds no record`,
+        expected: `what \`pulumi stack export\` writes of a stack with benchmarks, or records (${RecordVersion})`,
+      });
+    found.push(here);
   }
-  return foundInFolder(path);
+  return together(found);
 }
 
-function foundInFolder(folder: string): Found {
-  if (isRun(folder)) return foundInRun(folder);
-  const parts = readdirSync(folder)
-    .sort()
-    .map((name): Found => {
-      const path = join(folder, name);
-      if (statOf(path).isDirectory()) return name === "node_modules" ? NOTHING : foundInFolder(path);
-      return name.endsWith(".json") ? only(recordsOfFile(path, false)) : NOTHING;
-    });
+async function foundAt(path: string, project: string): Promise<Found> {
+  const stack = STACK.exec(path)?.[1];
+  if (stack !== undefined) return only(await recordsOf(JSON.parse(exportedState(stack, project)), path));
+  if (isStoreUrl(path)) {
+    const place = await StoredPlace.at(path);
+    try {
+      return place.isObject ? await foundInFile(place, place.root) : await foundInFolder(place, place.root);
+    } finally {
+      place.close();
+    }
+  }
+  return statOf(path).isDirectory() ? foundInFolder(DISK, path) : foundInFile(DISK, path);
+}
+
+async function foundInFile(place: Place, file: string): Promise<Found> {
+  const folder = dirname(file);
+  return basename(file) === RECORD && (await isRun(place, folder))
+    ? foundInRun(place, folder)
+    : only(await recordsOfFile(place, file, true));
+}
+
+async function foundInFolder(place: Place, folder: string): Promise<Found> {
+  if (await isRun(place, folder)) return foundInRun(place, folder);
+  const parts: Found[] = [];
+  const listed = await place.listed(folder).catch((cause: unknown) => {
+    throw cause instanceof LabError ? cause : unreadable(place.nameOf(folder), cause);
+  });
+  for (const { name, isFolder } of listed) {
+    const path = place.within(folder, name);
+    if (isFolder && name !== "node_modules") parts.push(await foundInFolder(place, path));
+    if (!isFolder && name.endsWith(".json")) parts.push(only(await recordsOfFile(place, path, false)));
+  }
+  return together(parts);
+}
+
+function together(parts: readonly Found[]): Found {
   return {
     records: parts.flatMap(({ records }) => records),
     recordless: parts.flatMap(({ recordless }) => recordless),
   };
 }
 
-const NOTHING: Found = { records: [], recordless: [] };
-
 function only(records: readonly NamedRecord[]): Found {
   return { records, recordless: [] };
 }
 
-function foundInRun(folder: string): Found {
-  const { manifest, altered, record } = runFolder(folder);
+async function foundInRun(place: Place, path: string): Promise<Found> {
+  const { folder, manifest, altered, record } = await runFolder(place, path);
   const { name } = manifest;
   const run = { folder, altered };
   const isAltered = altered.some((sentence) => sentence.startsWith(`${RECORD} `));
   // What somebody else wrote is told to be altered, and not that it is no record.
   if (!isRecord(record) || (isAltered && !ResultRecord.safeParse(record).success))
     return { records: [], recordless: [{ name, manifest, run }] };
-  return only([{ name, file: join(folder, RECORD), record: parsed(record, folder, name), run }]);
+  const file = place.nameOf(place.within(path, RECORD));
+  return only([{ name, file, record: parsed(record, folder, name), run }]);
 }
 
-/** Of a record in a state: its run's folder, where that is on this machine. */
-function keptRunOf({ kept }: ResultRecord): KeptRun | undefined {
+/** Of a record in a state: its run's folder, where that is on this machine or in a store that answers. */
+async function keptRunOf({ kept }: ResultRecord): Promise<KeptRun | undefined> {
   if (kept === undefined) return undefined;
   const { folder, sha256 } = kept;
-  return { folder, altered: isRun(folder) ? runFolder(folder, sha256).altered : undefined };
+  if (!isStoreUrl(folder)) return { folder, altered: await alteredIn(DISK, folder, sha256) };
+  try {
+    const place = await StoredPlace.at(folder);
+    try {
+      return { folder, altered: await alteredIn(place, place.root, sha256) };
+    } finally {
+      place.close();
+    }
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    return { folder, altered: undefined, unread: error.message };
+  }
 }
 
-function recordsOfFile(file: string, isNamed: boolean): NamedRecord[] {
+async function alteredIn(place: Place, folder: string, sha256: string) {
+  return (await isRun(place, folder)) ? (await runFolder(place, folder, sha256)).altered : undefined;
+}
+
+async function recordsOfFile(place: Place, file: string, isNamed: boolean): Promise<NamedRecord[]> {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, "utf8"));
+    content = JSON.parse(String(await place.read(file)));
   } catch (cause) {
+    if (cause instanceof LabError) throw cause;
     if (!isNamed && cause instanceof SyntaxError) return [];
-    throw unreadable(file, cause);
+    throw unreadable(place.nameOf(file), cause);
   }
-  return recordsOf(content, file);
+  return recordsOf(content, place.nameOf(file));
 }
 
-function recordsOf(content: unknown, file: string): NamedRecord[] {
+async function recordsOf(content: unknown, file: string): Promise<NamedRecord[]> {
   const stem = basename(file).replace(/\.json$/, "");
   const list = Array.isArray(content) ? content : [content];
-  const record = (item: Readonly<Record<string, unknown>>, name: string): NamedRecord => {
+  const record = async (item: Readonly<Record<string, unknown>>, name: string): Promise<NamedRecord> => {
     const whole = parsed(item, file, name);
-    return { name, file, record: whole, run: keptRunOf(whole) };
+    return { name, file, record: whole, run: await keptRunOf(whole) };
   };
-  return list.flatMap((item: unknown, index) => {
+  const found = list.flatMap((item: unknown, index): Promise<NamedRecord>[] => {
     if (isRecord(item)) {
       // A list that was exported says what its records are called.
       const name =
@@ -141,6 +176,7 @@ function recordsOf(content: unknown, file: string): NamedRecord[] {
       return [record(kept, String(outputs?.["name"] ?? type))];
     });
   });
+  return Promise.all(found);
 }
 
 function isRecord(item: unknown): item is Readonly<Record<string, unknown>> {

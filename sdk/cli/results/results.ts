@@ -12,7 +12,7 @@ import { type Found, type NamedRecord, recordsIn } from "./recorded.ts";
 import { showRunText, showText } from "./show.ts";
 
 export const RESULTS_USAGE =
-  "usage: nfvlab results list PATH... | show PATH... [--name NAME] | compare BEFORE AFTER [--name NAME] | export PATH... --format csv|junit|openmetrics|json | export --format schema|manifest-schema; a PATH is a folder, a file, or stack:NAME";
+  "usage: nfvlab results list PATH... | show PATH... [--name NAME] | compare BEFORE AFTER [--name NAME] | export PATH... --format csv|junit|openmetrics|json | export --format schema|manifest-schema; a PATH is a folder, a file, s3://BUCKET/PREFIX, or stack:NAME";
 
 const SCHEMAS: Readonly<Record<string, () => object>> = {
   schema: recordJsonSchema,
@@ -34,33 +34,33 @@ const FORMATS: Readonly<Record<string, (records: readonly NamedRecord[]) => read
 
 /**
  * Records as text: `list` a line each, `show` all of them, `compare` what changed from one to the other, `export` for other programs. Paths are files or
- * folders of records, results folders among them, states as `pulumi stack export` writes them, or stacks: `stack:dev`. Of what a run kept each file is held against its hash: `list` and `show` say which
+ * folders of records, results folders among them, places in object stores (`s3://BUCKET/PREFIX?endpoint=URL&region=REGION`), states as `pulumi stack export` writes them, or stacks: `stack:dev`. Of what a run kept each file is held against its hash: `list` and `show` say which
  * one was altered, `compare` and `export` refuse it.
  *
  * @param project folder of the project whose stacks are named
  * @throws InputError `usage`, `results-altered`, and those of `recordsIn`
  * @example results(["compare", "before.json", "results/lab/rack"], process.cwd())
  */
-export function results(args: readonly string[], project: string): string {
+export async function results(args: readonly string[], project: string): Promise<string> {
   const { task, paths, name, format } = argumentsOf(args);
-  const found = (of: readonly string[]) => named(recordsIn(of, project), name, of);
-  const sound = (of: readonly string[]) => soundRecords(found(of), of);
+  const found = async (of: readonly string[]) => named(await recordsIn(of, project), name, of);
+  const sound = async (of: readonly string[]) => soundRecords(await found(of), of);
   switch (task) {
     case "list":
-      return forPeople(listText(found(paths)));
+      return forPeople(listText(await found(paths)));
     case "show": {
-      const { records, recordless } = found(paths);
+      const { records, recordless } = await found(paths);
       const parts = [...records.map(showText), ...recordless.map(showRunText)];
       return forPeople(parts.flatMap((part, index) => [...(index === 0 ? [] : [""]), ...part]));
     }
     case "compare": {
       const [before = "", after = ""] = paths;
-      return forPeople(compareText(sound([before]), sound([after])));
+      return forPeople(compareText(await sound([before]), await sound([after])));
     }
     default: {
       const schema = SCHEMAS[format];
       return schema === undefined
-        ? lines(FORMATS[format]?.(sound(paths)) ?? [])
+        ? lines(FORMATS[format]?.(await sound(paths)) ?? [])
         : `${JSON.stringify(schema(), null, 2)}\n`;
     }
   }

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { MANIFEST, RECORD, RunManifest, RunVersion } from "../../schema/run.ts";
 import { InputError } from "../../units/errors.ts";
+import type { Place } from "./place.ts";
 
 /** The folder of a run as it is now. */
 export interface RunFolder {
+  /** As a person names it. */
   readonly folder: string;
   readonly manifest: RunManifest;
   /** A sentence for each file that is not what the run wrote. */
@@ -15,8 +15,9 @@ export interface RunFolder {
 }
 
 /** Whether a folder is that of a run. */
-export function isRun(folder: string): boolean {
-  return versionOf(join(folder, MANIFEST))?.startsWith("nfvlab/run/") ?? false;
+export async function isRun(place: Place, folder: string): Promise<boolean> {
+  const text = await place.read(place.within(folder, MANIFEST));
+  return text !== undefined && (versionIn(text.toString("utf8"))?.startsWith("nfvlab/run/") ?? false);
 }
 
 /**
@@ -25,31 +26,40 @@ export function isRun(folder: string): boolean {
  * @param sha256 of the manifest, where a stack's state has it: then it is held against that too
  * @throws InputError `run-version`, `run-invalid`
  */
-export function runFolder(folder: string, sha256?: string): RunFolder {
-  const text = readFileSync(join(folder, MANIFEST));
-  const manifest = parsed(text.toString("utf8"), folder);
+export async function runFolder(place: Place, folder: string, sha256?: string): Promise<RunFolder> {
+  const file = place.within(folder, MANIFEST);
+  const text = (await place.read(file)) ?? Buffer.alloc(0);
+  const name = place.nameOf(folder);
+  const manifest = parsed(text.toString("utf8"), { folder: name, file: place.nameOf(file) });
   // Of one that is not over nothing was hashed yet.
   const isWhole = manifest.ended !== "unfinished";
+  const contents = new Map<string, Buffer | undefined>();
+  if (isWhole) {
+    const paths = Object.keys(manifest.files);
+    const read = await Promise.all(paths.map((path) => place.read(place.within(folder, path))));
+    paths.forEach((path, index) => {
+      contents.set(path, read[index]);
+    });
+  }
   const altered = [
     ...(sha256 === undefined ? [] : differs(MANIFEST, text, sha256)),
-    ...(isWhole ? alteredFiles(folder, manifest) : []),
+    ...(isWhole ? alteredFiles(manifest, contents, await place.files(folder)) : []),
   ];
-  return { folder, manifest, altered, record: isWhole ? jsonOf(join(folder, RECORD)) : undefined };
+  return { folder: name, manifest, altered, record: jsonOf(contents.get(RECORD)) };
 }
 
-function alteredFiles(folder: string, { files }: RunManifest): string[] {
-  const there = readdirSync(folder, { recursive: true, withFileTypes: true, encoding: "utf8" })
-    .filter((entry) => !entry.isDirectory())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length).replace(/^\/+/, ""))
-    .filter((path) => path !== MANIFEST);
+function alteredFiles(
+  { files }: RunManifest,
+  contents: ReadonlyMap<string, Buffer | undefined>,
+  there: readonly string[],
+): string[] {
   return [
-    ...Object.entries(files).flatMap(([path, { sha256 }]) =>
-      existsSync(join(folder, path))
-        ? differs(path, readFileSync(join(folder, path)), sha256)
-        : [`${path} is not there any more`],
-    ),
+    ...Object.entries(files).flatMap(([path, { sha256 }]) => {
+      const content = contents.get(path);
+      return content === undefined ? [`${path} is not there any more`] : differs(path, content, sha256);
+    }),
     ...there
-      .filter((path) => !Object.hasOwn(files, path))
+      .filter((path) => path !== MANIFEST && !Object.hasOwn(files, path))
       .map((path) => `${path} is none of the run's files`),
   ];
 }
@@ -61,7 +71,10 @@ function differs(path: string, content: Uint8Array, expected: string): string[] 
     : [`${path} is not what was written: observed SHA-256 ${observed}, expected ${expected}`];
 }
 
-function parsed(text: string, folder: string): RunManifest {
+function parsed(
+  text: string,
+  { folder, file }: { readonly folder: string; readonly file: string },
+): RunManifest {
   const { success, data, error } = RunManifest.safeParse(JSON.parse(text));
   if (success) return data;
   const version = versionIn(text);
@@ -77,21 +90,17 @@ function parsed(text: string, folder: string): RunManifest {
   throw new InputError({
     code: "run-invalid",
     property: issue?.path.join(".") ?? "",
-    problem: `${join(folder, MANIFEST)} is no whole manifest: ${issue?.message ?? ""}`,
+    problem: `${file} is no whole manifest: ${issue?.message ?? ""}`,
   });
 }
 
 /** What a file has as JSON; undefined where it is not there, or is none. */
-function jsonOf(file: string): unknown {
+function jsonOf(content: Buffer | undefined): unknown {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    return content === undefined ? undefined : JSON.parse(content.toString("utf8"));
   } catch {
     return undefined;
   }
-}
-
-function versionOf(file: string): string | undefined {
-  return existsSync(file) ? versionIn(readFileSync(file, "utf8")) : undefined;
 }
 
 function versionIn(text: string): string | undefined {

@@ -3,6 +3,7 @@ import { type Metric, PERCENTILES, type ResultRecord } from "../../schema/record
 import { formatNanoseconds } from "../../units/duration.ts";
 import { figure, grouped } from "../../units/figure.ts";
 import { quoteAll } from "../../units/quoting.ts";
+import { isStoreUrl } from "../../units/store-url.ts";
 import { table } from "../../units/table.ts";
 import { endingOf, standing } from "./list.ts";
 import type { KeptRun, NamedRecord, RecordlessRun } from "./recorded.ts";
@@ -85,13 +86,18 @@ export function showRunText({ name, manifest, run }: RecordlessRun): string[] {
   ];
 }
 
-function keptText({ folder, altered }: KeptRun): string {
-  if (altered === undefined) return `${folder}, which is not on this machine`;
+function keptText({ folder, altered, unread }: KeptRun): string {
+  if (unread !== undefined) return `${folder}, which was not looked at`;
+  if (altered === undefined)
+    return `${folder}, which is not ${isStoreUrl(folder) ? "there" : "on this machine"}`;
   return altered.length === 0 ? `${folder}, as it was written` : `${folder}, ALTERED since`;
 }
 
 function alteredLines(run: KeptRun | undefined): string[] {
-  return (run?.altered ?? []).flatMap((sentence) => wrap(`altered: ${sentence}`));
+  return [
+    ...(run?.unread === undefined ? [] : wrap(`not looked at: ${run.unread}`)),
+    ...(run?.altered ?? []).flatMap((sentence) => wrap(`altered: ${sentence}`)),
+  ];
 }
 
 /** What the hardware did meanwhile, as far as it could be counted. */

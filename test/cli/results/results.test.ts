@@ -82,7 +82,7 @@ const broken: ResultRecord = {
 };
 
 /** Paths of this run are no part of what is compared. */
-const said = (...args: string[]) => results(args, folder).replaceAll(folder, "/lab");
+const said = async (...args: string[]) => (await results(args, folder)).replaceAll(folder, "/lab");
 const golden = (name: string) => join(import.meta.dirname, "../../golden/results", name);
 
 describe("nfvlab results", () => {
@@ -109,37 +109,37 @@ describe("nfvlab results", () => {
       deployment: { resources: [benchmark(recordOf(latency(2_000, 3)), "timers"), benchmark(plain, "new")] },
     });
     const paths = args.map((arg) => (/^(all|other)/.test(arg) ? join(folder, arg) : arg));
-    await expect(said(task, ...paths)).toMatchFileSnapshot(golden(name));
+    await expect(await said(task, ...paths)).toMatchFileSnapshot(golden(name));
   });
 
-  it("reads what it exported, and the schema takes it", () => {
+  it("reads what it exported, and the schema takes it", async () => {
     const first = file("timers.json", before);
-    const exported = results(["export", first, "--format", "json"], folder);
+    const exported = await results(["export", first, "--format", "json"], folder);
     const again = file("again.json", exported);
-    expect(results(["export", again, "--format", "json"], folder)).toBe(exported);
-    const schema = z.fromJSONSchema(JSON.parse(results(["export", "--format", "schema"], folder)));
+    expect(await results(["export", again, "--format", "json"], folder)).toBe(exported);
+    const schema = z.fromJSONSchema(JSON.parse(await results(["export", "--format", "schema"], folder)));
     expect(schema.safeParse(before).success).toBe(true);
     expect(schema.safeParse({ ...before, metrics: [] }).success).toBe(false);
   });
 
-  it("exports XML that a parser takes, whatever the names", () => {
+  it("exports XML that a parser takes, whatever the names", async () => {
     const path = file("ping.json", [{ name: 'a"<b>&\n\u0001', ...broken }]);
     const parser = new XMLParser({ ignoreAttributes: false, htmlEntities: true });
-    const { testsuites } = parser.parse(results(["export", path, "--format", "junit"], folder), true);
+    const { testsuites } = parser.parse(await results(["export", path, "--format", "junit"], folder), true);
     expect(testsuites.testsuite.testcase["@_name"]).toBe('a"<b>&\n\uFFFD');
     expect(testsuites["@_failures"]).toBe("1");
   });
 
-  it("does not let a name steer the terminal", () => {
+  it("does not let a name steer the terminal", async () => {
     const path = file("ping.json", [{ name: "\u001b[31mred\r", ...broken }]);
-    expect(results(["list", path], folder)).toContain("\nred\uFFFD");
+    expect(await results(["list", path], folder)).toContain("\nred\uFFFD");
   });
 });
 
 describe("what results can't be read", () => {
-  const refusal = (...args: string[]): string => {
+  const refusal = async (...args: string[]): Promise<string> => {
     try {
-      return said(...args);
+      return await said(...args);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return `${error.code} | ${error.message.replaceAll(folder, "/lab")}`;
@@ -149,24 +149,27 @@ describe("what results can't be read", () => {
   it("is said in a sentence", async () => {
     mkdirSync(join(folder, "empty"));
     const refusals = [
-      refusal("list", join(folder, "missing.json")),
-      refusal("list", file("text.json", "not JSON")),
-      refusal("list", join(folder, "empty")),
-      refusal("list", file("null.json", "null")),
-      refusal(
+      await refusal("list", join(folder, "missing.json")),
+      await refusal("list", file("text.json", "not JSON")),
+      await refusal("list", join(folder, "empty")),
+      await refusal("list", file("null.json", "null")),
+      await refusal(
         "list",
         file("odd.json", { deployment: { resources: [null, 3, {}, { type: "nfvlab:bench:X" }] } }),
       ),
-      refusal("list", file("next.json", { ...before, schema: "nfvlab/record/2" })),
-      refusal("list", file("cut.json", { ...before, metrics: [{ ...before.metrics[0], median: "2" }] })),
-      refusal("show", file("timers.json", before), "--name", "ping"),
-      refusal(),
-      refusal("drop", "x"),
-      refusal("list"),
-      refusal("compare", "x"),
-      refusal("export", "x"),
-      refusal("export", "x", "--format", "pdf"),
-      refusal("list", "--colour"),
+      await refusal("list", file("next.json", { ...before, schema: "nfvlab/record/2" })),
+      await refusal(
+        "list",
+        file("cut.json", { ...before, metrics: [{ ...before.metrics[0], median: "2" }] }),
+      ),
+      await refusal("show", file("timers.json", before), "--name", "ping"),
+      await refusal(),
+      await refusal("drop", "x"),
+      await refusal("list"),
+      await refusal("compare", "x"),
+      await refusal("export", "x"),
+      await refusal("export", "x", "--format", "pdf"),
+      await refusal("list", "--colour"),
     ];
     expect(refusals.every((line) => /^(results|record|usage)/.test(line))).toBe(true);
     await expect(`${refusals.join("\n")}\n`).toMatchFileSnapshot(golden("refusals.txt"));

@@ -41,16 +41,16 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const asked = (...args: string[]) =>
-  results(args, folder)
+const asked = async (...args: string[]) =>
+  (await results(args, folder))
     .replaceAll(folder, "/lab")
     .replaceAll(/\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{8}/g, "<run>")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => (time === record.startedAt ? time : "<time>"))
     .replaceAll(/ +$/gm, "");
 const all = () => join(folder, "results");
-const refusal = (...args: string[]) => {
+const refusal = async (...args: string[]) => {
   try {
-    return asked(...args);
+    return await asked(...args);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return `${error.code} | ${error.message.replaceAll(folder, "/lab").replaceAll(/\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{8}/g, "<run>")}`;
@@ -60,15 +60,15 @@ const altered = (file: string) =>
   `${file} is not what was written: observed SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}`;
 
 describe("a results folder", () => {
-  it("is read as exported records are, and what is whole is said to be", () => {
-    expect(asked("list", all())).toContain("valid   ");
+  it("is read as exported records are, and what is whole is said to be", async () => {
+    expect(await asked("list", all())).toContain("valid   ");
     const whole = "kept       /lab/results/lab/rack/timers/<run>, as it was written";
-    expect(asked("show", all())).toContain(whole);
+    expect(await asked("show", all())).toContain(whole);
     // A run's own folder, and the record in it.
-    expect(asked("show", kept.folder)).toContain(whole);
-    expect(asked("show", join(kept.folder, "record.json"))).toContain(whole);
-    expect(asked("compare", all(), all())).toContain("the environment is the same");
-    expect(JSON.parse(results(["export", all(), "--format", "json"], folder))).toEqual([
+    expect(await asked("show", kept.folder)).toContain(whole);
+    expect(await asked("show", join(kept.folder, "record.json"))).toContain(whole);
+    expect(await asked("compare", all(), all())).toContain("the environment is the same");
+    expect(JSON.parse(await results(["export", all(), "--format", "json"], folder))).toEqual([
       { name: "timers", ...record },
     ]);
   });
@@ -78,11 +78,11 @@ describe("a results folder", () => {
     run("broken").stop("failed", "cyclictest failed on dut: observed exit code 1: no memory");
     run("running");
     const golden = (name: string) => join(import.meta.dirname, "../../golden/results", name);
-    await expect(asked("list", all())).toMatchFileSnapshot(golden("list-runs.txt"));
-    await expect(asked("show", all(), "--name", "broken")).toMatchFileSnapshot(golden("show-run.txt"));
+    await expect(await asked("list", all())).toMatchFileSnapshot(golden("list-runs.txt"));
+    await expect(await asked("show", all(), "--name", "broken")).toMatchFileSnapshot(golden("show-run.txt"));
     // They have no numbers; the others have.
-    expect(asked("export", all(), "--format", "csv").trim().split("\n")).toHaveLength(2);
-    expect(refusal("export", all(), "--name", "cut", "--format", "csv")).toBe(
+    expect((await asked("export", all(), "--format", "csv")).trim().split("\n")).toHaveLength(2);
+    expect(await refusal("export", all(), "--name", "cut", "--format", "csv")).toBe(
       "results-none | no run in /lab/results came to its end, so there is no record; nfvlab results list says how each ended",
     );
   });
@@ -121,21 +121,21 @@ describe("a results folder", () => {
     ],
   ])(
     "in which somebody left %s is told by that file's name, and no number of it is compared",
-    (_, alter, file, sentence) => {
+    async (_, alter, file, sentence) => {
       alter();
-      expect(asked("list", all())).toContain(`, ALTERED: ${file}`);
-      const unwrapped = asked("show", all()).replaceAll(/\s+/g, " ");
+      expect(await asked("list", all())).toContain(`, ALTERED: ${file}`);
+      const unwrapped = (await asked("show", all())).replaceAll(/\s+/g, " ");
       expect(unwrapped).toMatch(new RegExp(`altered: ${sentence}`));
       expect(unwrapped).toContain("/lab/results/lab/rack/timers/<run>, ALTERED since");
       const refused = new RegExp(
         `^results-altered \\| what a run kept is not what it wrote: /lab/results/lab/rack/timers/<run>: ${sentence}; take it from where it is whole, or measure again$`,
       );
-      expect(refusal("compare", all(), all())).toMatch(refused);
-      expect(refusal("export", all(), "--format", "csv")).toMatch(refused);
+      expect(await refusal("compare", all(), all())).toMatch(refused);
+      expect(await refusal("export", all(), "--format", "csv")).toMatch(refused);
     },
   );
 
-  it("is held against the hash in the state: a manifest that was written anew is told too", () => {
+  it("is held against the hash in the state: a manifest that was written anew is told too", async () => {
     const state = join(folder, "state.json");
     const write = (sha256: string) =>
       writeFileSync(
@@ -145,39 +145,43 @@ describe("a results folder", () => {
         }),
       );
     write(kept.sha256);
-    expect(asked("show", state)).toContain("<run>, as it was written");
+    expect(await asked("show", state)).toContain("<run>, as it was written");
     write("0".repeat(64));
-    expect(asked("list", state)).toContain("ALTERED: manifest.json");
-    expect(refusal("compare", state, state)).toMatch(
+    expect(await asked("list", state)).toContain("ALTERED: manifest.json");
+    expect(await refusal("compare", state, state)).toMatch(
       new RegExp(`^results-altered .*: ${altered("manifest.json")}; `),
     );
   });
 
-  it("that is on another machine is no reason against a record in a state", () => {
+  it("that is on another machine is no reason against a record in a state", async () => {
     const state = join(folder, "record.json");
     writeFileSync(state, JSON.stringify({ ...record, kept: { folder: "/elsewhere/<run>", sha256: "" } }));
-    expect(asked("show", state)).toContain("/elsewhere/<run>, which is not on this machine");
-    expect(asked("compare", state, state)).toContain("the environment is the same");
+    expect(await asked("show", state)).toContain("/elsewhere/<run>, which is not on this machine");
+    expect(await asked("compare", state, state)).toContain("the environment is the same");
   });
 
-  it("may be moved as a whole", () => {
+  it("may be moved as a whole", async () => {
     mkdirSync(join(folder, "archive"));
     renameSync(all(), join(folder, "archive/2026"));
-    expect(asked("show", join(folder, "archive"))).toContain("as it was written");
+    expect(await asked("show", join(folder, "archive"))).toContain("as it was written");
   });
 
-  it("of another version is refused, and what is no manifest is none", () => {
+  it("of another version is refused, and what is no manifest is none", async () => {
     const manifest = join(kept.folder, "manifest.json");
     writeFileSync(manifest, JSON.stringify({ schema: "nfvlab/run/2" }));
-    expect(refusal("list", all())).toBe(
+    expect(await refusal("list", all())).toBe(
       "run-version | the run in /lab/results/lab/rack/timers/<run> was kept by another version: observed nfvlab/run/2, expected nfvlab/run/1; read it with the version that wrote it",
     );
     writeFileSync(manifest, JSON.stringify({ schema: "nfvlab/run/1", name: 3 }));
-    expect(refusal("list", all())).toMatch(/^run-invalid \| name: .*manifest\.json is no whole manifest/);
+    expect(await refusal("list", all())).toMatch(
+      /^run-invalid \| name: .*manifest\.json is no whole manifest/,
+    );
   });
 
-  it("has a manifest that its published schema takes", () => {
-    const schema = z.fromJSONSchema(JSON.parse(results(["export", "--format", "manifest-schema"], folder)));
+  it("has a manifest that its published schema takes", async () => {
+    const schema = z.fromJSONSchema(
+      JSON.parse(await results(["export", "--format", "manifest-schema"], folder)),
+    );
     const manifest = JSON.parse(readFileSync(join(kept.folder, "manifest.json"), "utf8"));
     expect(schema.safeParse(manifest).success).toBe(true);
     expect(schema.safeParse({ ...manifest, ended: "soon" }).success).toBe(false);
