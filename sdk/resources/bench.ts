@@ -254,7 +254,7 @@ export class Soak extends resourceClass(soak) {}
 
 /**
  * How long a path goes on losing frames once an overload is over, for each frame size: the rate falls to half within one trial, and the time counts from that change to the last frame that is lost. Runs at
- * create, and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder stays.
+ * create, and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * Its metrics are `recovery.64`, the time in ns, `recovery.64.lost`, frames lost after the change, and `recovery.64.overload`, the share lost before it.
  *

@@ -286,7 +286,7 @@ export const systemRecovery = defineResource({
   description:
     "System recovery of a path for each frame size (RFC 2544, section 26.5): an overload, then at once half of it, and the time from this change until the last frame that is lost. The traffic program " +
     "alone changes its rate within a trial and knows which frames were lost. The record is invalid where the overload lost nothing, or where loss did not end, and says so where the overload was shorter " +
-    "than RFC 2544 asks for. The generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder stays.",
+    "than RFC 2544 asks for. The generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     throughput: known.meta({ description: "Throughput by frame size, measured before.", ...recreate }),
