@@ -44,12 +44,20 @@ export function listingOf(body: string): Listing | undefined {
   const result = tagsOf(body, "ListBucketResult");
   if (result === undefined) return undefined;
   const { Contents = [], IsTruncated, NextContinuationToken, EncodingType } = result;
-  const key = (text: string) =>
-    EncodingType === "url" ? decodeURIComponent(text.replaceAll("+", " ")) : text;
+  const key = EncodingType === "url" ? decoded : (text: string) => text;
   return {
     objects: (Contents as readonly Tags[]).map(({ Key, Size }) => [key(textOf(Key)), Number(textOf(Size))]),
     next: textOf(IsTruncated) === "true" ? textOf(NextContinuationToken) : undefined,
   };
+}
+
+/** A key that is not encoded although the answer says so is taken as it is. */
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key.replaceAll("+", " "));
+  } catch {
+    return key;
+  }
 }
 
 function tagsOf(body: string, root: string): Tags | undefined {
