@@ -59,6 +59,20 @@ kill -USR2 $program; ip link set dev1 down; sleep 0.3; ip link set dev1 up
 sleep 1; kill -USR1 $program
 wait $program`;
 
+/** Between two sockets a switch, which is the program as a forwarder: killed once the program was told, and there again 300 ms later. */
+const COMES_BACK = `switch() {
+  "$PROGRAM" -l 0 --no-huge --no-shconf --no-telemetry -m 64 --no-pci --vdev=net_vhost0,iface="$SOCKETS/0.sock",client=1 --vdev=net_vhost1,iface="$SOCKETS/1.sock",client=1 \\
+    -- --role=forward --port=net_vhost0 --port=net_vhost1 --idle-us=50 >/dev/null 2>&1 & switch=$!
+}
+switch
+"$@" 2> "$PROGRESS" & program=$!
+until grep -q '^sent' "$PROGRESS" || ! [ -d /proc/$program ]; do sleep 0.02; done
+kill -USR2 $program; kill -KILL $switch; sleep 0.3; switch
+sleep 5; kill -USR1 $program
+wait $program; code=$?
+kill $switch
+exit $code`;
+
 /** The program at these ports, in a network of its own. */
 const ran = (ports: readonly DpdkPort[], own: readonly string[], { input = "", run = 'exec "$@"' } = {}) => {
   const rendered = ports.map(renderPort);
@@ -67,8 +81,8 @@ const ran = (ports: readonly DpdkPort[], own: readonly string[], { input = "", r
     ...ealArguments({ cpus: "0", hugepages: false }, rendered),
     ...["--", ...rendered.map(({ name }) => `--port=${name}`), "--idle-us=50", "--settle-ms=300", ...own],
   ];
-  const script = ports === RING ? run : `${DEVICE}\n${run}`;
-  const env = { ...process.env, PROGRESS: join(folder, "progress") };
+  const script = ports === FROM_SWITCH ? `${DEVICE}\n${run}` : run;
+  const env = { ...process.env, PROGRAM: program, SOCKETS: folder, PROGRESS: join(folder, "progress") };
   const options = { encoding: "utf8" as const, input, env };
   const { status, stdout, stderr } = spawnSync(
     "unshare",
@@ -185,6 +199,19 @@ describe("an event that the program is told of", () => {
     expect(lostAtEnd).toBe(0);
     expect(lost).toBeGreaterThanOrEqual(longestGap);
     expect(Math.abs(longestGap / 1000 - silenceNs / 1e9)).toBeLessThan(0.1 + (silenceNs / 1e9) * 0.2);
+  });
+
+  it.skipIf(!apart)(`is outlived by its ports, whose switch goes and comes back${unless}`, () => {
+    const ends = ["0", "1"].map((end) => ({
+      ...{ kind: "virtio-user" as const, socketPath: join(folder, `${end}.sock`) },
+    }));
+    const { received, lost, lostAtEnd, mark } = streamOf(ran(ends, own, { run: COMES_BACK }));
+    expect(mark?.silenceNs).toBeGreaterThan(290e6);
+    expect(mark?.silentFromNs).toBeLessThan(1e9);
+    expect(lost).toBeGreaterThan(250);
+    // Frames came before it, and for some seconds since.
+    expect(received).toBeGreaterThan(1500);
+    expect(lostAtEnd).toBe(0);
   });
 
   it.skipIf(!apart)(`is told of none where there was none${unless}`, () => {
