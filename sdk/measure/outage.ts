@@ -7,6 +7,8 @@ import { DIRECTIONS, trafficFaults } from "./traffic.ts";
 
 /** Share of the time behind the event that frames have to have come again for. */
 const BACK_SHARE = 0.1;
+/** What begins later than this behind an event is hardly its doing. */
+const ROUND_NS = 1e9;
 
 export interface AskedOutage {
   /** `switch-restart`, by which its metrics are named. */
@@ -16,17 +18,24 @@ export interface AskedOutage {
   readonly watchMs: number;
 }
 
+/** One event, with the frames that went through before it and until after. */
+export interface OutageRun {
+  readonly report: TrafficReport;
+  /** How long the event itself took, from when the traffic program was told. */
+  readonly eventMs: number;
+}
+
 /**
  * How long frames failed to come when something was done, in the direction that it took longer: by the longest time between two that came since then, above the usual one (RFC 6201, timestamp-based),
  * and by the frames that were lost (frame-loss-based). Not valid where none came again.
  */
-export function outageEvidence(asked: AskedOutage, runs: readonly TrafficReport[]): Evidence {
+export function outageEvidence(asked: AskedOutage, runs: readonly OutageRun[]): Evidence {
   const { event, rate } = asked;
   const name = `outage.${event}`;
   const usualNs = 1e9 / rate;
   const titleOf = (index: number) => (runs.length === 1 ? name : `${name}, repetition ${index + 1}`);
   const worst = (of: (stream: TrafficStream) => number) =>
-    runs.map(({ streams }) => Math.round(Math.max(0, ...streams.map(of))));
+    runs.map(({ report }) => Math.round(Math.max(0, ...report.streams.map(of))));
   const ns = (role: string, values: readonly number[]): Metric =>
     metricOfValues({ name: `${name}${role}`, unit: "ns", direction: "lower" }, values);
   return {
@@ -41,15 +50,17 @@ export function outageEvidence(asked: AskedOutage, runs: readonly TrafficReport[
       ),
       metricOfValues(
         { name: `${name}.lost`, unit: "count", direction: "lower" },
-        runs.map(({ streams }) => streams.reduce((sum, { lost }) => sum + lost, 0)),
+        runs.map(({ report }) => report.streams.reduce((sum, { lost }) => sum + lost, 0)),
       ),
       ns(
         ".before",
         worst(({ mark }) => (mark === undefined ? 0 : mark.silenceBeforeNs - usualNs)),
       ),
     ],
-    faults: runs.flatMap((run, index) =>
-      [...trafficFaults(run, rate), ...faultsOf(run, asked)].map((fault) => `${titleOf(index)}: ${fault}`),
+    faults: runs.flatMap(({ report }, index) =>
+      [...trafficFaults(report, rate), ...faultsOf(report, asked)].map(
+        (fault) => `${titleOf(index)}: ${fault}`,
+      ),
     ),
     remarks: runs.flatMap((run, index) =>
       remarksOf(run, usualNs).map((remark) => `${titleOf(index)}: ${remark}`),
@@ -79,8 +90,8 @@ function* faultsOf({ streams }: TrafficReport, { rate, watchMs }: AskedOutage): 
   }
 }
 
-function remarksOf({ streams }: TrafficReport, usualNs: number): string[] {
-  return streams.flatMap((stream, index) => {
+function remarksOf({ report, eventMs }: OutageRun, usualNs: number): string[] {
+  return report.streams.flatMap((stream, index) => {
     const { mark, refused, lost } = stream;
     const direction = DIRECTIONS[index] ?? "forward";
     const took = outageNs(stream, usualNs);
@@ -88,6 +99,11 @@ function remarksOf({ streams }: TrafficReport, usualNs: number): string[] {
       ...(mark !== undefined && took <= mark.silenceBeforeNs - usualNs
         ? [
             `${direction}: no longer without a frame than before the event, ${formatNanoseconds(mark.silenceBeforeNs)}: it can't be told from what the way does anyway`,
+          ]
+        : []),
+      ...(mark !== undefined && mark.silentFromNs > eventMs * 1e6 + ROUND_NS
+        ? [
+            `${direction}: the longest time without a frame began ${formatNanoseconds(mark.silentFromNs)} after the event did, which took ${formatNanoseconds(eventMs * 1e6)}: it may have nothing to do with it`,
           ]
         : []),
       ...(refused > 0

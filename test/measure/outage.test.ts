@@ -1,20 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { outageEvidence } from "../../sdk/measure/outage.ts";
+import { type OutageRun, outageEvidence } from "../../sdk/measure/outage.ts";
 import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
-import type { TrafficReport, TrafficStream } from "../../sdk/schema/traffic-report.ts";
+import type { TrafficStream } from "../../sdk/schema/traffic-report.ts";
 import { recorded } from "../observe/recorded.ts";
 
 /** A thousand frames a second, of a way that was cut for 300 ms once the program was told. */
-const run = parseTrafficReport(recorded("traffic/cut.txt").stdout);
-const [stream = expect.fail("no stream")] = run.streams;
+const report = parseTrafficReport(recorded("traffic/cut.txt").stdout);
+const run: OutageRun = { report, eventMs: 310 };
+const [stream = expect.fail("no stream")] = report.streams;
 const mark = stream.mark ?? expect.fail("no mark");
 const asked = { event: "switch-restart", rate: 1000, watchMs: 2000 };
-const but = (change: Partial<TrafficStream>): TrafficReport => ({
-  ...run,
-  streams: [{ ...stream, ...change }],
-});
-const named = (...runs: readonly TrafficReport[]) =>
+const of = (...streams: readonly TrafficStream[]): OutageRun => ({ ...run, report: { ...report, streams } });
+const but = (change: Partial<TrafficStream>) => of({ ...stream, ...change });
+const named = (...runs: readonly OutageRun[]) =>
   Object.fromEntries(outageEvidence(asked, runs).metrics.map((metric) => [metric.name, metric]));
 
 describe("an outage", () => {
@@ -33,7 +32,7 @@ describe("an outage", () => {
 
   test("is that of the direction that it took longer in", () => {
     const other = { ...stream, mark: { ...mark, silenceNs: 701e6 }, lost: 2 };
-    const metrics = named({ ...run, streams: [stream, other] });
+    const metrics = named(of(stream, other));
     expect(metrics["outage.switch-restart"]?.max).toBe(700e6);
     expect(metrics["outage.switch-restart.by-loss"]?.max).toBe(308e6);
     expect(metrics["outage.switch-restart.lost"]?.max).toBe(310);
@@ -50,10 +49,10 @@ describe("an outage", () => {
   });
 
   const without = ({ mark: _, ...rest }: TrafficStream) => rest;
-  test.each<readonly [what: string, run: TrafficReport, expected: string]>([
+  test.each<readonly [what: string, run: OutageRun, expected: string]>([
     [
       "an event that the program did not hear of",
-      { ...run, streams: [without(stream)] },
+      of(without(stream)),
       "outage.switch-restart: forward: the traffic program was not told of the event",
     ],
     [
@@ -68,11 +67,19 @@ describe("an outage", () => {
     ],
     [
       "a program that was ended",
-      { ...run, ended: "signal" },
+      { ...run, report: { ...report, ended: "signal" } },
       "outage.switch-restart: it was ended early, by its signal",
     ],
-  ])("is not valid of %s", (_, of, expected) => {
-    expect(outageEvidence(asked, [of]).faults).toEqual([expected]);
+  ])("is not valid of %s", (_, wrong, expected) => {
+    expect(outageEvidence(asked, [wrong]).faults).toEqual([expected]);
+  });
+
+  test("says where it began when the event was long over", () => {
+    const late = but({ mark: { ...mark, silentFromNs: 4.48e9 } });
+    expect(outageEvidence(asked, [late]).remarks).toEqual([
+      "outage.switch-restart: forward: the longest time without a frame began 4.48 s after the event did, which took 310 ms: it may have nothing to do with it",
+    ]);
+    expect(outageEvidence(asked, [{ ...late, eventMs: 4000 }]).remarks).toEqual([]);
   });
 
   test("says what the port refused, and where it is no longer than what was before", () => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { outageEvidence } from "../../measure/outage.ts";
+import { type OutageRun, outageEvidence } from "../../measure/outage.ts";
 import { trafficFrames } from "../../measure/traffic.ts";
 import { domains } from "../../observe/domains.ts";
 import { answering, ovsDatabase, ovsLiveness } from "../../observe/ovs.ts";
@@ -16,7 +16,6 @@ import {
 import type { Step } from "../../plan/step.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { outage } from "../../schema/outage.ts";
-import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
 import { measuring } from "../measuring.ts";
@@ -39,7 +38,7 @@ export const outageHandler: Handler<typeof outage> = {
     await requireEvent(inputs, device);
     const { repetitions, watchMs } = outageSettings(inputs);
     const plan = planOutageTraffic(inputs);
-    const runs: TrafficReport[] = [];
+    const runs: OutageRun[] = [];
     const subject = `${device.name}, ${event.kind} at ${rate} frames/s`;
     const seconds = repetitions * plan.seconds;
     const record = await measuring(
@@ -55,12 +54,12 @@ export const outageHandler: Handler<typeof outage> = {
           }
           return {
             ...outageEvidence({ event: event.kind, rate, watchMs }, runs),
-            tool: { command: plan.argv, version: runs[0]?.dpdk ?? "" },
+            tool: { command: plan.argv, version: runs[0]?.report.dpdk ?? "" },
           };
         };
       },
     );
-    return { record, frames: trafficFrames(runs) };
+    return { record, frames: trafficFrames(runs.map(({ report }) => report)) };
   },
 
   // A measurement is history: nothing on the machine can change it.
@@ -85,30 +84,32 @@ async function once(
   inputs: OutageInputs,
   { host, device }: { readonly host: Host; readonly device: Host },
   raw: RawOutputs,
-): Promise<TrafficReport> {
+): Promise<OutageRun> {
   const { signal, tag } = operation;
   const { leadMs, watchMs } = outageSettings(inputs);
   const unit = unitOf(tag, inputs.name);
   const { steps, undo } = planEvent(inputs.event, tag);
   // An engine that was lost in the midst of it took nothing away.
   await device.execute(undo);
-  const { report } = await besideTraffic(
+  const { report, result: eventMs } = await besideTraffic(
     operation,
     host,
     { unit, plan: planOutageTraffic(inputs), raw },
     async () => {
       await sleep(leadMs, undefined, { signal });
+      const begun = performance.now();
       await host.execute([markEvent(unit)]);
       try {
-        operation.status(inputs.event.kind);
         await device.execute(steps);
+        const took = performance.now() - begun;
         await sleep(watchMs, undefined, { signal });
+        return Math.round(took);
       } finally {
         await takeAway(operation, device, undo);
       }
     },
   );
-  return report;
+  return { report, eventMs };
 }
 
 /** Works without the operation's signal, which may be what ended it. */
