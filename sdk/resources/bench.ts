@@ -276,7 +276,7 @@ export class SystemRecovery extends resourceClass(systemRecovery) {}
 /**
  * How long no frame comes while something is done to the machine that forwards: a restart of ovs-vswitchd with its flows kept, which interrupts all its ports; a reset of a guest without asking it; or a port that a bridge
  * gets, and loses again. Frames go through at a constant rate from before it until after. Done at create, and again when an input or a trigger changes; never on an unchanged `up`, and nothing but what `event` names. Delete
- * forgets the record; what is in a results folder stays.
+ * forgets the record; what is in a results folder or object store stays.
  *
  * Its metrics are `outage.switch-restart`, the longest time without a frame since the event began, above the usual one, in ns; `.by-loss`, the frames lost by the rate; `.lost`; and `.before`, the first one before the event.
  *

@@ -31,7 +31,7 @@ export const outage = defineResource({
   description:
     "Sends frames at a constant rate while something is done to the machine that forwards, and measures for how long none came: a restart of ovs-vswitchd with its flows kept, a reset of a guest (RFC 2544, section 26.6; " +
     "RFC 6201), or a port that a bridge gets. The outage is told both ways that RFC 6201 has: the longest time between two frames that came, and the frames lost by the rate. What `event` names is done at create, and again when " +
-    "an input or a trigger changes; never on an unchanged `up`, and nothing else is restarted or reset. A port that was added is taken away again, however it ends. Delete forgets the record; what is in a results folder stays.",
+    "an input or a trigger changes; never on an unchanged `up`, and nothing else is restarted or reset. A port that was added is taken away again, however it ends. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     host: hostReference,
     name: name("Name of the run, part of its unit's name.", recreate),
