@@ -116,8 +116,8 @@ describe("two testpmd at their prompts", () => {
 
   it("wait for a link, and say which end has none", () => {
     const { argv } = planTraffic({ ...way, rate: "unpaced", duration: "100ms" });
-    // A second in place of a minute.
-    const brief = argv.map((word) => (word === "60000" ? "1000" : word)) as unknown as typeof argv;
+    // Seconds in place of a minute.
+    const brief = argv.map((word) => (word === "60000" ? "4000" : word)) as unknown as typeof argv;
     const { status, stderr } = run(brief, { NO_LINK: "1" });
     expect([status, stderr]).toEqual([
       69,
