@@ -376,11 +376,11 @@ function driftable(token: string, inputs: z.ZodObject): string[] {
 /** Properties that a preview would put back, `Type.property`, of whatever depth; of a list or a map that itself. What no longer works for that is not said again. */
 function putBackBy(preview: string): string[] {
   const { steps } = JSON.parse(preview) as {
-    steps: { urn: string; detailedDiff?: Record<string, unknown> }[];
+    steps: { urn: string; detailedDiff: Record<string, unknown> | null }[];
   };
-  const found = steps.flatMap(({ urn, detailedDiff = {} }) => {
+  const found = steps.flatMap(({ urn, detailedDiff }) => {
     const [, type = ""] = /:(\w+)::[^:]+$/.exec(urn) ?? [];
-    return Object.keys(detailedDiff).map((path) => {
+    return Object.keys(detailedDiff ?? {}).map((path) => {
       const [before = ""] = path.split("[");
       const names = before.split(".").filter((name) => !/^\d+$/.test(name));
       return `${type}.${names.at(-1)}`;
