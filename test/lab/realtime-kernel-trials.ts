@@ -37,7 +37,7 @@ printf 'Dir::Etc::sourcelist "/srv/kernel/sources.list";\\nDir::Etc::sourceparts
 const SNAPSHOT = `cd /
 dpkg-query -W -f '\${binary:Package} \${Version} \${db:Status-Abbrev}\\n'
 find boot etc/default etc/grub.d -type f -print0 | sort -z | xargs -0 sha256sum
-ls lib/modules; ls -A etc/default/grub.d var/lib/nfvlab/undo; readlink vmlinuz initrd.img; ls usr/sbin/policy-rc.d 2> /dev/null || true`;
+ls lib/modules; ls -A etc/default/grub.d; ls -A var/lib/nfvlab/undo 2> /dev/null; readlink vmlinuz initrd.img; ls usr/sbin/policy-rc.d 2> /dev/null || true`;
 
 // An emulated real-time kernel takes minutes to install and to boot, more than a suite has.
 const TITLE =
