@@ -177,7 +177,8 @@ export function importedOptions({
     FIELDS.flatMap((field) => {
       const text = textOf(field, otherConfig);
       const value = text === undefined ? undefined : OPTIONS[field].decode(text, undefined as never);
-      return value === undefined ? [] : [[field, value]];
+      // What a daemon does that nobody told otherwise need not be said by a program that adopts it.
+      return value === undefined || (field === "init" && value === "try") ? [] : [[field, value]];
     }),
   );
 }
