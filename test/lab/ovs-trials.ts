@@ -12,8 +12,8 @@ import { ovs } from ${modulePath("sdk/index.ts")};
 const dut = { name: "dut", connection: pulumi.secret(JSON.parse(process.env.CONNECTION)) };
 const adopt = (id) => (process.env.ADOPT ? { import: id, retainOnDelete: true } : {});
 
-// What is imported is as the machine has it: devices in DPDK's words.
-const device = (text, typed) => (process.env.ADOPT ? text : typed);
+// What is imported is as the machine has it: devices in DPDK's words, sets in order.
+const asFound = (text, typed) => (process.env.ADOPT ? text : typed);
 
 const daemon = new ovs.Daemon("daemon", {
   host: dut, ...(process.env.ADOPT ? {} : { restart: "allow" }), pmdCpus: "2", socketMemory: { 0: "160MiB", 1: "64MiB" }, socketLimit: { 0: "160MiB", 1: "64MiB" }, pmdSleepMax: "10ms",
@@ -32,15 +32,15 @@ const nothing = { kind: "null", silent: true };
 const ports = {
   null: port("tnull", {
     openflowPort: 11, mtu: 2000, interface: {
-      kind: "dpdk", devargs: device("net_null_tnull,size=128,no-rx=1", { ...nothing, size: 128 }), rxQueues: 2, rxqAffinity: { 0: 2 }, exactMatchCache: false, txSteering: "hash", rxDescriptors: 256, txDescriptors: 256,
+      kind: "dpdk", devargs: asFound("net_null_tnull,size=128,no-rx=1", { ...nothing, size: 128 }), rxQueues: 2, rxqAffinity: { 0: 2 }, exactMatchCache: false, txSteering: "hash", rxDescriptors: 256, txDescriptors: 256,
     },
   }),
-  packet: port("tpacket", { interface: { kind: "dpdk", devargs: device("net_af_packet_tpacket,iface=trialo0", { kind: "af-packet", interface: "trialo0" }) } }),
-  tap: port("ttap", { interface: { kind: "dpdk", devargs: device("net_tap_ttap,iface=trialtap", { kind: "tap", interface: "trialtap" }), rxQueues: 2 } }),
-  memif: port("tmemif", { interface: { kind: "dpdk", devargs: device("net_memif_tmemif,role=server,socket=/run/trial-memif.sock,socket-abstract=no", { kind: "memif", role: "server", socketPath: "/run/trial-memif.sock" }) } }),
+  packet: port("tpacket", { interface: { kind: "dpdk", devargs: asFound("net_af_packet_tpacket,iface=trialo0", { kind: "af-packet", interface: "trialo0" }) } }),
+  tap: port("ttap", { interface: { kind: "dpdk", devargs: asFound("net_tap_ttap,iface=trialtap", { kind: "tap", interface: "trialtap" }), rxQueues: 2 } }),
+  memif: port("tmemif", { interface: { kind: "dpdk", devargs: asFound("net_memif_tmemif,role=server,socket=/run/trial-memif.sock,socket-abstract=no", { kind: "memif", role: "server", socketPath: "/run/trial-memif.sock" }) } }),
   guest: port("tguest", {
     openflowPort: 12, interface: { kind: "dpdkvhostuserclient", socketPath: "/run/trial-guest.sock", txRetriesMax: 4 },
-    vlan: { mode: "native-untagged", tag: 7, trunks: [9, 8] },
+    vlan: { mode: "native-untagged", tag: 7, trunks: asFound([8, 9], [9, 8]) },
     ingressPolicing: { rate: 100000, burst: 8000, packetRate: 90, packetBurst: 12 },
     egressPolicer: { kind: "trtcm-policer", cir: 46000000, cbs: 4096, eir: 1000, ebs: 2048 },
   }),
@@ -54,7 +54,7 @@ port("trialk0", { interface: { kind: "system" } }, kernelBridge);
 const bond = new ovs.Bond("bond", {
   host: dut, bridge: bridge.name, name: "tbond", mode: "balance-slb", lacp: "active", lacpTime: "fast", upDelay: "200ms", downDelay: "100ms", rebalanceInterval: "5s",
   lacpFallback: true, detect: "carrier", miimonInterval: "300ms", primary: "tbond1", hashBasis: 3,
-  members: Object.fromEntries(["tbond0", "tbond1"].map((name) => [name, { interface: { kind: "dpdk", devargs: device("net_null_" + name + ",no-rx=1", nothing) } }])),
+  members: Object.fromEntries(["tbond0", "tbond1"].map((name) => [name, { interface: { kind: "dpdk", devargs: asFound("net_null_" + name + ",no-rx=1", nothing) } }])),
 }, adopt("dut/ovs/trialbr0/bonds/tbond"));
 if (!process.env.ADOPT) new ovs.Flows("flows", {
   host: dut, bridge: bridge.name, name: "steering",
