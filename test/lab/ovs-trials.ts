@@ -330,7 +330,7 @@ export function describeSwitch(server: () => TrialServer): void {
     expect(shell("ovs-vsctl --timeout=5 --if-exists get Port thang name")).toBe("");
     // Its own socket outlives a switch that is killed, and would be in its way.
     shell(
-      "systemctl kill --signal=KILL ovs-vswitchd; rm -f /run/trial-memif.sock; systemctl restart ovs-vswitchd",
+      "systemctl kill --signal=KILL ovs-vswitchd; rm -f /run/trial-memif.sock /run/trial-nobody.sock; systemctl restart ovs-vswitchd",
     );
     const up = run(project, ["up", "--yes", "--skip-preview", "--refresh"]);
     expect(up.code, up.said).toBe(0);

@@ -110,8 +110,9 @@ describe("a store that refuses", () => {
     ],
   ])("%s says so, and what to do", async (_, open, expected) => {
     const refusing = open();
-    for (const work of [refusing.put("x", text("x")), refusing.get("x"), refusing.list("x")]) {
-      const said = await refusal(work);
+    const works = [() => refusing.put("x", text("x")), () => refusing.get("x"), () => refusing.list("x")];
+    for (const work of works) {
+      const said = await refusal(work());
       expect(said).toMatch(expected);
       expect(said).not.toContain("hunter22");
     }
