@@ -5,17 +5,11 @@ import type { Tool } from "../sdk/resources/traffic.ts";
 import type { outage } from "../sdk/schema/outage.ts";
 import type { TrafficFrames } from "../sdk/schema/traffic.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
-import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
+import { type BenchmarkResults, type Measured, measured } from "./benchmarks.ts";
 import type { GuestVnf } from "./guest-vnf.ts";
 import { LabComponent } from "./lab-component.ts";
 import type { OvsDpdkBridge } from "./ovs-dpdk-bridge.ts";
-import {
-  checkedPorts,
-  forwardingOn,
-  type GeneratorArgs,
-  programOf,
-  type TrafficPath,
-} from "./traffic-generator.ts";
+import { type GeneratorArgs, type OverPathArgs, overPath, programOf } from "./traffic-generator.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
 /** What is done while frames go through; told apart by `kind`. */
@@ -44,17 +38,14 @@ export interface OutageBenchmarkArgs
       | "watch"
       | "repetitions"
     >,
-    Omit<GeneratorArgs, "tool" | "stampedRate"> {
+    Omit<GeneratorArgs, "tool" | "stampedRate">,
+    OverPathArgs {
   /** Its traffic program. */
   readonly tool: Tool;
-  /** A chain, or two ends. */
-  readonly over: TrafficPath;
   /** What is done to the machine that forwards. */
   readonly event: OutageEventArgs;
   /** The machine that forwards, where it is not the generator's: the event happens there. */
   readonly systemUnderTest?: TunedHost;
-  /** Waits for these before it measures. */
-  readonly after?: readonly pulumi.Resource[];
   /** Measures again when one of these changes, and so does the event again; the host's bootId always counts. */
   readonly rerunOn?: readonly pulumi.Input<unknown>[];
 }
@@ -100,37 +91,23 @@ export class OutageBenchmark extends LabComponent<Interrupted> {
       systemUnderTest,
       event,
       after = [],
-      rerunOn = [],
+      rerunOn,
       ...rest
     } = args;
-    const forwarding = forwardingOn(systemUnderTest);
-    const [from, to] = checkedPorts("OutageBenchmark", name, args, over);
-    const { inputs, needs } = eventOf(event);
+    const { inputs: asked, needs } = eventOf(event);
+    const path = { over, systemUnderTest, after: [...needs, ...after], rerunOn };
+    const { inputs, dependsOn } = overPath("OutageBenchmark", name, args, path);
     super("OutageBenchmark", name, { ...on.lifetime(), ...options }, (scope) => {
       const run = scope.child(
         Outage,
         "run",
         {
           ...rest,
-          host: on.reference,
-          ...declaredOf(on),
-          name,
+          ...inputs,
           generator: programOf({ tool, cpus, memory, hugepages, idle }),
-          from,
-          ...(to !== undefined && { to }),
-          event: inputs,
-          ...forwarding.inputs,
-          triggers: [on.bootId, ...forwarding.triggers, ...rerunOn],
+          event: asked,
         },
-        {
-          dependsOn: [
-            ...on.preparation,
-            ...forwarding.preparation,
-            ...needs,
-            ...(over.ready ?? []),
-            ...after,
-          ],
-        },
+        { dependsOn },
       );
       return { ...measured(run.record), frames: run.frames, path: over.path };
     });

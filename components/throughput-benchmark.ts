@@ -21,35 +21,21 @@ import type {
   throughput,
 } from "../sdk/schema/throughput.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
-import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
+import { type BenchmarkResults, type Measured, measured } from "./benchmarks.ts";
 import { LabComponent } from "./lab-component.ts";
-import {
-  checkedPorts,
-  forwardingOn,
-  type GeneratorArgs,
-  generatorOf,
-  type TrafficPath,
-} from "./traffic-generator.ts";
-import type { TunedHost } from "./tuned-host.ts";
+import { type GeneratorArgs, generatorOf, type OverPathArgs, overPath } from "./traffic-generator.ts";
 
 /** What every measurement by trials takes. */
 interface TrialArgs
   extends Pick<
-    ArgsOf<typeof throughput>,
-    "directions" | "flows" | "addresses" | "settle" | "frames" | "lineRate" | "maxLoad"
-  > {
+      ArgsOf<typeof throughput>,
+      "directions" | "flows" | "addresses" | "settle" | "frames" | "lineRate" | "maxLoad"
+    >,
+    OverPathArgs {
   /** What sends and counts. */
   readonly generator: GeneratorArgs;
-  /** A chain, or two ends. */
-  readonly over: TrafficPath;
-  /** The machine that forwards, where it is not the generator's: what its switch dropped is in the record. */
-  readonly systemUnderTest?: TunedHost;
   /** Network functions that frames pass, where `over` does not wait for them by itself. */
   readonly through?: readonly pulumi.Resource[];
-  /** Waits for these before it measures. */
-  readonly after?: readonly pulumi.Resource[];
-  /** Measures again when one of these changes; the host's bootId always counts. */
-  readonly rerunOn?: readonly pulumi.Input<unknown>[];
 }
 
 interface TrialMeasured extends Measured {
@@ -298,24 +284,13 @@ export class CriticalLoadBenchmark extends LabComponent<CriticalLoadMeasured> {
 
 /** The inputs of a resource that measures by trials, and what it waits for. */
 function trialInputs<A extends TrialArgs>(type: string, name: string, args: A) {
-  const { generator, over, systemUnderTest, through = [], after = [], rerunOn = [], ...rest } = args;
-  const { on } = generator;
-  const forwarding = forwardingOn(systemUnderTest);
-  const [from, to] = checkedPorts(type, name, generator, over, "generator.cpus");
+  const { generator, over, systemUnderTest, through = [], after = [], rerunOn, ...rest } = args;
+  const path = { over, systemUnderTest, after: [...through, ...after], rerunOn };
+  const { inputs, dependsOn } = overPath(type, name, generator, path, "generator.cpus");
   return {
-    inputs: {
-      ...rest,
-      host: on.reference,
-      ...declaredOf(on),
-      name,
-      generator: generatorOf(generator),
-      from,
-      ...(to !== undefined && { to }),
-      ...forwarding.inputs,
-      triggers: [on.bootId, ...forwarding.triggers, ...rerunOn],
-    },
-    dependsOn: [...on.preparation, ...forwarding.preparation, ...(over.ready ?? []), ...through, ...after],
-    lifetime: on.lifetime(),
+    inputs: { ...rest, ...inputs, generator: generatorOf(generator) },
+    dependsOn,
+    lifetime: generator.on.lifetime(),
     path: over.path,
   };
 }

@@ -3,16 +3,9 @@ import { Traffic } from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
 import type { TrafficFrames, traffic } from "../sdk/schema/traffic.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
-import { type BenchmarkResults, declaredOf, type Measured, measured } from "./benchmarks.ts";
+import { type BenchmarkResults, type Measured, measured } from "./benchmarks.ts";
 import { LabComponent } from "./lab-component.ts";
-import {
-  checkedPorts,
-  forwardingOn,
-  type GeneratorArgs,
-  generatorOf,
-  type TrafficPath,
-} from "./traffic-generator.ts";
-import type { TunedHost } from "./tuned-host.ts";
+import { type GeneratorArgs, generatorOf, type OverPathArgs, overPath } from "./traffic-generator.ts";
 
 export interface TrafficBenchmarkArgs
   extends Pick<
@@ -27,20 +20,13 @@ export interface TrafficBenchmarkArgs
       | "settle"
       | "repetitions"
     >,
-    Omit<GeneratorArgs, "tool"> {
+    Omit<GeneratorArgs, "tool">,
+    OverPathArgs {
   /**
    * Its traffic program; or TRex, where that is installed; or the kernel's packet generator, between interfaces of the kernel, which is paced and stamps nothing; or DPDK's testpmd, with
    * `rate: "unpaced"`, which sends as fast as the port takes frames and stamps nothing.
    */
   readonly tool: GeneratorArgs["tool"] | "pktgen";
-  /** A chain, or two ends. */
-  readonly over: TrafficPath;
-  /** The machine that forwards, where it is not the generator's: what its switch dropped is in the record. */
-  readonly systemUnderTest?: TunedHost;
-  /** Waits for these before it measures. */
-  readonly after?: readonly pulumi.Resource[];
-  /** Measures again when one of these changes; the host's bootId always counts. */
-  readonly rerunOn?: readonly pulumi.Input<unknown>[];
 }
 
 interface Counted extends Measured {
@@ -87,31 +73,25 @@ export class TrafficBenchmark extends LabComponent<Counted> {
       idle,
       stampedRate,
       systemUnderTest,
-      after = [],
-      rerunOn = [],
+      after,
+      rerunOn,
       ...rest
     } = args;
-    const forwarding = forwardingOn(systemUnderTest);
-    const [from, to] = checkedPorts("TrafficBenchmark", name, args, over);
+    const path = { over, systemUnderTest, after, rerunOn };
+    const { inputs, dependsOn } = overPath("TrafficBenchmark", name, args, path);
     super("TrafficBenchmark", name, { ...on.lifetime(), ...options }, (scope) => {
       const run = scope.child(
         Traffic,
         "run",
         {
           ...rest,
-          host: on.reference,
-          ...declaredOf(on),
-          name,
+          ...inputs,
           generator:
             tool === "pktgen"
               ? { kind: "pktgen" as const, cpus }
               : generatorOf({ tool, cpus, memory, hugepages, idle, stampedRate }),
-          from,
-          ...(to !== undefined && { to }),
-          ...forwarding.inputs,
-          triggers: [on.bootId, ...forwarding.triggers, ...rerunOn],
         },
-        { dependsOn: [...on.preparation, ...forwarding.preparation, ...(over.ready ?? []), ...after] },
+        { dependsOn },
       );
       return { ...measured(run.record), frames: run.frames, path: over.path };
     });

@@ -7,6 +7,7 @@ import type { CpuList } from "../sdk/units/cpuset.ts";
 import type { Duration } from "../sdk/units/duration.ts";
 import type { PacketPath } from "../sdk/units/packet-path.ts";
 import type { Size } from "../sdk/units/size.ts";
+import { declaredOf } from "./benchmarks.ts";
 import { InputCheck } from "./input-check.ts";
 import type { TunedHost } from "./tuned-host.ts";
 
@@ -74,10 +75,53 @@ function kindOf(tool: Choice["tool"]): TrafficGenerator["kind"] {
 }
 
 /** What a resource takes of a machine that forwards beside the generator's; nothing where there is none. */
-export function forwardingOn(systemUnderTest: TunedHost | undefined) {
+function forwardingOn(systemUnderTest: TunedHost | undefined) {
   if (systemUnderTest === undefined) return { inputs: {}, triggers: [], preparation: [] };
   const { reference, bootId, preparation } = systemUnderTest;
   return { inputs: { systemUnderTest: reference }, triggers: [bootId], preparation: [...preparation] };
+}
+
+/** What every component that sends over a path takes beside its generator. */
+export interface OverPathArgs {
+  /** A chain, or two ends. */
+  readonly over: TrafficPath;
+  /** The machine that forwards, where it is not the generator's: what its switch dropped is in the record. */
+  readonly systemUnderTest?: TunedHost | undefined;
+  /** Waits for these before it measures. */
+  readonly after?: readonly pulumi.Resource[] | undefined;
+  /** Measures again when one of these changes; the host's bootId always counts. */
+  readonly rerunOn?: readonly pulumi.Input<unknown>[] | undefined;
+}
+
+/**
+ * What a resource that sends over a path takes of the machines and the path, and what it waits for.
+ *
+ * @param type class of the component, for its errors
+ * @param cpusAt where the generator's CPUs stand among its arguments
+ * @throws InputError `component-inputs`
+ */
+export function overPath(
+  type: string,
+  name: string,
+  choice: Choice & Pick<GeneratorArgs, "on">,
+  { over, systemUnderTest, after = [], rerunOn = [] }: OverPathArgs,
+  cpusAt?: string,
+) {
+  const { on } = choice;
+  const forwarding = forwardingOn(systemUnderTest);
+  const [from, to] = checkedPorts(type, name, choice, over, cpusAt);
+  return {
+    inputs: {
+      host: on.reference,
+      ...declaredOf(on),
+      name,
+      from,
+      ...(to !== undefined && { to }),
+      ...forwarding.inputs,
+      triggers: [on.bootId, ...forwarding.triggers, ...rerunOn],
+    },
+    dependsOn: [...on.preparation, ...forwarding.preparation, ...(over.ready ?? []), ...after],
+  };
 }
 
 /** The traffic program as a resource takes it. */
@@ -121,7 +165,7 @@ export function generatorOf(choice: Choice & Pick<GeneratorArgs, "tool">): Wired
  * @param cpusAt where the generator's CPUs stand among its arguments
  * @throws InputError `component-inputs`
  */
-export function checkedPorts(
+function checkedPorts(
   type: string,
   name: string,
   choice: Choice,

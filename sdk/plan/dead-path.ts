@@ -19,6 +19,8 @@ export function deadPath(
       ({ name, statistics: { rx_packets: took = 0, tx_packets: gave = 0 } }) =>
         `${name} took ${took} and gave ${gave}`,
     );
+  const withoutPeer =
+    alone.length > 0 ? [`by now without a peer, as a generator's own are: ${alone.join(", ")}`] : [];
   return [
     ...[...forwarders].map(([unit, { active, ports: own }]) => {
       const each = own.map(({ name, linkUp, received, sent }) =>
@@ -26,9 +28,6 @@ export function deadPath(
       );
       return `${unit} ${active ? each.join(", ") || "has told nothing yet" : "does not run"}`;
     }),
-    ...(ports.length > 0 ? [`of the switch's ports ${ports.join(", ")}`] : []),
-    ...(ports.length > 0 && alone.length > 0
-      ? [`by now without a peer, as a generator's own are: ${alone.join(", ")}`]
-      : []),
+    ...(ports.length > 0 ? [`of the switch's ports ${ports.join(", ")}`, ...withoutPeer] : []),
   ];
 }

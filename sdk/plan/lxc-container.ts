@@ -8,7 +8,7 @@ import { quoteAll } from "../units/quoting.ts";
 import { bytes, formatSize } from "../units/size.ts";
 import { checkManagement, given, linkAt } from "./net-link.ts";
 import type { Step } from "./step.ts";
-import { readUnitsAgain } from "./systemd.ts";
+import { readUnitsAgain, UNITS_CHANGED_MS } from "./systemd.ts";
 import { planFile } from "./tmpfiles.ts";
 
 type ContainerInputs = Inputs<typeof container>;
@@ -198,8 +198,7 @@ export function planContainer(
           {
             purpose: `enable ${serviceOf(name)}`,
             argv: ["systemctl", "--quiet", "enable", serviceOf(name)] as const,
-            // Of several at once each has systemd read all its units again.
-            timeoutMs: 180_000,
+            timeoutMs: UNITS_CHANGED_MS,
           },
         ]),
     ...(restarts

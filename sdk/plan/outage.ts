@@ -10,11 +10,10 @@ import { removePort, transaction } from "./ovs-port.ts";
 import type { Step } from "./step.ts";
 import type { TrafficPlan } from "./traffic-plan.ts";
 import { checkWay, planTraffic } from "./traffic-run.ts";
+import { MOST_FRAMES } from "./traffic-trials.ts";
 
 type OutageInputs = Inputs<typeof outage>;
 
-/** Frames of one repetition that the program can tell from each other. */
-const MOST_FRAMES = 4_000_000_000;
 /** Before and after, at least. */
 const LEAST_MS = 1000;
 /** What an event itself may take: a switch that restarts waits for its ports, and an emulated machine takes its time. */

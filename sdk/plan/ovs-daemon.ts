@@ -63,6 +63,9 @@ const sleepOfCpus = {
   },
 };
 
+/** What a daemon is told where a program says nothing of it; so a program that adopts one need not say it either. */
+const UNSAID: Partial<Pick<DaemonInputs, Field>> = { init: "try" };
+
 /** Every option of the daemon that this SDK writes: its key, its notation, and what changing it costs. */
 const OPTIONS: Readonly<Record<Field, Option>> = {
   init: { key: "dpdk-init", restart: true, ...same },
@@ -138,7 +141,7 @@ export function desiredOptions(
   inputs: DaemonInputs,
   { version, known }: { readonly version: string; readonly known?: KnownOptions },
 ): Record<string, string> {
-  const wanted = { init: "try" as const, ...inputs };
+  const wanted = { ...UNSAID, ...inputs };
   const options: Record<string, string> = {};
   for (const field of FIELDS) {
     const value = wanted[field];
@@ -177,8 +180,7 @@ export function importedOptions({
     FIELDS.flatMap((field) => {
       const text = textOf(field, otherConfig);
       const value = text === undefined ? undefined : OPTIONS[field].decode(text, undefined as never);
-      // What a daemon does that nobody told otherwise need not be said by a program that adopts it.
-      return value === undefined || (field === "init" && value === "try") ? [] : [[field, value]];
+      return value === undefined || value === UNSAID[field] ? [] : [[field, value]];
     }),
   );
 }

@@ -1,6 +1,7 @@
 import type { ObservedUnit } from "../observe/pci-units.ts";
 import { PCI_UNIT_PREFIX } from "../schema/pci.ts";
 import type { Step } from "./step.ts";
+import { UNITS_CHANGED_MS } from "./systemd.ts";
 import { planFile, removeFile } from "./tmpfiles.ts";
 
 /** A service that sets something of a PCI function at boot, before networks, switches and guests start. */
@@ -55,7 +56,7 @@ export function planUnit(unit: PciUnit, found: ObservedUnit | undefined): Step[]
   const service = `${unit.name}.service`;
   return [
     ...planFile(`/etc/systemd/system/${service}`, unitText(unit), found?.text.trimEnd()),
-    { purpose: `enable ${service}`, argv: ["systemctl", "enable", service], timeoutMs: TIMEOUT_MS },
+    { purpose: `enable ${service}`, argv: ["systemctl", "enable", service], timeoutMs: UNITS_CHANGED_MS },
   ];
 }
 
@@ -67,16 +68,13 @@ export function removeUnit(name: string, found: ObservedUnit | undefined): Step[
     {
       purpose: `disable ${service}`,
       argv: ["systemctl", "disable", "--now", "--no-reload", service],
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: UNITS_CHANGED_MS,
     },
     removeFile(`/etc/systemd/system/${service}`),
     {
       purpose: "let systemd read its units again",
       argv: ["systemctl", "daemon-reload"],
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: UNITS_CHANGED_MS,
     },
   ];
 }
-
-/** systemd asks every generator of the machine, which a busy one is slow with. */
-const TIMEOUT_MS = 180_000;

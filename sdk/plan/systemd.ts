@@ -1,6 +1,9 @@
 import { HostError } from "../units/errors.ts";
 import type { Step } from "./step.ts";
 
+/** What a change of units may take: systemd asks every generator of the machine then, which a busy one is slow with. */
+export const UNITS_CHANGED_MS = 180_000;
+
 /** What unit files need that were written, changed or removed. */
 export const readUnitsAgain: Step = {
   purpose: "let systemd read its units again",

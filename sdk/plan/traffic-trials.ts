@@ -34,7 +34,7 @@ const MOST_PPS = 200_000_000;
 /** Of a trial, beside its sending and the time that frames may still arrive: looking whether the path is there, and the report. */
 const AROUND_MS = 1500;
 /** Frames of one trial and direction that the program can tell from each other. */
-const MOST_FRAMES = 4_000_000_000;
+export const MOST_FRAMES = 4_000_000_000;
 /** A soak is a row of trials of this length. */
 const SOAK_TRIAL_S = 60;
 /** A value a second, and as many as steadiness needs. */

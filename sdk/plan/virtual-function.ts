@@ -190,14 +190,14 @@ export function adminStateRefused(
   driver: string | undefined,
   host: string,
 ): HostError {
-  const word = step.argv[7];
-  const field = FIELDS.find((each) => PROPERTIES[each].word === word);
+  const words = step.argv.slice(7);
+  const field = FIELDS.find((each) => PROPERTIES[each].word === words[0]);
   return new HostError({
     code: "admin-state-refused",
     ...(field !== undefined && { property: field }),
     problem: `the driver ${driver ?? "of the card"} on ${host} refused to ${step.purpose}`,
     observed: stderr.trim().replaceAll("\n", "; "),
-    hint: areRates([word ?? ""])
+    hint: areRates(words)
       ? "rates are of the link: some drivers take them only while the card has one, and igb no lower bound at all"
       : "leave the property out, or use a card whose driver has it",
   });

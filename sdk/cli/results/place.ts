@@ -43,9 +43,9 @@ export const DISK: Place = {
 export class StoredPlace implements Place {
   readonly #store: Store;
   readonly #objects: ObjectStore;
-  readonly #keys: readonly string[];
+  readonly #keys: ReadonlySet<string>;
 
-  private constructor(store: Store, objects: ObjectStore, keys: readonly string[]) {
+  private constructor(store: Store, objects: ObjectStore, keys: ReadonlySet<string>) {
     this.#store = store;
     this.#objects = objects;
     this.#keys = keys;
@@ -63,7 +63,7 @@ export class StoredPlace implements Place {
     const { prefix } = store;
     const begins = [...(await objects.list(prefix)).keys()];
     const isIn = (key: string) => prefix === "" || key === prefix || key.startsWith(`${prefix}/`);
-    return new StoredPlace(store, objects, begins.filter(isIn));
+    return new StoredPlace(store, objects, new Set(begins.filter(isIn)));
   }
 
   /** The path of the URL itself. */
@@ -73,7 +73,7 @@ export class StoredPlace implements Place {
 
   /** Whether the URL is that of an object, and not of a folder. */
   get isObject(): boolean {
-    return this.#keys.includes(this.root);
+    return this.#keys.has(this.root);
   }
 
   nameOf(path: string): string {
@@ -99,11 +99,11 @@ export class StoredPlace implements Place {
 
   async files(folder: string): Promise<readonly string[]> {
     const begin = folder === "" ? "" : `${folder}/`;
-    return this.#keys.filter((key) => key.startsWith(begin)).map((key) => key.slice(begin.length));
+    return [...this.#keys].filter((key) => key.startsWith(begin)).map((key) => key.slice(begin.length));
   }
 
   async read(file: string): Promise<Buffer | undefined> {
-    return this.#keys.includes(file) || this.isObject ? this.#objects.get(file) : undefined;
+    return this.#keys.has(file) || this.isObject ? this.#objects.get(file) : undefined;
   }
 
   close(): void {
