@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ObjectStore } from "../../remote/object-store.ts";
 import { credentialsIn, type Store, storeIn, urlIn } from "../../remote/store-settings.ts";
 import { MANIFEST, RECORD } from "../../schema/run.ts";
@@ -35,7 +35,7 @@ export const DISK: Place = {
   files: async (folder) =>
     readdirSync(folder, { recursive: true, withFileTypes: true, encoding: "utf8" })
       .filter((entry) => !entry.isDirectory())
-      .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length).replace(/^\/+/, "")),
+      .map(({ parentPath, name }) => relative(folder, join(parentPath, name))),
   read: async (file) => (existsSync(file) ? readFileSync(file) : undefined),
 };
 

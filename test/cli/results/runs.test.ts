@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { results } from "../../../sdk/cli/results/results.ts";
@@ -67,6 +67,12 @@ describe("a results folder", () => {
     // A run's own folder, and the record in it.
     expect(await asked("show", kept.folder)).toContain(whole);
     expect(await asked("show", join(kept.folder, "record.json"))).toContain(whole);
+    // However the folder is named.
+    for (const named of [
+      `${folder}/./results${kept.folder.slice(all().length)}`,
+      `./${relative(".", kept.folder)}`,
+    ])
+      expect(await asked("show", named)).toContain(", as it was written");
     expect(await asked("compare", all(), all())).toContain("the environment is the same");
     expect(JSON.parse(await results(["export", all(), "--format", "json"], folder))).toEqual([
       { name: "timers", ...record },
