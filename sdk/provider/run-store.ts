@@ -69,12 +69,15 @@ export class RunStore {
   }
 
   /**
-   * Writes the mark that every place with results has, so that what speaks against writing is found before anything is measured.
+   * Writes the mark that every place with results has, and looks for it, so that what speaks against writing and looking there is found before anything is measured.
    *
    * @throws InputError `store-credentials`; HostError, TransportError `store-…`
    */
   async tryOut(): Promise<void> {
-    await this.#store.put(this.#key(MARK), MARK_TEXT);
+    const mark = this.#key(MARK);
+    await this.#store.put(mark, MARK_TEXT);
+    await this.#store.list(mark);
+    await this.#store.get(mark);
   }
 
   /**
@@ -113,8 +116,14 @@ export class RunStore {
     );
     const last = this.#key(`${name}/${MANIFEST}`);
     const record = this.#key(`${name}/${RECORD}`);
-    all.set(last, { path: join(folder, MANIFEST), sha256: sha256Of(manifest), bytes: manifest.length });
+    const whole = { path: join(folder, MANIFEST), sha256: sha256Of(manifest), bytes: manifest.length };
+    all.set(last, whole);
     const there = await this.#store.list(this.#key(`${name}/`));
+    // The manifest was written last, so the rest was sent.
+    if (there.has(last)) {
+      await this.#requireSame(last, whole);
+      return this.#requireWhole(name, all, there);
+    }
     const write = async (key: string) => {
       const file = all.get(key);
       if (file === undefined) return;
@@ -125,7 +134,7 @@ export class RunStore {
     await Promise.all([...all.keys()].filter((key) => key !== last && key !== record).map(write));
     await write(record);
     await write(last);
-    await this.#readBack(name, all);
+    this.#requireWhole(name, all, await this.#store.list(this.#key(`${name}/`)));
   }
 
   async #requireSame(key: string, { sha256 }: StoredFile): Promise<void> {
@@ -141,8 +150,11 @@ export class RunStore {
   }
 
   /** The store has every file, as long as it was written; its hash the store itself held against the request. */
-  async #readBack(name: string, all: ReadonlyMap<string, StoredFile>): Promise<void> {
-    const there = await this.#store.list(this.#key(`${name}/`));
+  #requireWhole(
+    name: string,
+    all: ReadonlyMap<string, StoredFile>,
+    there: ReadonlyMap<string, number>,
+  ): void {
     const wrong = [...all].filter(([key, { bytes }]) => there.get(key) !== bytes);
     if (wrong.length === 0) return;
     throw new VerificationError({

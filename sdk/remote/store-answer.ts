@@ -36,7 +36,7 @@ export function refusalOf(body: string): Refusal {
 }
 
 /**
- * A page of `ListObjectsV2` with `encoding-type=url`; undefined where it is none.
+ * A page of `ListObjectsV2` with `encoding-type=url`; undefined where it is none, or says of a next page but not how to ask for it, as of the first version of that request.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
@@ -44,10 +44,13 @@ export function listingOf(body: string): Listing | undefined {
   const result = tagsOf(body, "ListBucketResult");
   if (result === undefined) return undefined;
   const { Contents = [], IsTruncated, NextContinuationToken, EncodingType } = result;
+  const isLast = textOf(IsTruncated) !== "true";
+  const next = textOf(NextContinuationToken);
+  if (!isLast && next === "") return undefined;
   const key = EncodingType === "url" ? decoded : (text: string) => text;
   return {
     objects: (Contents as readonly Tags[]).map(({ Key, Size }) => [key(textOf(Key)), Number(textOf(Size))]),
-    next: textOf(IsTruncated) === "true" ? textOf(NextContinuationToken) : undefined,
+    next: isLast ? undefined : next,
   };
 }
 

@@ -8,13 +8,15 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { keeping } from "../../sdk/provider/keeping.ts";
 import { KeptRun } from "../../sdk/provider/kept-run.ts";
 import { keptIn, RunStore } from "../../sdk/provider/run-store.ts";
-import type { ObjectStore } from "../../sdk/remote/object-store.ts";
+import { ObjectStore } from "../../sdk/remote/object-store.ts";
 import type { StoreCredentials } from "../../sdk/remote/store-settings.ts";
 import type { KeptRecord } from "../../sdk/schema/record.ts";
 import { LabError } from "../../sdk/units/errors.ts";
@@ -159,6 +161,11 @@ describe("a run in an object store", () => {
     expect(warned).toEqual([]);
     expect((await stored()).filter((key) => key.startsWith("lab/rack/left/"))).toHaveLength(4);
     expect(existsSync(left.folder)).toBe(true);
+    // It is not fetched by each run that comes later: of what is whole its manifest tells.
+    const fetched = vi.spyOn(ObjectStore.prototype, "get");
+    await runStore().take(overRun(), warn);
+    expect(fetched.mock.calls).toEqual([[`${prefix}/${left.folder.slice(folder.length + 1)}/manifest.json`]]);
+    fetched.mockRestore();
   });
 });
 
@@ -219,6 +226,23 @@ describe("a measurement whose stack names an object store", () => {
     expect([refusal.code, begun]).toEqual([code, false]);
     expect(refusal.message).not.toContain("hunter22");
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("does not begin where the key may write, but not look at what is there", async () => {
+    const writeOnly = http.createServer((request, response) => {
+      request.resume().on("end", () => {
+        if (request.method === "PUT") response.end();
+        else response.writeHead(403).end("<Error><Code>AccessDenied</Code></Error>");
+      });
+    });
+    await new Promise<void>((resolve) => writeOnly.listen(0, "127.0.0.1", resolve));
+    const { port } = writeOnly.address() as AddressInfo;
+    const { store } = keptIn(`s3://lab-results?endpoint=http://127.0.0.1:${port}`, folder, credentials);
+    const { code, message } = await refusalOf(measured(store));
+    expect([code, readdirSync(folder)]).toEqual(["store-denied", []]);
+    expect(message).toContain("allow s3:ListBucket there");
+    writeOnly.closeAllConnections();
+    writeOnly.close();
   });
 
   it("keeps its record and its folder where the store is gone meanwhile, and says where they are", async () => {

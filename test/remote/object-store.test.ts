@@ -217,11 +217,13 @@ describe("a store in the words of others", () => {
         ).toEqual([null, "1ueG=/+"]);
       },
     );
-    await saying([[200, "<html>Welcome!</html>"]], async (spoken) => {
-      expect(await refusal(spoken.list(""))).toMatch(
-        /^HostError store-refused .*is it a store that speaks S3\?/,
-      );
-    });
+    const firstVersion = page("a", "<IsTruncated>true</IsTruncated><NextMarker>a</NextMarker>");
+    for (const body of ["<html>Welcome!</html>", firstVersion])
+      await saying([[200, body]], async (spoken) => {
+        expect(await refusal(spoken.list(""))).toMatch(
+          /^HostError store-refused .*is it a store that speaks S3\?/,
+        );
+      });
   });
 
   it("does not know conditions: then it is asked without", async () => {
