@@ -13,13 +13,13 @@ import { runTool, ToolError } from "./tool-error.mjs";
 export { environment };
 
 /**
- * Brings the machine to where `npm run up` and `npm test` work: npm packages, a Pulumi engine, the system's packages for the emulated
+ * Brings the machine to where `npm run up` works: npm packages, a Pulumi engine, the system's packages for the emulated
  * server, a place for state. Does only what is missing, so it costs next to nothing when nothing is.
  */
 export async function setup(progress = new Progress()) {
   await progress.step("Node.js", () => checkNode(process.versions.node));
   await progress.step("npm packages", installNpmPackages);
-  await progress.step("system packages", installSystemPackages);
+  await progress.step("system packages", (note) => installSystemPackages("up", note));
   await progress.step("Pulumi engine", installEngine);
   await progress.step("provider", () => bundleProvider());
   await progress.step("state", () => prepareBackend());

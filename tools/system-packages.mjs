@@ -9,11 +9,11 @@ const ourPolicy =
   "#!/bin/sh\n# nfvlab: no service is started while its packages are installed. Removed right after.\nexit 101\n";
 
 /**
- * Installs what tools/packages.json lists and the machine lacks, with apt, as root on Debian or one of its kin. Elsewhere it says what is
- * missing and stops. A service that comes along is neither started nor enabled.
+ * Installs what tools/packages.json lists for a purpose ("up" or "tests") and the machine lacks, with apt, as root on Debian or one of its kin.
+ * Elsewhere it says what is missing and stops. A service that comes along is neither started nor enabled.
  */
-export async function installSystemPackages(note) {
-  const missing = listed().filter((entry) => !isThere(entry));
+export async function installSystemPackages(purpose, note) {
+  const missing = listed().filter((entry) => entry.for === purpose && !isThere(entry));
   if (missing.length === 0) return "unchanged";
   const release = osRelease(existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "");
   const refusal = whyNotInstall(missing, release, process.getuid?.());

@@ -255,6 +255,7 @@ describe("system packages", () => {
   it("are listed each with what shows that it is there, and a reason", () => {
     for (const entry of readJson("tools/packages.json") as Record<string, string>[]) {
       expect(entry.package).toMatch(/^[a-z0-9][a-z0-9+.-]+$/);
+      expect(["up", "tests"]).toContain(entry.for);
       expect([entry.program, entry.file].filter((each) => each !== undefined)).toHaveLength(1);
       expect(entry.why?.length).toBeGreaterThan(10);
     }
