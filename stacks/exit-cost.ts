@@ -4,7 +4,7 @@
  * of 64 bytes at 10 Gbit/s needed one.
  *
  * Stands up an emulated server, where each exit takes an emulated processor thousands of times as long. For a real host set `connection` as a secret JSON, `housekeepingCpus` and two or more
- * `isolatedCpus` with their `numaNode`, and perhaps `exitCpus`, two of them, and `vnfCpus`. `samples` and `repetitions` are of each operation.
+ * `isolatedCpus` with their `numaNode`, and perhaps `exitCpus`, two of them, and `vnfCpus`. `samples` are of each operation, of which a repetition has `limit`; exits are counted for `duration`.
  */
 import * as pulumi from "@pulumi/pulumi";
 import {
@@ -18,6 +18,8 @@ import {
 } from "../components/index.ts";
 import { traffic } from "../sdk/index.ts";
 import { cpusOf, machineOf } from "./machine.ts";
+
+type Duration = NonNullable<ExitCostBenchmarkArgs["limit"]>;
 
 const config = new pulumi.Config();
 const isEmulated = config.get("connection") === undefined;
@@ -36,12 +38,13 @@ const dut = new TunedHost("dut", {
   hugepages: [{ size: "2MiB", count: 128, numaNode }],
 });
 const program = new traffic.Tool("exits", { host: dut.reference, name: "exits", program: "exits" });
+const repetitions = config.getNumber("repetitions") ?? (isEmulated ? 1 : 6);
 const exitCpus = config.get("exitCpus") as ExitCostBenchmarkArgs["cpus"];
 const cost = new ExitCostBenchmark("exit-cost", {
   ...{ on: dut, program, ...(exitCpus !== undefined && { cpus: exitCpus }) },
   samples: config.getNumber("samples") ?? (isEmulated ? 500 : 100_000),
-  repetitions: config.getNumber("repetitions") ?? (isEmulated ? 1 : 6),
-  limit: isEmulated ? "10min" : "2min",
+  repetitions,
+  limit: (config.get("limit") ?? (isEmulated ? "10min" : "2min")) as Duration,
 });
 
 // It would run on the CPUs that are measured before, which are idle by then.
@@ -54,8 +57,8 @@ const vnf = new VhostUserVnf(
   { dependsOn: cost },
 );
 const rate = new ExitRateBenchmark("exit-rate", {
-  ...{ of: vnf, settle: "5s", duration: isEmulated ? "10s" : "1min" },
-  repetitions: config.getNumber("repetitions") ?? (isEmulated ? 1 : 6),
+  ...{ of: vnf, settle: "5s", repetitions },
+  duration: (config.get("duration") ?? (isEmulated ? "10s" : "1min")) as Duration,
 });
 
 // An update of chosen targets leaves out what is not there yet.

@@ -103,4 +103,19 @@ export function describeLadder(server: () => TrialServer): void {
     expect(deployment).toBe("PVP");
     expect(frames).toMatchObject({ forward: counted });
   });
+
+  it("time what a guest's exits take, and count those of a guest that does nothing", () => {
+    const lengths = { samples: "50", repetitions: "1", limit: "10min", duration: "5s" };
+    const { operations, results, table } = stand("exit-cost", lengths);
+    const timed = operations.map(({ operation }: { operation: string }) => operation);
+    expect(timed.slice(0, 5)).toEqual([
+      ...["host.getppid", "guest.exit.none", "guest.exit.hypercall", "guest.exit.cpuid"],
+      "guest.exit.user-space",
+    ]);
+    for (const { cycles } of operations) expect(cycles).toBeGreaterThan(0);
+    expect(table).toContain("KVM Forum 2014");
+    for (const { functional, valid, invalidReasons } of [results.cost, results.rate])
+      expect([functional, valid], invalidReasons.join("; ")).toEqual([true, true]);
+    expect(Object.keys(results.rate.metrics)).toContain("guest.exits");
+  });
 }
