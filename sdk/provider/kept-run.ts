@@ -54,6 +54,7 @@ export class KeptRun implements RawOutputs {
   readonly #files = new Map<string, RawFile>();
   readonly #commands: Command[] = [];
   #failure: unknown;
+  #isOver = false;
 
   /** @throws HostError `results-folder` where nothing can be written there */
   constructor(facts: KeptRunFacts) {
@@ -86,8 +87,8 @@ export class KeptRun implements RawOutputs {
     const command = new Command(on, argv);
     this.#commands.push(command);
     const into = (stream: Stream) => (chunk: Uint8Array) =>
-      this.#attempt(() => this.#append(`${RAW}/${number}.${stream}`, stream, command, chunk));
-    this.#attempt(() => this.#write(MANIFEST, json(this.#manifest("unfinished", "", null, {}))));
+      this.#record(() => this.#append(`${RAW}/${number}.${stream}`, stream, command, chunk));
+    this.#record(() => this.#write(MANIFEST, json(this.#manifest("unfinished", "", null, {}))));
     return {
       stdin: (text) => into("stdin")(Buffer.from(text)),
       stdout: into("stdout"),
@@ -113,6 +114,7 @@ export class KeptRun implements RawOutputs {
   }
 
   #finish(ended: RunManifest["ended"], reason: string, record?: ResultRecord): KeptRecord {
+    this.#isOver = true;
     const files: Record<string, KeptFile> = {};
     for (const [path, file] of this.#files) {
       this.#attempt(() => {
@@ -163,6 +165,11 @@ export class KeptRun implements RawOutputs {
       command.files[stream] = file;
     }
     open.take(chunk);
+  }
+
+  /** What comes when the run is over comes too late: its files are closed, and their numbers may be those of others. */
+  #record(work: () => void): void {
+    if (!this.#isOver) this.#attempt(work);
   }
 
   /** A disk that is full must not end a measurement that goes on: it is told at its end. */

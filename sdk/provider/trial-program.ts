@@ -95,6 +95,8 @@ export async function withTrialProgram<T>(
     stdin.destroy();
     // Nothing is left of one that was given up.
     await host.transport.execute(stop).catch(() => undefined);
+    // Its last words belong to the run.
+    await ended.catch(() => undefined);
   }
 }
 

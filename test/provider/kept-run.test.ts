@@ -1,7 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeptRun, type KeptRunFacts, withoutSecrets } from "../../sdk/provider/kept-run.ts";
@@ -71,6 +80,23 @@ describe("a run's folder", () => {
     );
     for (const [path, { sha256: expected, bytes }] of files)
       expect([hashed(folder, path), readFileSync(join(folder, path)).length]).toEqual([expected, bytes]);
+  });
+
+  it("takes nothing more once the run is over, and so nothing into a file that is open since then", () => {
+    const kept = run();
+    const output = kept.begin("dut", ["ping", "198.18.0.1"]);
+    output.stdout(Buffer.from("PING\n"));
+    const { folder = "" } = kept.stop("interrupted", "cancelled by the user") ?? {};
+    // The system gives the number of a closed file to the next one.
+    const other = join(root, "other");
+    const descriptor = openSync(other, "w");
+    output.stdout(Buffer.from("late\n"));
+    output.stderr(Buffer.from("late\n"));
+    kept.begin("dut", ["ping"]);
+    closeSync(descriptor);
+    expect(readFileSync(other, "utf8")).toBe("");
+    expect(readdirSync(join(folder, "raw"))).toEqual(["0001.stdout"]);
+    expect(readdirSync(dirname(folder))).toHaveLength(1);
   });
 
   it("is never one that is there", () => {
