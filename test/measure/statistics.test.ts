@@ -102,6 +102,18 @@ it("Mann and Whitney's test is SciPy's on the same samples", () => {
   for (const { one, other, p } of tested) expect(mannWhitney(one, other)?.pValue).toBeCloseTo(p, 10);
 });
 
+// By SciPy 1.17.1's normal distribution, with and without ties.
+it.each([
+  [41, 41, 3, 1000, 0.8130495354741641],
+  [60, 50, 9, 40, 0.036920623504690546],
+  [200, 300, 5, 7, 2.0665674672836135e-68],
+  [1000, 1000, 2, 1000, 0.8770680194824383],
+])("Mann and Whitney's test of %i and %i values is SciPy's, in no time", (n, m, shift, modulus, p) => {
+  const one = Array.from({ length: n }, (_, index) => (index * 7919) % modulus);
+  const other = Array.from({ length: m }, (_, index) => ((index * 104729) % modulus) + shift);
+  expect(mannWhitney(one, other)!.pValue / p).toBeCloseTo(1, 9);
+});
+
 describe("repetitions", () => {
   it("are unstable above three percent", () => {
     expect(coefficientOfVariation([1, 2, 3, 4])).toBeCloseTo(Math.sqrt(5 / 3) / 2.5, 12);
