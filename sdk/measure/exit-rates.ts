@@ -40,7 +40,7 @@ export function exitRates(runs: readonly (readonly Look[])[], vcpus: CpuSet | un
           const rates = each.filter((sample) => sample.reason === reason).map(({ rate }) => rate);
           return {
             buckets: rates.map((rate) => [rate, 1] as const),
-            ...{ overflow: 0, max: Math.max(0, ...rates), expected: 0 },
+            ...{ overflow: 0, max: rates.reduce((most, rate) => Math.max(most, rate), 0), expected: 0 },
           };
         }),
       ),

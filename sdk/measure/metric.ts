@@ -11,6 +11,8 @@ export interface Repetition {
   readonly overflow: number;
   /** Largest sample, which a tool may know even where it is beyond the range. */
   readonly max: number;
+  /** Mean of all samples, where a tool knows it even of those beyond the range. */
+  readonly mean?: number | undefined;
   /** Samples that the schedule asked for. */
   readonly expected: number;
 }
@@ -34,7 +36,8 @@ const SAMPLES_BEYOND = 10;
 
 /**
  * One metric from its repetitions. Histograms are merged and percentiles read from the whole, never averaged; a percentile is null where too few samples
- * support it, or where it lies among those beyond the range. The maximum is that of all repetitions.
+ * support it, or where it lies among those beyond the range. The maximum is that of all repetitions. A repetition of which most lies beyond the range has its maximum in place of
+ * its median, and a mean that nobody knows counts each of those as the maximum: neither is better than what was measured.
  */
 export function metricOf({ name, unit, direction }: MetricFacts, repetitions: readonly Repetition[]): Metric {
   const scale = unit === "ratio" ? RATIO_STEPS : 1;
@@ -48,20 +51,20 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
     const histogram = histogramOf(repetition.buckets, scale);
     return {
       samples: histogram.totalCount + repetition.overflow,
-      min: Math.min(...repetition.buckets.map(([value]) => value), repetition.max),
-      median: histogram.totalCount === 0 ? repetition.max : valueAt(histogram, 50, repetition.max, scale),
+      min: repetition.buckets.reduce((least, [value]) => Math.min(least, value), repetition.max),
+      median: quantile(histogram, repetition.overflow, 0.5, repetition.max, scale) ?? repetition.max,
       max: repetition.max,
     };
   });
   const medians = each.map(({ median }) => median);
-  const max = Math.max(...each.map((repetition) => repetition.max));
+  const max = each.reduce((most, repetition) => Math.max(most, repetition.max), 0);
   return {
     name,
     unit,
     direction,
     samples,
-    min: Math.min(...each.map(({ min }) => min)),
-    mean: meanOf(repetitions.flatMap(({ buckets }) => buckets)),
+    min: each.reduce((least, { min }) => Math.min(least, min), max),
+    mean: meanOf(repetitions),
     max,
     percentiles: Object.fromEntries(
       PERCENTILES.map((percentile) => [
@@ -105,11 +108,22 @@ function percentileOf(
   // 10 / (1 - p), in whole numbers so that 99.9 needs 10 000 and not 10 000.000000002.
   const needed =
     percentile === 50 ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1000) / Math.round((100 - percentile) * 1000));
-  if (samples < needed || histogram.totalCount === 0) return null;
-  const rank = (percentile / 100) * samples;
-  return rank > histogram.totalCount
-    ? null
-    : valueAt(histogram, (100 * rank) / histogram.totalCount, max, scale);
+  return samples < needed ? null : (quantile(histogram, overflow, percentile / 100, max, scale) ?? null);
+}
+
+/** Undefined where it lies among the samples beyond the range. */
+function quantile(
+  histogram: hdr.Histogram,
+  overflow: number,
+  share: number,
+  max: number,
+  scale: number,
+): number | undefined {
+  const recorded = histogram.totalCount;
+  const rank = share * (recorded + overflow);
+  return recorded === 0 || rank > recorded
+    ? undefined
+    : valueAt(histogram, (100 * rank) / recorded, max, scale);
 }
 
 /** Samples beyond the range have ranks above all others, and no value. */
@@ -133,9 +147,14 @@ function valueAt(histogram: hdr.Histogram, percentile: number, max: number, scal
 }
 
 /** Of the values themselves: the histogram has three digits of them. */
-function meanOf(buckets: readonly (readonly [value: number, count: number])[]): number {
-  const samples = sum(buckets.map(([, count]) => count));
-  return samples === 0 ? 0 : sum(buckets.map(([value, count]) => value * count)) / samples;
+function meanOf(repetitions: readonly Repetition[]): number {
+  const each = repetitions.map(({ buckets, overflow, max, mean }) => {
+    const samples = sum(buckets.map(([, count]) => count)) + overflow;
+    const known = sum(buckets.map(([value, count]) => value * count)) + overflow * max;
+    return { samples, total: overflow > 0 && mean !== undefined ? mean * samples : known };
+  });
+  const samples = sum(each.map((repetition) => repetition.samples));
+  return samples === 0 ? 0 : sum(each.map(({ total }) => total)) / samples;
 }
 
 function histogramOf(buckets: readonly (readonly [number, number])[], scale: number): hdr.Histogram {

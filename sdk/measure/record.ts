@@ -142,13 +142,20 @@ function firstOf(differences: readonly string[]): string {
   return `${shown.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
-function faultsOf({ name, samples, missing }: Metric): string[] {
+function faultsOf({ name, samples, missing, overflow }: Metric): string[] {
   if (samples === 0) return [`${name}: no sample`];
-  return missing > MISSING_SHARE * (samples + missing)
-    ? [
-        `${name}: ${missing} of ${samples + missing} samples never came, so the slowest are not among those measured (coordinated omission)`,
-      ]
-    : [];
+  return [
+    ...(missing > MISSING_SHARE * (samples + missing)
+      ? [
+          `${name}: ${missing} of ${samples + missing} samples never came, so the slowest are not among those measured (coordinated omission)`,
+        ]
+      : []),
+    ...(overflow * 2 > samples
+      ? [
+          `${name}: ${overflow} of ${samples} samples lie beyond the histogram's range, so nobody knows their median`,
+        ]
+      : []),
+  ];
 }
 
 /** What of a load was not there, so that the measurement was of something else. */

@@ -6,6 +6,8 @@ export interface CyclictestThread {
   readonly cycles: number;
   readonly minNs: number;
   readonly maxNs: number;
+  /** Of all cycles, those beyond the range too; undefined of none. */
+  readonly meanNs: number | undefined;
   readonly buckets: readonly (readonly [ns: number, count: number])[];
   /** Wake-ups later than the histogram's range: all cycles that stand in no bucket. */
   readonly overflow: number;
@@ -32,6 +34,7 @@ export function parseCyclictest(text: string): CyclictestRun {
       cycles,
       minNs: countOf("min", thread.min) * nsEach,
       maxNs: countOf("max", thread.max) * nsEach,
+      meanNs: cycles === 0 ? undefined : countOf("avg", thread.avg) * nsEach,
       buckets,
       overflow: Math.max(0, cycles - counted),
     };
@@ -44,5 +47,6 @@ interface Written {
   readonly cycles: unknown;
   readonly min: unknown;
   readonly max: unknown;
+  readonly avg: unknown;
   readonly histogram?: WrittenHistogram;
 }

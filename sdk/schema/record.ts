@@ -15,7 +15,10 @@ export const Metric = z.object({
   direction: z.enum(["lower", "higher"]).meta({ description: "Which way is better." }),
   samples: z.number(),
   min: z.number(),
-  mean: z.number(),
+  mean: z.number().meta({
+    description:
+      "Of all samples. Those beyond the histogram's range count as the maximum, unless the tool knew the mean with them.",
+  }),
   max: z.number(),
   percentiles: z.partialRecord(z.enum(PERCENTILES), z.number().nullable()),
   percentileIntervals: z
@@ -28,9 +31,10 @@ export const Metric = z.object({
   histogram: z
     .string()
     .meta({ description: "HdrHistogram V2, compressed, base64; of ratios in billionths." }),
-  overflow: z
-    .number()
-    .meta({ description: "Samples beyond the histogram's range: percentiles above them are unknown." }),
+  overflow: z.number().meta({
+    description:
+      "Samples beyond the histogram's range: percentiles above them are unknown; more than half of all make the record invalid.",
+  }),
   missing: z
     .number()
     .meta({ description: "Samples that the schedule asked for and that never came: coordinated omission." }),

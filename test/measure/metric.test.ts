@@ -64,6 +64,29 @@ describe("a metric", () => {
     expect(metric.max).toBe(9e9);
     expect(metric.samples).toBe(1000);
   });
+
+  it("has no median and no mean that leave out what lies beyond the range", () => {
+    const beyond = { buckets: [[1000, 100]] as const, overflow: 900, max: 5e6, expected: 1000 };
+    expect(metricOf(facts, [beyond])).toMatchObject({
+      ...{ median: 5e6, mean: (1000 * 100 + 900 * 5e6) / 1000 },
+      percentiles: { "50": null },
+      repetitions: [{ median: 5e6, samples: 1000 }],
+    });
+    const known = { ...beyond, mean: 1_080_100 };
+    expect(metricOf(facts, [known]).mean).toBe(1_080_100);
+    // A tool's own mean is rounded: where all samples are known it is theirs.
+    expect(metricOf(facts, [{ ...known, overflow: 0 }]).mean).toBe(1000);
+    const most = metricOf(facts, [{ ...beyond, buckets: [[1000, 600]], overflow: 400 }]);
+    expect([most.median, most.percentiles["50"]]).toEqual([1000, 1000]);
+  });
+
+  it("is of as many different values as a day has seconds, and more", () => {
+    const values = 300_000;
+    const buckets = Array.from({ length: values }, (_, index) => [index + 1, 1] as const);
+    expect(metricOf(facts, [{ buckets, overflow: 0, max: values, expected: values }])).toMatchObject({
+      ...{ min: 1, max: values, mean: (values + 1) / 2, missing: 0 },
+    });
+  });
 });
 
 describe("the median's interval", () => {
@@ -115,6 +138,14 @@ describe("a record", () => {
       "what was in force changed while it ran: kernel: 6.12, then 6.1; settings./a: not there, then 1; settings./b: not there, then 2; and 1 more",
     ]);
     expect(measure({}, 50).invalidReasons[0]).toMatch(/50 of 1000 samples never came/);
+    const beyond = (overflow: number) =>
+      measure({
+        metrics: [metricOf(facts, [{ buckets: [[1, 1000 - overflow]], overflow, max: 9, expected: 1000 }])],
+      }).invalidReasons;
+    expect(beyond(500)).toEqual([]);
+    expect(beyond(501)).toEqual([
+      "host.timer.latency: 501 of 1000 samples lie beyond the histogram's range, so nobody knows their median",
+    ]);
     expect(
       measure({ metrics: [metricOf(facts, [{ buckets: [], overflow: 0, max: 0, expected: 10 }])] }).valid,
     ).toBe(false);

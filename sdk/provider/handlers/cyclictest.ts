@@ -1,5 +1,5 @@
 import { metricOf } from "../../measure/metric.ts";
-import { parseCyclictest } from "../../observe/cyclictest.ts";
+import { type CyclictestThread, parseCyclictest } from "../../observe/cyclictest.ts";
 import { planCyclictest } from "../../plan/benchmarks.ts";
 import { cyclictest } from "../../schema/benchmarks.ts";
 import { benchmarkCpus } from "../cpu-benchmark.ts";
@@ -25,6 +25,7 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
               buckets: threads.flatMap(({ buckets }) => buckets),
               overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
               max: Math.max(...threads.map(({ maxNs }) => maxNs)),
+              mean: meanOf(threads),
               expected: expected * threads.length,
             })),
           ),
@@ -39,3 +40,10 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
   update: async (_, __, prior) => ({ record: prior.record }),
   delete: async () => undefined,
 };
+
+/** Of all wake-ups: each thread tells its own. */
+function meanOf(threads: readonly CyclictestThread[]): number | undefined {
+  const cycles = threads.reduce((sum, thread) => sum + thread.cycles, 0);
+  const total = threads.reduce((sum, thread) => sum + (thread.meanNs ?? 0) * thread.cycles, 0);
+  return cycles === 0 ? undefined : total / cycles;
+}

@@ -61,7 +61,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
           runs.map(({ roundTripsNs, sent }) => ({
             buckets: roundTripsNs.map((ns) => [ns, 1] as const),
             overflow: 0,
-            max: Math.max(0, ...roundTripsNs),
+            max: roundTripsNs.reduce((most, ns) => Math.max(most, ns), 0),
             expected: sent,
           })),
         );
