@@ -320,15 +320,36 @@ export function restartSteps(): Step[] {
 }
 
 const RESTART = `set -eu
+versions=OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15
 saved=$(mktemp -d)
-for bridge in $(ovs-vsctl --timeout=10 list-br); do
-  ovs-ofctl --timeout=10 -O OpenFlow13 --no-stats --no-names dump-flows "$bridge" | sed -n 's/^ *\\(cookie=.*\\)$/\\1/p' > "$saved/$bridge" || true
+waits= lost=
+finish() {
+  code=$?
+  trap - EXIT
+  # A switch that waits for its flows forwards nothing.
+  if [ -n "$waits" ]; then ovs-vsctl --timeout=10 --no-wait remove Open_vSwitch . other_config flow-restore-wait || true; fi
+  if [ -n "$waits$lost" ]; then echo "flows of\${lost:- all bridges} may be missing: those from before the restart are in $saved" >&2; else rm -r "$saved"; fi
+  exit $code
+}
+trap finish EXIT
+trap 'exit 143' HUP INT TERM
+bridges=$(ovs-appctl --timeout=10 ofproto/list)
+for bridge in $bridges; do
+  ovs-ofctl --timeout=10 -O $versions dump-groups "$bridge" > "$saved/said"
+  sed -n 's/^ \\(.*group_id=.*\\)$/\\1/p' "$saved/said" > "$saved/$bridge.groups"
+  ovs-ofctl --timeout=10 -O $versions --no-stats --no-names dump-flows "$bridge" > "$saved/said"
+  # It prints a cookie only where there is one, and IGMP by a name that it does not read.
+  sed -n -e 's/igmp_type/tp_src/; s/igmp_code/tp_dst/; s/igmp/ip,nw_proto=2/' -e 's/^ //p' "$saved/said" > "$saved/$bridge.flows"
 done
+waits=yes
 ovs-vsctl --timeout=10 --no-wait set Open_vSwitch . other_config:flow-restore-wait=true
 systemctl restart ovs-vswitchd
-for bridge in $(ls "$saved"); do ovs-ofctl --timeout=30 -O OpenFlow13 add-flows "$bridge" "$saved/$bridge" || true; done
+for bridge in $bridges; do
+  { ovs-ofctl --timeout=30 -O $versions add-groups "$bridge" "$saved/$bridge.groups" && ovs-ofctl --timeout=30 -O $versions replace-flows "$bridge" "$saved/$bridge.flows"; } || lost="$lost $bridge"
+done
 ovs-vsctl --timeout=60 remove Open_vSwitch . other_config flow-restore-wait
-rm -r "$saved"
+waits=
+[ -z "$lost" ]
 `;
 
 /**
