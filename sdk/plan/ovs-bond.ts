@@ -10,7 +10,14 @@ import {
   requireType,
 } from "./ovs-interface.ts";
 import { decodeFields, encodeFields, type Field, flag, same, spans, whole } from "./ovs-notation.ts";
-import { changePort, observedShared, removePort, requireBridge, transaction } from "./ovs-port.ts";
+import {
+  changePort,
+  observedShared,
+  removePort,
+  requireBridge,
+  transaction,
+  withoutStaleSocket,
+} from "./ovs-port.ts";
 import type { Step } from "./step.ts";
 
 type BondInputs = Inputs<typeof ovsBond>;
@@ -116,7 +123,12 @@ export function planBond(inputs: BondInputs, database: ObservedDatabase, tag: st
     ...changePort(name, inputs, port, { settings: encodeFields(FIELDS, inputs), paths: PATHS }, tag),
     ...(port?.owner === tag ? [] : [["set", "Port", name, own]]),
   ];
-  return transaction(`set bond ${name} of ${bridge}`, commands);
+  return [
+    ...Object.entries(members).flatMap(([member, each]) =>
+      rows.has(member) ? [] : withoutStaleSocket(each),
+    ),
+    ...transaction(`set bond ${name} of ${bridge}`, commands),
+  ];
 }
 
 /**

@@ -6,6 +6,7 @@ import { planAddresses } from "./ovs-bridge.ts";
 import {
   changeInterface,
   described,
+  type InterfaceInputs,
   interfaceSettings,
   matches,
   observedInterface,
@@ -187,14 +188,15 @@ export function planPort(
 }
 
 /** The socket that a device of the switch listens at. The file outlives a daemon that is killed, and then the device can't be made again. */
-function listensAt({ interface: device }: Pick<PortInputs, "interface">): string | undefined {
+function listensAt({ interface: device }: InterfaceInputs): string | undefined {
   if (device.kind !== "dpdk" || typeof device.devargs !== "object") return undefined;
   return device.devargs.kind === "memif" && device.devargs.role === "server"
     ? device.devargs.socketPath
     : undefined;
 }
 
-function withoutStaleSocket(inputs: PortInputs): Step[] {
+/** What has to be away before an interface is made. */
+export function withoutStaleSocket(inputs: InterfaceInputs): Step[] {
   const path = listensAt(inputs);
   if (path === undefined) return [];
   return [
@@ -202,7 +204,8 @@ function withoutStaleSocket(inputs: PortInputs): Step[] {
       purpose: `remove the socket ${path} where nobody is at it`,
       argv: [
         ...(["sh", "-c"] as const),
-        'if [ -S "$1" ] && ! grep -qF -- " $1" /proc/net/unix; then rm -- "$1"; fi',
+        // Seven columns, then the path.
+        'if [ -S "$1" ] && ! sed -E "s/^([^ ]+ +){7}//" /proc/net/unix | grep -qxF -- "$1"; then rm -- "$1"; fi',
         ...["sh", path],
       ],
     },

@@ -1,3 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -173,6 +178,32 @@ describe("a port", () => {
       "remove the socket /run/m.sock where nobody is at it",
     );
   });
+
+  it("finds the socket of a killed daemon away, whoever is at another whose name begins so", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "nfvlab-sockets-"));
+    const [own, other] = [join(folder, "m.sock"), join(folder, "m.sock2")];
+    const dies = 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, 9))';
+    spawnSync(process.execPath, ["-e", dies, own]);
+    const listener = createServer();
+    await new Promise<void>((resolve) => listener.listen(other, resolve));
+    const remove = (socketPath: string) => {
+      const devargs = { kind: "memif" as const, role: "server" as const, socketPath };
+      const inputs = { host, bridge: "br0", name: "p", interface: { kind: "dpdk" as const, devargs } };
+      const [
+        {
+          argv: [program, ...args],
+        } = expect.fail("no step"),
+      ] = planPort(inputs, undefined, undefined, [], "a1");
+      expect(spawnSync(program, args).status).toBe(0);
+    };
+    expect(readdirSync(folder)).toEqual(["m.sock", "m.sock2"]);
+    remove(own);
+    remove(other);
+    expect(readdirSync(folder)).toEqual(["m.sock2"]);
+    await new Promise((resolve) => listener.close(resolve));
+    rmSync(folder, { recursive: true });
+  });
+
   it("is made with all that it has in one transaction", () => {
     const [step] = planPort(guest, undefined, undefined, [], "a1");
     expect(step?.argv.join(" ")).toBe(
@@ -262,6 +293,26 @@ describe("a bond", () => {
   const of = (name: string) => ({
     ...row("dpdk", { "options:dpdk-devargs": `net_null_${name}` }),
     ...{ name, uuid: `uuid-${name}`, port: "b" },
+  });
+
+  it("is made only after the sockets that a killed daemon left of its members are away", () => {
+    const memif = {
+      interface: {
+        kind: "dpdk" as const,
+        devargs: { kind: "memif" as const, role: "server" as const, socketPath: "/run/m1.sock" },
+      },
+    };
+    const inputs = { ...bond, members: { m0: member, m1: memif } };
+    const purposes = (members: readonly string[]) => {
+      const ports =
+        members.length === 0 ? [] : [{ name: "b", bridge: "br0", interfaces: members, settings: {} }];
+      const there = { ...database, ports, interfaces: members.map(of) };
+      return planBond(inputs, there, "a1").map(({ purpose }) => purpose);
+    };
+    const expected = ["remove the socket /run/m1.sock where nobody is at it", "set bond b of br0"];
+    expect(purposes([])).toEqual(expected);
+    expect(purposes(["m0"])).toEqual(expected);
+    expect(purposes(["m0", "m1"])).not.toContain(expected[0]);
   });
 
   it("is made with its members in one transaction", () => {
