@@ -37,8 +37,8 @@ export function comparisonOf(before: ResultRecord, after: ResultRecord): Compari
   });
   const caveats = caveatsOf(before, after);
   return {
-    environment: differencesOf(before.fingerprint, after.fingerprint),
-    conditions: conditionsOf(before, after),
+    environment: environmentChanges(before, after),
+    conditions: conditionChanges(before, after),
     metrics: pairs.flatMap(({ one, other }) =>
       one === undefined || other === undefined ? [] : [changeOf(one, other, caveats)],
     ),
@@ -53,7 +53,13 @@ export function comparisonOf(before: ResultRecord, after: ResultRecord): Compari
   };
 }
 
-function conditionsOf(before: ResultRecord, after: ResultRecord): string[] {
+/** Items of the fingerprint that are others, a line each; which boot it was is none of them, as it is none of the hash. */
+export function environmentChanges(before: ResultRecord, after: ResultRecord): string[] {
+  return differencesOf({ ...before.fingerprint, bootId: "" }, { ...after.fingerprint, bootId: "" });
+}
+
+/** How it was measured otherwise, a line each. */
+export function conditionChanges(before: ResultRecord, after: ResultRecord): string[] {
   const of = ({ kind, subject, tool, coLoad }: ResultRecord): Record<string, string> => ({
     benchmark: kind,
     subject,

@@ -51,5 +51,5 @@ export function formatNanoseconds(ns: number): string {
     if (Math.abs(ns) >= factor)
       return `${Number((ns / factor).toPrecision(3))} ${unit === "us" ? "µs" : unit}`;
   }
-  return `${ns} ns`;
+  return `${Number(ns.toPrecision(3))} ns`;
 }

@@ -28,7 +28,7 @@ describe("a comparison", () => {
   type Item = readonly [path: string, name: string, key: string | undefined];
   const { fingerprint } = of(1);
   const items = Object.entries(fingerprint).flatMap(([name, value]): Item[] =>
-    name === "hash"
+    name === "hash" || name === "bootId"
       ? []
       : typeof value === "object" && value !== null
         ? [...Object.keys(value), "one more"].map((key): Item => [`${name}.${key}`, name, key])
@@ -46,6 +46,16 @@ describe("a comparison", () => {
     const { environment } = comparisonOf(one, other);
     expect(environment).toHaveLength(1);
     expect(environment[0]).toMatch(new RegExp(`^${path.replace(/[.*/]/g, "\\$&")}: .*, then changed$`));
+  });
+
+  it("does not name which boot it was beside what the boot was for", () => {
+    const [one, other] = [of(1), of(1)];
+    const rebooted = { ...fingerprint, hash: "another", bootId: "changed", kernelArguments: "nohz=off" };
+    expect(comparisonOf(one, { ...other, fingerprint: rebooted }).environment).toEqual([
+      "kernelArguments: isolcpus=2-3, then nohz=off",
+    ]);
+    const same = { ...fingerprint, bootId: "changed" };
+    expect(comparisonOf(one, { ...other, fingerprint: same }).environment).toEqual([]);
   });
 
   it("tells better from worse by the direction of the metric, and turned round the other way", () => {

@@ -9,10 +9,11 @@ import { junitText } from "./junit.ts";
 import { listText } from "./list.ts";
 import { openMetricsText } from "./openmetrics.ts";
 import { type Found, type NamedRecord, recordsIn } from "./recorded.ts";
+import { seriesText } from "./series.ts";
 import { showRunText, showText } from "./show.ts";
 
 export const RESULTS_USAGE =
-  "usage: nfvlab results list PATH... | show PATH... [--name NAME] | compare BEFORE AFTER [--name NAME] | export PATH... --format csv|junit|openmetrics|json | export --format schema|manifest-schema; a PATH is a folder, a file, s3://BUCKET/PREFIX, or stack:NAME";
+  "usage: nfvlab results list PATH... | show PATH... [--name NAME] | compare BEFORE AFTER [--name NAME] | compare --series PATH... [--name NAME] | export PATH... --format csv|junit|openmetrics|json | export --format schema|manifest-schema; a PATH is a folder, a file, s3://BUCKET/PREFIX, or stack:NAME";
 
 const SCHEMAS: Readonly<Record<string, () => object>> = {
   schema: recordJsonSchema,
@@ -33,7 +34,7 @@ const FORMATS: Readonly<Record<string, (records: readonly NamedRecord[]) => read
 };
 
 /**
- * Records as text: `list` a line each, `show` all of them, `compare` what changed from one to the other, `export` for other programs. Paths are files or
+ * Records as text: `list` a line each, `show` all of them, `compare` what changed from one to the other, or with `--series` from record to record of each benchmark, `export` for other programs. Paths are files or
  * folders of records, results folders among them, places in object stores (`s3://BUCKET/PREFIX?endpoint=URL&region=REGION`), states as `pulumi stack export` writes them, or stacks: `stack:dev`. Of what a run kept each file is held against its hash: `list` and `show` say which
  * one was altered, `compare` and `export` refuse it.
  *
@@ -42,7 +43,7 @@ const FORMATS: Readonly<Record<string, (records: readonly NamedRecord[]) => read
  * @example results(["compare", "before.json", "results/lab/rack"], process.cwd())
  */
 export async function results(args: readonly string[], project: string): Promise<string> {
-  const { task, paths, name, format } = argumentsOf(args);
+  const { task, paths, name, format, series } = argumentsOf(args);
   const found = async (of: readonly string[]) => named(await recordsIn(of, project), name, of);
   const sound = async (of: readonly string[]) => soundRecords(await found(of), of);
   switch (task) {
@@ -54,6 +55,7 @@ export async function results(args: readonly string[], project: string): Promise
       return forPeople(parts.flatMap((part, index) => [...(index === 0 ? [] : [""]), ...part]));
     }
     case "compare": {
+      if (series) return forPeople(seriesText(await sound(paths)));
       const [before = "", after = ""] = paths;
       return forPeople(compareText(await sound([before]), await sound([after])));
     }
@@ -88,25 +90,30 @@ function soundRecords(found: Found, paths: readonly string[]): readonly NamedRec
 function argumentsOf(args: readonly string[]) {
   const refuse = (problem: string, cause?: unknown) =>
     new InputError({ code: "usage", problem, hint: RESULTS_USAGE, cause });
-  let parsed: { values: { name?: string; format?: string }; positionals: string[] };
+  let parsed: { values: { name?: string; format?: string; series?: boolean }; positionals: string[] };
   try {
-    const options = { name: { type: "string" }, format: { type: "string" } } as const;
+    const options = {
+      name: { type: "string" },
+      format: { type: "string" },
+      series: { type: "boolean" },
+    } as const;
     parsed = parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     throw refuse(cause.message.split(/[.\n]/)[0] ?? "", cause);
   }
   const [task = "", ...paths] = parsed.positionals;
-  const { name, format = "" } = parsed.values;
+  const { name, format = "", series = false } = parsed.values;
   if (!["list", "show", "compare", "export"].includes(task))
     throw refuse(task === "" ? "nothing is asked of the results" : `results can't be asked to ${task}`);
   const isSchema = format in SCHEMAS;
   if (task === "export" && !isSchema && !(format in FORMATS))
     throw refuse(format === "" ? "no format is named" : `${format} is no format`);
-  if (task === "compare" && paths.length !== 2)
+  if (series && task !== "compare") throw refuse("only records that are compared are a series");
+  if (task === "compare" && !series && paths.length !== 2)
     throw refuse("two things are compared: one before, one after");
   if (paths.length === 0 && !(task === "export" && isSchema)) throw refuse("no file or folder is named");
-  return { task, paths, name, format };
+  return { task, paths, name, format, series };
 }
 
 function named(found: Found, name: string | undefined, paths: readonly string[]): Found {

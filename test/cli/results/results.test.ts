@@ -81,6 +81,23 @@ const broken: ResultRecord = {
   }),
 };
 
+/** A night each. In the ninth the kernel is another, and slower; the fourth is worth nothing. */
+const nights = Array.from({ length: 14 }, (_, night) => {
+  const record = recordOf(latency(night < 8 ? 2_000 + 7 * (night % 3) : 2_300 + 7 * (night % 3), 3));
+  return {
+    ...{
+      ...record,
+      name: "nightly",
+      startedAt: `2026-04-${String(night + 1).padStart(2, "0")}T01:00:00.000Z`,
+    },
+    ...(night >= 11 && { metrics: [...record.metrics, throughput(1_000_000, 3)] }),
+    ...(night === 3 && { valid: false, invalidReasons: ["CPUs were throttled for heat while it ran: once"] }),
+    ...(night >= 8 && {
+      fingerprint: { ...record.fingerprint, hash: "77aa02c1", bootId: "another", kernel: "6.12.50" },
+    }),
+  };
+});
+
 /** Paths of this run are no part of what is compared. */
 const said = async (...args: string[]) => (await results(args, folder)).replaceAll(folder, "/lab");
 const golden = (name: string) => join(import.meta.dirname, "../../golden/results", name);
@@ -93,12 +110,16 @@ describe("nfvlab results", () => {
     ["compare.txt", "compare", "all/timers.json", "all/later/timers.json"],
     ["compare-invalid.txt", "compare", "all/timers.json", "all/ping.json"],
     ["compare-sets.txt", "compare", "all", "other"],
+    ["compare-series.txt", "compare", "--series", "nights", "all/timers.json"],
     ["export.csv", "export", "all", "--format", "csv"],
     ["export.junit.xml", "export", "all", "--format", "junit"],
     ["export.openmetrics.txt", "export", "all", "--format", "openmetrics"],
     ["record.schema.json", "export", "--format", "schema"],
   ])("says %s", async (name, task, ...args) => {
-    for (const each of ["all", "all/later", "other"]) mkdirSync(join(folder, each));
+    for (const each of ["all", "all/later", "other", "nights"]) mkdirSync(join(folder, each));
+    // As read from a stack as well: twice, and once.
+    file("nights/timers.json", nights);
+    file("nights/again.json", nights.slice(2));
     file("all/timers.json", before);
     file("all/later/timers.json", after);
     file("all/ping.json", [{ name: "ping", ...broken }]);
@@ -108,7 +129,7 @@ describe("nfvlab results", () => {
       version: 3,
       deployment: { resources: [benchmark(recordOf(latency(2_000, 3)), "timers"), benchmark(plain, "new")] },
     });
-    const paths = args.map((arg) => (/^(all|other)/.test(arg) ? join(folder, arg) : arg));
+    const paths = args.map((arg) => (/^(all|other|nights)/.test(arg) ? join(folder, arg) : arg));
     await expect(await said(task, ...paths)).toMatchFileSnapshot(golden(name));
   });
 
@@ -167,6 +188,7 @@ describe("what results can't be read", () => {
       await refusal("drop", "x"),
       await refusal("list"),
       await refusal("compare", "x"),
+      await refusal("list", "x", "--series"),
       await refusal("export", "x"),
       await refusal("export", "x", "--format", "pdf"),
       await refusal("list", "--colour"),
