@@ -104,6 +104,8 @@ Documentation=man:lxc.container.conf(5)
 After=network.target
 
 [Service]
+# LXC names control groups by the container alone: those of another one of this name are not ours.
+ExecStartPre=/bin/sh -c 'if grep " @/.*/${name}/command@*$$" /proc/net/unix | grep -qv " @${folderOf(name)}/command@*$$"; then echo "a container ${name} runs that is not of ${CONTAINER_FOLDER}" >&2; exit 1; fi'
 # What a killed LXC left: its control groups, beside which the next ones would have other names.
 ExecStartPre=-/bin/sh -c '${GROUPS_GONE}' sh ${groupOf(name)} ${monitorGroupOf(name)}
 ${folders}ExecStart=/usr/bin/lxc-execute ${lxc} -- /bin/sh /dev/nfvlab-command

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { createServer } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { lxcContainers, type ObservedContainer } from "../../sdk/observe/containers.ts";
@@ -70,6 +72,29 @@ describe("a container", () => {
   it("is written as LXC and systemd take it", async () => {
     const text = `${configText(inputs, TAG)}--- command\n${commandText(inputs)}--- unit\n${unitText(inputs)}`;
     await expect(text).toMatchFileSnapshot("../golden/lxc/container.txt");
+  });
+
+  it("does not start beside another's container of its name, whose processes have the control groups of that name", async () => {
+    const [guard = expect.fail("no guard")] =
+      unitText(inputs).match(/(?<=^ExecStartPre=)\/bin\/sh .*$/m) ?? [];
+    const script = /^\/bin\/sh -c '([^']*)'$/.exec(guard)?.[1]?.replaceAll("$$", "$") ?? expect.fail(guard);
+    const start = () => {
+      const { status, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+      return [status, stderr.trim()];
+    };
+    // LXC listens for commands at an abstract socket, which tells where the container is of.
+    const meanwhile = async (socket: string) => {
+      const listener = createServer();
+      await new Promise<void>((resolve) => listener.listen(`\0${socket}`, resolve));
+      const started = start();
+      await new Promise((resolve) => listener.close(resolve));
+      return started;
+    };
+    const refused = [1, "a container vnf runs that is not of /var/lib/nfvlab/lxc"];
+    expect(await meanwhile("/var/lib/lxc/vnf/command")).toEqual(refused);
+    expect(await meanwhile("/var/lib/nfvlab/lxc/vnf/command")).toEqual([0, ""]);
+    expect(await meanwhile("/var/lib/lxc/vnf2/command")).toEqual([0, ""]);
+    expect(start()).toEqual([0, ""]);
   });
 
   it("is made with its root, its files and its service, once", () => {
