@@ -52,19 +52,21 @@ const EDIT = `umask 077
 home=$(getent passwd "$(id -un)" | cut -d: -f6)
 [ -d "$home/.ssh" ] || mkdir "$home/.ssh" || exit
 file=$(readlink -f "$home/.ssh/authorized_keys")
-kept() { [ ! -f "$file" ] || grep -v -- " $1\\$" "$file"; true; }
+kept() { [ ! -f "$file" ] || { grep -v -- " $1\\$" "$file"; [ $? -le 1 ]; }; }
+given_up() { rm -f "$file.nfvlab"; exit 1; }
 replace() { { [ ! -f "$file" ] || { chown --reference="$file" "$file.nfvlab" && chmod --reference="$file" "$file.nfvlab"; }; } && sync "$file.nfvlab" && mv "$file.nfvlab" "$file"; }
 `;
 
 const ADMIT = `${EDIT}key=$(cat)
 until=$(date -d "+$3 seconds" +%Y%m%d%H%M%S) || exit
-{ kept "$1"; printf 'restrict,port-forwarding,command="/bin/false",from="%s",expiry-time="%s" %s\\n' "$2" "$until" "$key"; } >"$file.nfvlab" && replace || exit
+{ kept "$1" && printf 'restrict,port-forwarding,command="/bin/false",from="%s",expiry-time="%s" %s\\n' "$2" "$until" "$key"; } >"$file.nfvlab" && replace || given_up
 echo "@user $(id -un)"
 for socket in /run/libvirt/virtqemud-sock /run/libvirt/libvirt-sock; do [ ! -S "$socket" ] || echo "@socket $socket"; done
 cat /etc/ssh/ssh_host_*_key.pub`;
 
 const DISMISS = `${EDIT}[ -f "$file" ] && grep -q -- " $1\\$" "$file" || exit 0
-kept "$1" >"$file.nfvlab" && replace && { [ -s "$file" ] || rm -f "$file"; }`;
+kept "$1" >"$file.nfvlab" && replace || given_up
+[ -s "$file" ] || rm -f "$file"`;
 
 /**
  * Lets a link's key in on the machine that it leads to: from one address, until a time, for a tunnel alone. Prints who the key logs in as, where libvirt listens, and the

@@ -16,6 +16,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { admitLink, dismissLink, linkEndOf, linkOf } from "../../sdk/plan/migration-link.ts";
 import type { Step } from "../../sdk/plan/step.ts";
 
+/** Its own file systems, as root. */
+const apart = spawnSync("unshare", ["--mount", "true"]).status === 0;
 const link = linkOf("0badcafe", "out");
 const key = "ssh-ed25519 AAAAC3Nza nfvlab-0badcafe-out";
 const mine = "ssh-ed25519 AAAAmine admin@desk\n";
@@ -93,6 +95,22 @@ describe("keys that are let in", () => {
     expect(readFileSync(real, "utf8")).toContain("nfvlab-0badcafe-out");
     run(dismissLink(link));
     expect(readFileSync(real, "utf8")).toBe(mine);
+  });
+
+  it.skipIf(!apart)("stay what they are where the disk is full", () => {
+    const lines = `${mine.repeat(150)}ssh-ed25519 AAAA ${link.mark}\n`;
+    const full = `mount -t tmpfs -o size=12k keys "$0" && cat >"$0/authorized_keys" && { "$@"; code=$?; cat "$0/authorized_keys"; ls -A "$0" >&2; exit $code; }`;
+    mkdirSync(join(home, ".ssh"));
+    const { status, stdout, stderr } = run({
+      ...dismissLink(link),
+      argv: ["unshare", "--mount", "sh", "-c", full, join(home, ".ssh"), ...dismissLink(link).argv],
+      stdin: lines,
+    });
+    expect([status, stderr.split("\n").filter((line) => line.startsWith("authorized"))]).toEqual([
+      1,
+      ["authorized_keys"],
+    ]);
+    expect(stdout).toBe(lines);
   });
 
   it("of others are left alone by a link that was never let in", () => {
