@@ -134,11 +134,7 @@ async function migrateOnce(
   const at = await settledAt(journey);
   const observed = told(journey, left, output, (at === "home" ? journey.home : journey.away).name);
   const isThere = at === (from === "home" ? "away" : "home");
-  if (!isThere) {
-    // It is the same QEMU that the next run asks.
-    await carryOut(left, planParameters(domain, usualOf(settings)));
-    return { observed, job: undefined };
-  }
+  if (!isThere) return { observed, job: undefined };
   operation.status(`${domain} is on ${reached.name}`);
   return { observed, job: (await accountOf(reached, domain, raw)) ?? (await accountOf(left, domain, raw)) };
 }
@@ -231,7 +227,7 @@ async function requireNoJob(host: Host, domain: string): Promise<void> {
  */
 async function bringHome(journey: Journey, ways: Ways): Promise<void> {
   const { operation, inputs, home, away } = journey;
-  const { domain, name } = inputs;
+  const { domain, name, settings = {} } = inputs;
   const unit = unitOf(operation.tag, name);
   for (const host of [home, away]) await carryOut(host, [stopUnit(unit)]);
   const at = await settledAt(journey).catch(async (error: unknown) => {
@@ -240,6 +236,13 @@ async function bringHome(journey: Journey, ways: Ways): Promise<void> {
       await carryOut(home, [forgetAway(domain)]);
     throw error;
   });
+  // A QEMU that the guest did not leave still has what it was asked for.
+  await carryOut(at === "home" ? home : away, planParameters(domain, usualOf(settings))).catch(
+    (error: unknown) =>
+      operation.warn(
+        `the QEMU of ${domain} keeps the limits of its migration: ${error instanceof Error ? error.message : error}`,
+      ),
+  );
   if (at === "away") {
     await carryOut(away, planParameters(domain, HOMEWARD));
     const { code, stdout, stderr } = await away.transport.execute(unitRun(journey, HOMEWARD, ways.away));

@@ -3,6 +3,7 @@ import type { Host, Operation } from "../../sdk/provider/handler.ts";
 import { type Journey, migrateInTurn } from "../../sdk/provider/migrating.ts";
 import { NOTHING_KEPT } from "../../sdk/provider/raw-outputs.ts";
 import type { Command } from "../../sdk/remote/transport.ts";
+import type { MigrationSettings } from "../../sdk/schema/migration.ts";
 import type { LabError } from "../../sdk/units/errors.ts";
 import { recorded, said } from "../observe/recorded.ts";
 
@@ -45,6 +46,7 @@ class TwoMachines {
     if (words.includes("operation: 5")) return this.#leave(name);
     if (words.includes("domstate") && words.includes("dumpxml")) return said(this.#guests(name));
     if (/destroy|resume/.test(words)) this.done.push(`${name}: ${argv.at(-2)} ${argv.at(-1)}`);
+    if (words.includes("setmaxdowntime")) this.done.push(`${name}: downtime ${argv.at(-1)}`);
     if (words.startsWith("rm -f /var/lib/nfvlab/away/")) this.done.push(`${name}: forget`);
     return said("");
   }
@@ -65,7 +67,7 @@ class TwoMachines {
   }
 }
 
-function journey(machines: TwoMachines): Journey {
+function journey(machines: TwoMachines, settings: MigrationSettings = {}): Journey {
   const operation = {
     ...{ tag: "0badcafe", resourceName: "run", signal: new AbortController().signal },
     ...{ status: () => undefined, warn: (text: string) => machines.done.push(`warned: ${text}`) },
@@ -74,15 +76,15 @@ function journey(machines: TwoMachines): Journey {
     operation,
     inputs: {
       ...{ host: { name: "a", connection }, destination: { name: "b", connection } },
-      ...{ name: "run", domain: DOMAIN, repetitions: 1, limit: "90s" },
+      ...{ name: "run", domain: DOMAIN, repetitions: 1, limit: "90s", settings },
       addresses: { host: "198.18.100.1", destination: "198.18.100.2" },
     },
     ...{ home: machines.host("a"), away: machines.host("b"), uuid: UUID, raw: NOTHING_KEPT },
   };
 }
 
-const failure = (machines: TwoMachines) =>
-  migrateInTurn(journey(machines)).then(
+const failure = (machines: TwoMachines, settings: MigrationSettings = {}) =>
+  migrateInTurn(journey(machines, settings)).then(
     () => undefined,
     (error: LabError) => error,
   );
@@ -99,6 +101,19 @@ describe("a migration whose unit was ended from outside", () => {
     );
     // The copy that waits is no remainder while it may still become the guest.
     expect(machines.done).toEqual(["a: migrate", "a: cancel", "a: forget"]);
+  });
+
+  it("leaves QEMU's limits as they were", async () => {
+    const machines = new TwoMachines();
+    machines.printed = "@job\nJob type: 2\n\noperation: 5\ntime_elapsed: 89000\n";
+    expect((await failure(machines, { downtimeLimit: "10ms" }))?.code).toBe("migration-ended");
+    expect(machines.done).toEqual([
+      "a: downtime 10",
+      "a: migrate",
+      "a: cancel",
+      "a: downtime 300",
+      "a: forget",
+    ]);
   });
 
   it("that can't be cancelled is left alone, and so is the note that the guest may be away", async () => {
