@@ -21,8 +21,8 @@ export interface GuestCommandResult {
 
 const POLL_MS = 1000;
 
-/** A program that is asked to end takes along what it has started. */
-const END = 'kill "$1"; sleep 5; kill -9 "$1"';
+/** A program that is asked to end takes along what it has started, and puts back what it has changed, for which it has as long as a unit of the machine. */
+const END = 'kill "$1"; for second in $(seq 20); do sleep 1; kill -0 "$1" || exit; done; kill -9 "$1"';
 
 /**
  * Runs a program in a guest through its agent, as `virsh qemu-agent-command` with guest-exec: no network, no login. A program that is given up or aborted is
