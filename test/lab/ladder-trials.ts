@@ -105,7 +105,7 @@ export function describeLadder(server: () => TrialServer): void {
   });
 
   it("time what a guest's exits take, and count those of a guest that does nothing", () => {
-    const lengths = { samples: "50", repetitions: "1", limit: "10min", duration: "5s" };
+    const lengths = { samples: "100", repetitions: "1", limit: "10min", duration: "5s" };
     const { operations, results, table } = stand("exit-cost", lengths);
     const timed = operations.map(({ operation }: { operation: string }) => operation);
     expect(timed.slice(0, 5)).toEqual([

@@ -9,6 +9,11 @@
 #define SECOND UINT64_C(1000000000)
 /* Long enough that two readings of the clock say how fast cycles go. */
 #define CALIBRATION (SECOND / 4)
+#define TRIES 32
+
+struct moment {
+	uint64_t nanoseconds, cycles;
+};
 
 int linux_main(const uint64_t *stack);
 
@@ -48,17 +53,37 @@ nanoseconds(void)
 	return (uint64_t)now.seconds * SECOND + (uint64_t)now.nanoseconds;
 }
 
+/*
+ * Clock and counter at one moment. Who is interrupted between the two reads them at two moments, and an emulated processor is interrupted for longer than a
+ * thousandth of CALIBRATION: of many tries the one counts that took the shortest.
+ */
+static struct moment
+moment(void)
+{
+	struct moment best = { 0, 0 };
+	uint64_t shortest = UINT64_MAX;
+
+	for (unsigned int try = 0; try < TRIES; try++) {
+		uint64_t before = nanoseconds(), counter = cycles(), took = nanoseconds() - before;
+
+		if (took < shortest) {
+			shortest = took;
+			best = (struct moment){ before + took / 2, counter };
+		}
+	}
+	return best;
+}
+
 /* Cycles a second, to some millionths: the machine's kernel tells nobody what it holds them to be. */
 static uint64_t
 frequency(void)
 {
-	uint64_t from = nanoseconds(), first = cycles(), to, last;
+	struct moment from = moment(), to;
 
-	do {
-		to = nanoseconds();
-		last = cycles();
-	} while (to - from < CALIBRATION);
-	return (last - first) * SECOND / (to - from);
+	do
+		to = moment();
+	while (to.nanoseconds - from.nanoseconds < CALIBRATION);
+	return (to.cycles - from.cycles) * SECOND / (to.nanoseconds - from.nanoseconds);
 }
 
 INLINE void
