@@ -60,6 +60,13 @@ export interface Measurement {
   readonly seconds: number;
   /** How the firmware is declared to be set up. */
   readonly firmware?: FirmwareIntent | undefined;
+  /** Another machine that takes part, and is nobody else's meanwhile. */
+  readonly partner?: Machine;
+}
+
+interface Machine {
+  readonly host: Host;
+  readonly machineId: string;
 }
 
 const firmwareProbes = { firmwareFiles, firmwareTables, iommus };
@@ -77,13 +84,17 @@ export type Measure = (raw: RawOutputs) => Promise<Measured>;
 export async function measuring(
   operation: Operation,
   host: Host,
-  { seconds, name, ...subject }: Measurement,
+  { seconds, name, partner, ...subject }: Measurement,
   prepare: (facts: HostFacts) => Measure,
 ): Promise<ResultRecord> {
   const facts = hostFactsOf(await host.observeNow(hostFactsProbes));
   const measure = prepare(facts);
+  const machines = [
+    { host, machineId: facts.identity.machineId },
+    ...(partner === undefined ? [] : [partner]),
+  ];
   return keeping(operation, { ...subject, name }, (raw) =>
-    inTurn(operation, host, { ...facts.identity, seconds }, () => record(host, subject, () => measure(raw))),
+    inTurns(operation, machines, seconds, () => record(host, subject, () => measure(raw))),
   );
 }
 
@@ -96,30 +107,38 @@ export interface TakenPart<T> {
   readonly faults: readonly string[];
 }
 
-/** Does what another machine takes part in, in its turn too, between two looks at what is in force there. */
-export async function takingPart<T>(
+/** Does what another machine takes part in, between two looks at what is in force there. */
+export async function takingPart<T>(host: Host, work: () => Promise<T>): Promise<TakenPart<T>> {
+  const { fingerprint: before } = await look(host);
+  const result = await work();
+  const { fingerprint: after } = await look(host);
+  return {
+    result,
+    inForce: before.hash,
+    faults: changesBetween(before, after).map((change) => `${change} on ${host.name}`),
+  };
+}
+
+/** In the turns of all these machines. They are taken in one order everywhere, or two measurements on the same two machines would wait for each other for ever. */
+async function inTurns<T>(
   operation: Operation,
-  host: Host,
-  { machineId, seconds }: { readonly machineId: string; readonly seconds: number },
+  machines: readonly Machine[],
+  seconds: number,
   work: () => Promise<T>,
-): Promise<TakenPart<T>> {
-  return inTurn(operation, host, { machineId, seconds }, async () => {
-    const { fingerprint: before } = await look(host);
-    const result = await work();
-    const { fingerprint: after } = await look(host);
-    return {
-      result,
-      inForce: before.hash,
-      faults: changesBetween(before, after).map((change) => `${change} on ${host.name}`),
-    };
-  });
+): Promise<T> {
+  const [first, ...others] = machines.toSorted((a, b) => (a.machineId < b.machineId ? -1 : 1));
+  if (first === undefined) return work();
+  // Its turn lasts while the others' are waited for.
+  return inTurn(operation, first, seconds + others.length * WAIT_S, () =>
+    inTurns(operation, others, seconds, work),
+  );
 }
 
 /** In the turn of a machine, which is ended however the work ends. */
 async function inTurn<T>(
   operation: Operation,
-  host: Host,
-  { machineId, seconds }: { readonly machineId: string; readonly seconds: number },
+  { host, machineId }: Machine,
+  seconds: number,
   work: () => Promise<T>,
 ): Promise<T> {
   operation.status("waits for its turn");
@@ -179,7 +198,7 @@ function notTaken(host: Host, code: number, stderr: string): HostError {
 
 async function record(
   host: Host,
-  { firmware, ...subject }: Omit<Measurement, "seconds" | "name">,
+  { firmware, ...subject }: Omit<Measurement, "seconds" | "name" | "partner">,
   measure: () => Promise<Measured>,
 ): Promise<ResultRecord> {
   const before = await look(host, firmware);

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { identityFiles } from "../../sdk/observe/identity.ts";
 import type { Probe } from "../../sdk/observe/probe.ts";
 import type { Host, Operation } from "../../sdk/provider/handler.ts";
 import { measuring } from "../../sdk/provider/measuring.ts";
@@ -65,4 +67,39 @@ it("asks nothing of a firmware of which nothing is declared, and compares as bef
   const declared = await recordedWith({ usbLegacySupport: false });
   expect(declared.record.fingerprint.hash).not.toBe(record.fingerprint.hash);
   expect((await recordedWith({})).record.fingerprint.hash).toBe(record.fingerprint.hash);
+});
+
+it("waits for no other that waits for it, whichever of two machines each is of", async () => {
+  const answers = recordedMachine("machine/debian-13/emulated-server.txt");
+  const on: string[] = [];
+  const host = (name: string) =>
+    ({
+      name,
+      transport: { execute: async () => said("") },
+      observeNow: async (probes: Readonly<Record<string, Probe<object>>>) =>
+        Object.fromEntries(
+          Object.entries(probes).map(([key, probe]) => {
+            const seen = probe.parse(answers.get(probe.name) ?? said(""));
+            return [key, probe === identityFiles ? { ...seen, machineId: name } : seen];
+          }),
+        ),
+    }) as unknown as Host;
+  const operation = {
+    ...{ status: () => undefined, signal: new AbortController().signal, secrets: [] },
+  } as unknown as Operation;
+  const measured = { metrics: [metric], tool: { command: ["virsh"], version: "11" } };
+  const between = (home: string, away: string) => {
+    const partner = { host: host(away), machineId: away };
+    const what = { name: "run", kind: "live-migration", subject: home, seconds: 1, partner };
+    return measuring(operation, host(home), what, () => async () => {
+      on.push(`${home} begins`);
+      await sleep(50);
+      on.push(`${home} ends`);
+      return measured;
+    });
+  };
+  const both = Promise.all([between("a", "b"), between("b", "a")]);
+  expect(await Promise.race([both.then(() => "over"), sleep(4000, "waiting")])).toBe("over");
+  // One at a time: each takes both machines.
+  expect(on).toEqual(["a begins", "a ends", "b begins", "b ends"]);
 });

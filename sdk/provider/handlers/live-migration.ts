@@ -44,13 +44,14 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
     const subject = `guest ${domain}, ${home.name} to ${away.name} and back${traffic === undefined ? "" : `, ${traffic.rate} frames/s through it`}`;
     let taken: Awaited<ReturnType<typeof migrateAll>> | undefined;
     const migrateAll = (raw: RawOutputs) =>
-      takingPart(operation, away, { machineId, seconds }, () =>
-        migrateInTurn({ operation, inputs, home, away, uuid: guest.uuid, raw }),
-      );
+      takingPart(away, () => migrateInTurn({ operation, inputs, home, away, uuid: guest.uuid, raw }));
     const record = await measuring(
       operation,
       home,
-      { kind: "live-migration", name: inputs.name, subject, seconds, firmware },
+      {
+        ...{ kind: "live-migration", name: inputs.name, subject, seconds, firmware },
+        partner: { host: away, machineId },
+      },
       (facts) => {
         if (facts.identity.machineId === machineId) throw oneMachine(home, away);
         if (traffic !== undefined && traffic.host === undefined)
