@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ObjectStore, type StoredFile } from "../remote/object-store.ts";
 import {
@@ -81,7 +81,7 @@ export class RunStore {
   }
 
   /**
-   * Sends a run, and takes its folder away once the store has it. What earlier runs could not send is sent as well, and stays where it is, since a stack's state may name it.
+   * Sends a run, and takes its folder away once the store has it. What earlier runs of the same stack could not send is sent as well, and stays where it is, since its state may name it. Runs of another stack are not sent: they are meant for another place.
    *
    * @throws HostError `results-store-other` where the store has another thing under a name of the run's, VerificationError `results-store-read-back`, and those of the store
    */
@@ -94,7 +94,7 @@ export class RunStore {
       throw error;
     }
     rmSync(folder, { recursive: true });
-    for (const left of this.#left()) {
+    for (const left of this.#left(dirname(dirname(folder)))) {
       await this.#send(left).catch((error: unknown) => {
         // Another engine may have sent it meanwhile.
         if (existsSync(left))
@@ -166,12 +166,11 @@ export class RunStore {
     });
   }
 
-  /** Folders of runs that are over and nobody sends. */
-  #left(): string[] {
-    if (!existsSync(this.#folder)) return [];
-    return readdirSync(this.#folder, { recursive: true, encoding: "utf8" })
-      .filter((path) => path.split(sep).length === 5 && path.endsWith(`${sep}${MANIFEST}`))
-      .map((path) => join(this.#folder, path.slice(0, -MANIFEST.length - 1)))
+  /** Folders of a stack's runs that are over and nobody sends. */
+  #left(stack: string): string[] {
+    return readdirSync(stack, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.split(sep).length === 3 && path.endsWith(`${sep}${MANIFEST}`))
+      .map((path) => join(stack, path.slice(0, -MANIFEST.length - 1)))
       .filter((folder) => !folder.endsWith(UNFINISHED) && !this.#own.has(folder))
       .sort();
   }

@@ -54,8 +54,8 @@ const warn = (text: string) => {
   warned.push(text);
 };
 /** A run that is over, in the folder of what was not sent yet. */
-const overRun = (name = "timers"): KeptRecord => {
-  const facts = { project: "lab", stack: "rack", name, kind: "cyclictest", subject: "dut" };
+const overRun = (name = "timers", stack = "rack"): KeptRecord => {
+  const facts = { project: "lab", stack, name, kind: "cyclictest", subject: "dut" };
   const run = new KeptRun({ ...facts, root: folder, secrets: [] });
   const output = run.begin("dut", ["cyclictest"]);
   output.stdout(Buffer.from("T: 0\n"));
@@ -154,6 +154,7 @@ describe("a run in an object store", () => {
 
   it("that could not be sent is sent by the next one, and stays where the state says it is", async () => {
     const left = overRun("left");
+    const others = overRun("left", "of-a-customer");
     const part = join(folder, "lab/rack/left/20260101T000000.000Z-00000000.part");
     execFileSync("mkdir", ["-p", part]);
     writeFileSync(join(part, "manifest.json"), "{}");
@@ -161,6 +162,9 @@ describe("a run in an object store", () => {
     expect(warned).toEqual([]);
     expect((await stored()).filter((key) => key.startsWith("lab/rack/left/"))).toHaveLength(4);
     expect(existsSync(left.folder)).toBe(true);
+    // Another stack's is meant for another place.
+    expect((await stored()).filter((key) => key.startsWith("lab/of-a-customer/"))).toEqual([]);
+    expect(existsSync(others.folder)).toBe(true);
     // It is not fetched by each run that comes later: of what is whole its manifest tells.
     const fetched = vi.spyOn(ObjectStore.prototype, "get");
     await runStore().take(overRun(), warn);
