@@ -19,6 +19,7 @@ export function pulumi(args, extraEnvironment = {}) {
 
 /** The stack to work on: `--stack` or `-s` among the arguments, else $NFVLAB_STACK, else dev. Returns the other arguments too. */
 export function stackOf(args, env = process.env) {
+  refuseWhatNpmKept(args, env);
   const rest = [];
   let stack = env.NFVLAB_STACK || "dev";
   for (let index = 0; index < args.length; index += 1) {
@@ -30,6 +31,16 @@ export function stackOf(args, env = process.env) {
     }
   }
   return { stack, rest };
+}
+
+/** `npm run down --stack rack` gives the option to npm, which keeps it: the tool would work on another stack than the one that was named. */
+function refuseWhatNpmKept(args, { npm_config_stack: kept, npm_lifecycle_event: script = "up" }) {
+  if (kept === undefined) return;
+  const named = kept === "true" ? (args.at(-1) ?? "STACK") : kept;
+  const words = script === "pulumi" ? `${args[0] ?? ""} ` : "";
+  throw new ToolError(
+    `npm took --stack for an option of its own. Put -- before what is not npm's: npm run ${script} -- ${words}--stack ${named}`,
+  );
 }
 
 /** Makes the stack where there is none; ends the lock of an engine that was killed. */
@@ -150,4 +161,8 @@ function isEngine(pid) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await runTool((args) => pulumi(args));
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await runTool((args) => {
+    refuseWhatNpmKept(args, process.env);
+    return pulumi(args);
+  });

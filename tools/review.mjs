@@ -4,13 +4,16 @@ import { join } from "node:path";
 import { policyArguments, stackOf } from "./pulumi.mjs";
 
 /**
- * What `nfvlab review` is given besides what its user says: the project's policy pack at the levels of the stack, and what it says of its
- * policies. Nothing of it where the user names packs of his own.
+ * What `nfvlab review` is given besides what its user says: the project's policy pack at the levels of the stack, or at those of a
+ * configuration that the user names, and what it says of its policies. Nothing of it where the user names packs of his own.
  */
 export async function reviewArguments(args) {
-  if (args.some((each) => each.startsWith("--policy-pack"))) return [];
+  const names = (option) => args.some((each) => each === option || each.startsWith(`${option}=`));
+  if (names("--policy-pack")) return [];
   const { stack } = stackOf(args);
-  return [...policyArguments(stack, "plan"), "--catalogue", await catalogue()];
+  const [flag, pack, ...levels] = policyArguments(stack, "plan");
+  const configured = names("--policy-pack-config") ? [] : levels;
+  return [flag, pack, ...configured, "--catalogue", await catalogue()];
 }
 
 /** What the pack says of each policy, in a file that goes with this process. */

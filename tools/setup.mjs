@@ -38,8 +38,15 @@ export function checkNode(version) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await runTool(async () => {
-    await setup();
-    return 0;
-  });
+  const usage = `usage: npm run setup
+
+Installs what is missing: npm packages, a Pulumi engine, system packages by apt as root, a place for state. "npm run up" and "npm test" do it
+themselves.`;
+  await runTool(
+    async () => {
+      await setup();
+      return 0;
+    },
+    { usage },
+  );
 }

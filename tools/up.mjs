@@ -13,61 +13,69 @@ import { resourceTimes, timeTable, wasUpdated } from "./where-time-went.mjs";
 
 const engineStep = "pulumi up";
 
+const usage = `usage: npm run up -- [--stack STACK] [OPTION OF pulumi up]...
+
+Sets the machine up, brings the stack up under its policies, judges what was measured, and writes the report into
+.nfvlab/reports. STACK is $NFVLAB_STACK, or dev, where none is named; the other stacks are in stacks/README.md.`;
+
 /**
  * Sets the machine up, brings the stack up under its policies, judges the evidence in its state, and says where the time went. Arguments
  * other than --stack go to `pulumi up`, whose exit code is the result; with the stack up, the verdict on the evidence is. What was measured is
  * summed up whenever something was changed or measured, evidence good or bad.
  */
-await runTool(async (args) => {
-  const { stack, rest } = stackOf(args);
-  const progress = new Progress();
-  await setup(progress);
-  await progress.step(`stack ${stack}`, () => prepareStack(stack));
-  const lost = deadServers(serversFolder(stack));
+await runTool(
+  async (args) => {
+    const { stack, rest } = stackOf(args);
+    const progress = new Progress();
+    await setup(progress);
+    await progress.step(`stack ${stack}`, () => prepareStack(stack));
+    const lost = deadServers(serversFolder(stack));
 
-  const policies = policyArguments(stack, "plan");
-  const timed = async (name, work) => {
-    console.log(`\n${name}`);
-    const start = performance.now();
-    const result = await work();
-    progress.record(name, start);
-    return result;
-  };
+    const policies = policyArguments(stack, "plan");
+    const timed = async (name, work) => {
+      console.log(`\n${name}`);
+      const start = performance.now();
+      const result = await work();
+      progress.record(name, start);
+      return result;
+    };
 
-  let mended = [];
-  if (lost.length > 0) {
-    const code = await timed("what was cut off", () => mend(stack, lost));
-    if (code !== 0) return code;
-    mended = ["--refresh"];
-  } else if (hasPendingCreates(stack)) {
-    console.log("\nAn engine was killed while it created something: that is looked for, and gone on with.");
-    const code = await timed("what was cut off", () => forgetCutOff(stack));
-    if (code !== 0) return code;
-  }
+    let mended = [];
+    if (lost.length > 0) {
+      const code = await timed("what was cut off", () => mend(stack, lost));
+      if (code !== 0) return code;
+      mended = ["--refresh"];
+    } else if (hasPendingCreates(stack)) {
+      console.log("\nAn engine was killed while it created something: that is looked for, and gone on with.");
+      const code = await timed("what was cut off", () => forgetCutOff(stack));
+      if (code !== 0) return code;
+    }
 
-  let events = "";
-  let code = await timed(engineStep, () =>
-    withEventLog(
-      (file) =>
-        pulumi(["up", "--yes", "--stack", stack, "--event-log", file, ...mended, ...policies, ...rest], {
-          PULUMI_DEBUG_COMMANDS: "true",
-        }),
-      (text) => {
-        events = text;
-      },
-    ),
-  );
-  let analysis;
-  if (code === 0) {
-    ({ code, analysis } = await timed("evidence", () => analyze(stack)));
-  }
-  if (wasUpdated(events)) {
-    keepVerdicts(stack, verdicts(judgement(events), analysis));
-    await timed("summary", () => summary(stack));
-  }
-  console.log(`\n${timeTable(progress.times, resourceTimes(events), engineStep)}`);
-  return code;
-});
+    let events = "";
+    let code = await timed(engineStep, () =>
+      withEventLog(
+        (file) =>
+          pulumi(["up", "--yes", "--stack", stack, "--event-log", file, ...mended, ...policies, ...rest], {
+            PULUMI_DEBUG_COMMANDS: "true",
+          }),
+        (text) => {
+          events = text;
+        },
+      ),
+    );
+    let analysis;
+    if (code === 0) {
+      ({ code, analysis } = await timed("evidence", () => analyze(stack)));
+    }
+    if (wasUpdated(events)) {
+      keepVerdicts(stack, verdicts(judgement(events), analysis));
+      await timed("summary", () => summary(stack));
+    }
+    console.log(`\n${timeTable(progress.times, resourceTimes(events), engineStep)}`);
+    return code;
+  },
+  { usage },
+);
 
 /** Starts servers that have no process, since nothing on them can be looked at before. */
 async function mend(stack, lost) {

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
 import { drawCpuMaps } from "../report/cpu-picture.ts";
@@ -12,12 +12,28 @@ import { renderReviewMarkdown } from "../report/review-markdown.ts";
 import { renderReviewSarif } from "../report/review-sarif.ts";
 import { outcomeOf } from "../report/review-words.ts";
 import { InputError } from "../units/errors.ts";
+import { whyRefused } from "./file-failure.ts";
 import { readPreview } from "./preview.ts";
 import { importedBy, type ProgramFiles } from "./program.ts";
 import { type CataloguedPolicy, reviewOf } from "./review-of.ts";
 
-export const REVIEW_USAGE =
+const USAGE =
   "usage: nfvlab review [--stack STACK] [--out FOLDER] [--policy-pack PATH]... [--policy-pack-config FILE]... [--catalogue POLICIES.json]";
+
+export const REVIEW_HELP = `${USAGE}
+
+Previews a stack of the project in this folder under policies, touches no machine, and writes review.md, review.sarif,
+review.junit.xml and cpu-map.svg.
+
+  --stack, -s            the stack; else PULUMI_STACK, and in a clone of nfvlab NFVLAB_STACK, or dev
+  --out                  where the files go; else .nfvlab/review/STACK
+  --policy-pack          a pack, in place of nfvlab's own; may be given again
+  --policy-pack-config   its configuration, in the order of the packs
+  --catalogue            what such packs say of their policies, as JSON
+
+Exit code: 0 nothing blocks, 1 a mandatory policy is violated, 2 the preview failed.
+More: docs/review/README.md
+`;
 
 /** Exit codes of a review by its outcome. */
 const CODES = { passes: 0, blocked: 1, failed: 2 } as const satisfies Record<Review["outcome"], number>;
@@ -32,17 +48,21 @@ const MOST_FILES = 500;
  *
  * `--catalogue` takes what packs say of their policies and the engine does not pass on.
  *
- * @throws InputError `usage`, `stack-unknown`, `catalogue-unreadable`
+ * @param from the project's folder, or one in it
+ * @throws InputError `usage`, `project-missing`, `stack-unknown`, `catalogue-unreadable`, `review-unwritable`
  */
 export function review(
   args: readonly string[],
-  folder: string,
+  from: string,
 ): { readonly said: string; readonly code: number } {
   const options = argumentsOf(args);
+  const folder = projectFolder(from);
+  // The engine would look for them from the folder of the program's main file.
+  const absolute = (paths: readonly string[] = []) => paths.map((path) => resolve(from, path));
   const stack = options.stack;
   const catalogue = catalogueIn(options.catalogue);
-  const packs = options["policy-pack"] ?? [];
-  const engine = previewed(stack, packs, options["policy-pack-config"] ?? [], folder);
+  const packs = absolute(options["policy-pack"]);
+  const engine = previewed(stack, packs, absolute(options["policy-pack-config"]), folder);
   const preview = readPreview(engine.eventLog, engine.digest);
   // A policy that blocks ends the engine as an error does; one on single resources before the stack is judged as a whole.
   const isBlocked = preview.findings.some(({ level }) => level === "mandatory");
@@ -58,15 +78,44 @@ export function review(
     program: programIn(folder),
   });
   const out = options.out ?? join(folder, ".nfvlab", "review", name);
-  mkdirSync(out, { recursive: true });
   const files = {
     "review.md": renderReviewMarkdown(made, "cpu-map.svg"),
     "review.sarif": renderReviewSarif(made, version()),
     "review.junit.xml": renderReviewJunit(made),
     "cpu-map.svg": drawCpuMaps(made),
   };
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(out, file), text);
+  write(out, files);
   return { said: saidOf(made, out), code: CODES[made.outcome] };
+}
+
+function write(folder: string, files: Readonly<Record<string, string>>): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+  } catch (cause) {
+    throw new InputError({
+      code: "review-unwritable",
+      problem: `the review can't be written into ${folder}`,
+      observed: whyRefused(cause),
+      expected: "a folder, which is made where it is not there",
+      cause,
+    });
+  }
+}
+
+/** The nearest folder upwards that has a project: the engine takes the same. */
+function projectFolder(from: string): string {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    if (["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"].some((name) => existsSync(join(folder, name))))
+      return folder;
+    if (folder === dirname(folder)) break;
+  }
+  throw new InputError({
+    code: "project-missing",
+    problem: `there is no project to review in ${from}`,
+    observed: "no Pulumi.yaml there or above",
+    hint: "run it in the project's folder",
+  });
 }
 
 function saidOf(made: Review, out: string): string {
@@ -97,7 +146,7 @@ function argumentsOf(args: readonly string[]) {
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     const [problem = ""] = cause.message.split("\n");
-    throw new InputError({ code: "usage", problem: problem.replace(/\.$/, ""), hint: REVIEW_USAGE, cause });
+    throw new InputError({ code: "usage", problem: problem.replace(/\.$/, ""), hint: USAGE, cause });
   }
 }
 

@@ -5,7 +5,7 @@ import { InputError } from "../units/errors.ts";
  * A stack's state as JSON text, by the engine. Secrets in it stay encrypted: nothing here needs them.
  *
  * @param folder the project's
- * @throws InputError `stack-unknown`, `state-unreadable`
+ * @throws InputError `engine-missing`, `stack-unknown`, `state-unreadable`
  */
 export function exportedState(stack: string, folder: string): string {
   try {
@@ -16,7 +16,17 @@ export function exportedState(stack: string, folder: string): string {
       stdio: ["ignore", "pipe", "pipe"],
     });
   } catch (cause) {
-    const said = String((cause as { stderr?: unknown }).stderr ?? "").trim();
+    const { code, stderr } = cause as { code?: unknown; stderr?: unknown };
+    if (code === "ENOENT") {
+      throw new InputError({
+        code: "engine-missing",
+        problem: `there is no Pulumi engine to ask for the state of ${stack}`,
+        expected: "pulumi 3.229 or newer on PATH",
+        hint: "install it, or in a clone of nfvlab: npm run setup",
+        cause,
+      });
+    }
+    const said = String(stderr ?? "").trim();
     if (said.includes("no stack named")) {
       throw new InputError({
         code: "stack-unknown",
@@ -28,7 +38,7 @@ export function exportedState(stack: string, folder: string): string {
     throw new InputError({
       code: "state-unreadable",
       problem: `the state of ${stack} can't be read`,
-      observed: firstLine(said) || String((cause as { code?: unknown }).code ?? "no word from the engine"),
+      observed: firstLine(said) || String(code ?? "no word from the engine"),
       hint: "run it in the project's folder, by npx nfvlab",
       cause,
     });

@@ -94,14 +94,4 @@ describe("nfvlab, with the real engine", () => {
       /^the state of rack can't be read: observed .*; run it in the project's folder, by npx nfvlab\n$/,
     );
   });
-
-  it("says how it is used, with a code of its own", () => {
-    for (const args of [[], ["sumary", "rack"], ["summary"]]) {
-      const { status, stdout, stderr } = nfvlab(args);
-      expect(status).toBe(2);
-      expect(stdout).toBe("");
-      expect(stderr).toContain("usage: nfvlab summary STACK");
-      expect(stderr.trim()).not.toContain("\n");
-    }
-  });
 });

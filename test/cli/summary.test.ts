@@ -117,12 +117,31 @@ describe("nfvlab summary", () => {
 
   it("says that a file or the verdicts can't be read", async () => {
     const missing = join(folder, "missing.json");
-    expect(await refusal(["rack", "--file", missing])).toMatchObject({ code: "state-unreadable" });
-    const verdicts = join(folder, "verdicts.json");
-    writeFileSync(verdicts, "[{");
-    expect(await refusal(["rack", "--file", stateFile(resources), "--verdicts", verdicts])).toEqual({
+    const absent = `${missing} can't be read: observed no such file or directory`;
+    expect(await refusal(["rack", "--file", missing])).toEqual({ code: "state-unreadable", said: absent });
+    const state = stateFile(resources);
+    expect(await refusal(["rack", "--file", state, "--verdicts", missing])).toEqual({
       code: "verdicts-unreadable",
-      said: `${verdicts} holds no verdicts; delete it: npm run up writes it anew`,
+      said: absent,
+    });
+    const verdicts = join(folder, "verdicts.json");
+    for (const text of ["[{", "{}", "[null]", JSON.stringify([{ policy: "a", level: "advisory" }])]) {
+      writeFileSync(verdicts, text);
+      expect(await refusal(["rack", "--file", state, "--verdicts", verdicts])).toEqual({
+        code: "verdicts-unreadable",
+        said: `${verdicts} holds no verdicts; delete it: npm run up writes it anew`,
+      });
+    }
+  });
+
+  it.each([
+    ["missing/rack.html", "no such file or directory"],
+    [".", "illegal operation on a directory"],
+  ])("says that the report can't be written to %s", async (report, observed) => {
+    const path = join(folder, report);
+    expect(await refusal(["rack", "--file", stateFile(resources), "--report", path])).toEqual({
+      code: "report-unwritable",
+      said: `the report can't be written to ${path}: observed ${observed}, expected a file in a folder that is there`,
     });
   });
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +29,21 @@ describe("the stack", () => {
   it.each([[["--stack"]], [["--stack="]], [["-s"]]])("of %j is asked for", (args) => {
     expect(() => stackOf(args, {})).toThrow("wants the name of a stack");
   });
+
+  it.each([["--stack=rack"], ["--stack", "rack"]])(
+    "is not another one because npm kept %s %s",
+    (...options: readonly string[]) => {
+      // npm's own way: an option that is not behind -- is npm's.
+      const scripts = { down: `node ${join(import.meta.dirname, "trial-stack.mjs")}` };
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "lab", scripts }));
+      const npm = (...args: readonly string[]) =>
+        spawnSync("npm", ["run", "--silent", "down", ...args], { cwd: folder, encoding: "utf8" }).stdout;
+      expect(npm(...options)).toBe(
+        "npm took --stack for an option of its own. Put -- before what is not npm's: npm run down -- --stack rack\n",
+      );
+      expect(npm("--", ...options)).toBe("rack\n");
+    },
+  );
 });
 
 describe("the salt of the clone's passphrase", () => {

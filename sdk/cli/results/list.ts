@@ -3,16 +3,17 @@ import { figure } from "../../units/figure.ts";
 import { table } from "../../units/table.ts";
 import type { Found, KeptRun } from "./recorded.ts";
 
-/** A line for each record: what it is of, when, whether it is valid, and the median of each metric; and for each run that has none, how it ended. */
+/** A line for each record: what it is of, when, whether it is valid, where it lies, and the median of each metric; and for each run that has none, how it ended. */
 export function listText({ records, recordless }: Found): string[] {
   return table([
-    ["NAME", "BENCHMARK", "OF", "STARTED", "STANDING", "MEDIANS"],
-    ...records.map(({ name, record, run }) => [
+    ["NAME", "BENCHMARK", "OF", "STARTED", "STANDING", "FILE", "MEDIANS"],
+    ...records.map(({ name, file, record, run }) => [
       name,
       record.kind,
       record.subject,
       record.startedAt,
       [standing(record), ...alteredText(run)].join(", "),
+      file,
       record.metrics.map((metric) => `${metric.name} ${figure(metric.median, metric.unit)}`).join(", "),
     ]),
     ...recordless.map(({ name, manifest, run }) => [
@@ -21,6 +22,7 @@ export function listText({ records, recordless }: Found): string[] {
       manifest.subject,
       manifest.startedAt,
       [endingOf(manifest), ...alteredText(run)].join(", "),
+      run.folder,
       "",
     ]),
   ]);

@@ -1,11 +1,13 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { join, relative, sep } from "node:path";
 import { ObjectStore } from "../../remote/object-store.ts";
 import { credentialsIn, type Store, storeIn, urlIn } from "../../remote/store-settings.ts";
 import { MANIFEST, RECORD } from "../../schema/run.ts";
+import { InputError } from "../../units/errors.ts";
 import { storeUrl } from "../../units/store-url.ts";
+import { whyRefused } from "../file-failure.ts";
 
-/** Where runs and records lie. Paths are the place's own: of files on this machine, or keys of a store. */
+/** Where runs and records lie; what can't be read there is an error `results-unreadable`. Paths are the place's own: of files on this machine, or keys of a store. */
 export interface Place {
   /** A path as a person names it. */
   nameOf(path: string): string;
@@ -13,7 +15,7 @@ export interface Place {
   within(folder: string, name: string): string;
   /** Files that may hold records and folders, by their names, sorted. */
   listed(folder: string): Promise<readonly Listed[]>;
-  /** All files in a folder and its folders, by their path from there. */
+  /** All files in a folder and its folders, by their path from there; none where there is no such folder. */
   files(folder: string): Promise<readonly string[]>;
   /** Undefined where there is none. */
   read(file: string): Promise<Buffer | undefined>;
@@ -29,15 +31,52 @@ export const DISK: Place = {
   nameOf: (path) => path,
   within: (folder, name) => join(folder, name),
   listed: async (folder) =>
-    readdirSync(folder)
-      .sort()
-      .map((name) => ({ name, isFolder: statSync(join(folder, name)).isDirectory() })),
+    readable(folder, () => readdirSync(folder).sort())
+      .filter((name) => !leadsBack(folder, name))
+      .map((name) => {
+        const path = join(folder, name);
+        return { name, isFolder: readable(path, () => statSync(path).isDirectory()) };
+      }),
   files: async (folder) =>
-    readdirSync(folder, { recursive: true, withFileTypes: true, encoding: "utf8" })
-      .filter((entry) => !entry.isDirectory())
-      .map(({ parentPath, name }) => relative(folder, join(parentPath, name))),
-  read: async (file) => (existsSync(file) ? readFileSync(file) : undefined),
+    existsSync(folder)
+      ? readable(folder, () =>
+          readdirSync(folder, { recursive: true, withFileTypes: true, encoding: "utf8" })
+            .filter((entry) => !entry.isDirectory())
+            .map(({ parentPath, name }) => relative(folder, join(parentPath, name))),
+        )
+      : [],
+  read: async (file) => (existsSync(file) ? readable(file, () => readFileSync(file)) : undefined),
 };
+
+/** Whether a folder's entry is a link to that folder, or to one that it lies in: going there has no end. */
+function leadsBack(folder: string, name: string): boolean {
+  const path = join(folder, name);
+  return readable(path, () => {
+    if (!lstatSync(path).isSymbolicLink() || !existsSync(path)) return false;
+    return `${realpathSync(folder)}${sep}`.startsWith(`${realpathSync(path)}${sep}`);
+  });
+}
+
+function readable<Value>(path: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** @param cause what the system or the parser of JSON had against it */
+export function unreadable(path: string, cause: unknown): InputError {
+  const isBrokenLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() && !existsSync(path);
+  const refused = isBrokenLink ? "a link to nothing that is there" : whyRefused(cause);
+  return new InputError({
+    code: "results-unreadable",
+    problem: `${path === "" ? "an empty path" : path} can't be read`,
+    observed: cause instanceof SyntaxError ? "no JSON" : refused,
+    expected: "a file of records, a stack's state, or a folder of them",
+    cause,
+  });
+}
 
 /** What an object store has under the prefix of a URL, which it is asked for once. */
 export class StoredPlace implements Place {

@@ -6,8 +6,8 @@ import { InputError, LabError } from "../../units/errors.ts";
 import { isStoreUrl } from "../../units/store-url.ts";
 import { exportedState } from "../stack-state.ts";
 import type { StateResource } from "../state-resource.ts";
-import { DISK, type Place, StoredPlace } from "./place.ts";
-import { isRun, runFolder } from "./run-folder.ts";
+import { DISK, type Place, StoredPlace, unreadable } from "./place.ts";
+import { alteredIn, isRun, runFolder } from "./run-folder.ts";
 
 /** A record, by what it is called and where it was found. */
 export interface NamedRecord {
@@ -40,32 +40,44 @@ export interface Found {
 }
 
 /** What a stack of the project is named by, in place of a path: `stack:dev`. */
-const STACK = /^stack:(.+)$/;
+const STACK = /^stack:(.*)$/;
 
 /**
  * Records of files, folders, stacks and places in object stores. A file holds one record, a list of them (`nfvlab results export --format json`), or a stack's state
  * (`pulumi stack export`); of a folder all runs are read, and all `*.json` that hold records, those of its folders too, and of an object store likewise. Of a run every file is held against its hash.
  *
  * @param project folder of the project whose stacks are named
- * @throws InputError `results-unreadable`, `results-none`, `record-version`, `record-invalid`, `run-version`, `run-invalid`, `stack-unknown`, `state-unreadable`, and those of `StoredPlace.at`
+ * @throws InputError `results-unreadable`, `results-none`, `record-version`, `record-invalid`, `run-version`, `run-invalid`, `engine-missing`, `stack-unknown`, `state-unreadable`, and those of `StoredPlace.at`
  */
 export async function recordsIn(paths: readonly string[], project: string): Promise<Found> {
   const found: Found[] = [];
   for (const path of paths) {
     const here = await foundAt(path, project);
-    if (here.records.length + here.recordless.length === 0)
-      throw new InputError({
-        code: "results-none",
-        problem: `${path} holds no record`,
-        expected: `what \`pulumi stack export\` writes of a stack with benchmarks, or records (${RecordVersion})`,
-      });
+    if (here.records.length + here.recordless.length === 0) throw noRecord(path);
     found.push(here);
   }
   return together(found);
 }
 
+function noRecord(path: string): InputError {
+  const stack = STACK.exec(path)?.[1];
+  return new InputError({
+    code: "results-none",
+    problem: `${path} holds no record`,
+    ...(stack === undefined
+      ? {
+          expected: `what \`pulumi stack export\` writes of a stack with benchmarks, or records (${RecordVersion})`,
+        }
+      : { hint: `the stack has no benchmark, or none that was measured: npm run up -- --stack ${stack}` }),
+  });
+}
+
 async function foundAt(path: string, project: string): Promise<Found> {
   const stack = STACK.exec(path)?.[1];
+  if (stack === "")
+    throw new InputError({
+      ...{ code: "usage", problem: "no stack is named", observed: path, expected: "stack:NAME" },
+    });
   if (stack !== undefined) return only(await recordsOf(JSON.parse(exportedState(stack, project)), path));
   if (isStoreUrl(path)) {
     const place = await StoredPlace.at(path);
@@ -88,10 +100,7 @@ async function foundInFile(place: Place, file: string): Promise<Found> {
 async function foundInFolder(place: Place, folder: string): Promise<Found> {
   if (await isRun(place, folder)) return foundInRun(place, folder);
   const parts: Found[] = [];
-  const listed = await place.listed(folder).catch((cause: unknown) => {
-    throw cause instanceof LabError ? cause : unreadable(place.nameOf(folder), cause);
-  });
-  for (const { name, isFolder } of listed) {
+  for (const { name, isFolder } of await place.listed(folder)) {
     const path = place.within(folder, name);
     if (isFolder && name !== "node_modules") parts.push(await foundInFolder(place, path));
     if (!isFolder && name.endsWith(".json")) parts.push(only(await recordsOfFile(place, path, false)));
@@ -138,10 +147,6 @@ async function keptRunOf({ kept }: ResultRecord): Promise<KeptRun | undefined> {
     if (!(error instanceof LabError)) throw error;
     return { folder, altered: undefined, unread: error.message };
   }
-}
-
-async function alteredIn(place: Place, folder: string, sha256: string) {
-  return (await isRun(place, folder)) ? (await runFolder(place, folder, sha256)).altered : undefined;
 }
 
 async function recordsOfFile(place: Place, file: string, isNamed: boolean): Promise<NamedRecord[]> {
@@ -218,15 +223,4 @@ function statOf(path: string) {
   } catch (cause) {
     throw unreadable(path, cause);
   }
-}
-
-function unreadable(path: string, cause: unknown): InputError {
-  const code = (cause as { code?: unknown }).code;
-  return new InputError({
-    code: "results-unreadable",
-    problem: `${path} can't be read`,
-    observed: cause instanceof SyntaxError ? "no JSON" : String(code ?? cause),
-    expected: "a file of records, a stack's state, or a folder of them",
-    cause,
-  });
 }

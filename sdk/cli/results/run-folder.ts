@@ -14,19 +14,39 @@ export interface RunFolder {
   readonly record: unknown;
 }
 
-/** Whether a folder is that of a run. */
+/** Whether a folder is that of a run: it has a run's manifest, or one that is broken beside a record. */
 export async function isRun(place: Place, folder: string): Promise<boolean> {
   const text = await place.read(place.within(folder, MANIFEST));
-  return text !== undefined && (versionIn(text.toString("utf8"))?.startsWith("nfvlab/run/") ?? false);
+  if (text === undefined) return false;
+  const version = versionIn(text.toString("utf8"));
+  if (version !== undefined) return version.startsWith("nfvlab/run/");
+  return (await place.read(place.within(folder, RECORD))) !== undefined;
+}
+
+/**
+ * What of a run's folder is not what the run wrote, by the hash of its manifest that a stack's state has. Undefined where there is no such folder.
+ *
+ * @throws InputError `run-version`, `run-invalid`
+ */
+export async function alteredIn(
+  place: Place,
+  folder: string,
+  sha256: string,
+): Promise<readonly string[] | undefined> {
+  if ((await place.files(folder)).length === 0) return undefined;
+  const text = await place.read(place.within(folder, MANIFEST));
+  if (text === undefined) return [`${MANIFEST} is not there any more`];
+  const altered = differs(MANIFEST, text, sha256);
+  // Hashes that somebody else may have written say nothing of the other files.
+  return altered.length > 0 ? altered : (await runFolder(place, folder)).altered;
 }
 
 /**
  * Reads the folder of a run, and holds every file against the hash that was taken when it was written.
  *
- * @param sha256 of the manifest, where a stack's state has it: then it is held against that too
  * @throws InputError `run-version`, `run-invalid`
  */
-export async function runFolder(place: Place, folder: string, sha256?: string): Promise<RunFolder> {
+export async function runFolder(place: Place, folder: string): Promise<RunFolder> {
   const file = place.within(folder, MANIFEST);
   const text = (await place.read(file)) ?? Buffer.alloc(0);
   const name = place.nameOf(folder);
@@ -41,11 +61,8 @@ export async function runFolder(place: Place, folder: string, sha256?: string): 
       contents.set(path, read[index]);
     });
   }
-  const altered = [
-    ...(sha256 === undefined ? [] : differs(MANIFEST, text, sha256)),
-    ...(isWhole ? alteredFiles(manifest, contents, await place.files(folder)) : []),
-  ];
-  return { folder: name, manifest, altered, record: jsonOf(contents.get(RECORD)) };
+  const altered = isWhole ? alteredFiles(manifest, contents, await place.files(folder)) : [];
+  return { folder: name, manifest, altered, record: jsonOf(contents.get(RECORD)?.toString("utf8")) };
 }
 
 function alteredFiles(
@@ -75,9 +92,15 @@ function parsed(
   text: string,
   { folder, file }: { readonly folder: string; readonly file: string },
 ): RunManifest {
-  const { success, data, error } = RunManifest.safeParse(JSON.parse(text));
+  const { success, data, error } = RunManifest.safeParse(jsonOf(text));
   if (success) return data;
   const version = versionIn(text);
+  if (version === undefined)
+    throw new InputError({
+      code: "run-invalid",
+      problem: `${file} is no manifest any more, so nothing says whether the record beside it is what was written`,
+      hint: "take the run from where it is whole, or measure again",
+    });
   if (version !== RunVersion)
     throw new InputError({
       code: "run-version",
@@ -95,19 +118,15 @@ function parsed(
 }
 
 /** What a file has as JSON; undefined where it is not there, or is none. */
-function jsonOf(content: Buffer | undefined): unknown {
+function jsonOf(text: string | undefined): unknown {
   try {
-    return content === undefined ? undefined : JSON.parse(content.toString("utf8"));
+    return text === undefined ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }
 }
 
 function versionIn(text: string): string | undefined {
-  try {
-    const version = (JSON.parse(text) as { schema?: unknown } | null)?.schema;
-    return typeof version === "string" ? version : undefined;
-  } catch {
-    return undefined;
-  }
+  const version = (jsonOf(text) as { schema?: unknown } | null | undefined)?.schema;
+  return typeof version === "string" ? version : undefined;
 }
