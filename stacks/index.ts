@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { InputError } from "../sdk/units/errors.ts";
 
-/** One program an experiment. `pulumi config set experiment NAME` chooses; without it the embedded testbed stands up. */
+/** One program an experiment. `npm run pulumi -- config set experiment NAME` chooses; without it the embedded testbed stands up. */
 const experiments = {
   embedded: () => import("./embedded.ts"),
   "exit-cost": () => import("./exit-cost.ts"),
@@ -23,8 +23,8 @@ if (!Object.hasOwn(experiments, wanted)) {
     property: "nfvlab:experiment",
     problem: "there is no such experiment",
     observed: wanted,
-    expected: Object.keys(experiments).join(" or "),
-    hint: "set it with: pulumi config set experiment embedded",
+    expected: Object.keys(experiments).join(", "),
+    hint: "set it with: npm run pulumi -- config set experiment embedded",
   });
 }
 

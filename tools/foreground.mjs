@@ -1,19 +1,22 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { isatty } from "node:tty";
 
 const sameSignalMs = 500;
 
 /**
- * Runs a program with this process's output, and its input at a terminal; resolves with its exit code.
+ * Runs a program with this process's output, and its input at a terminal; resolves with its exit code. With `readsFiles` it has an input as well that is a file or a
+ * pipe, but no terminal whose foreground it is not in.
  *
  * Ctrl-C is the program's to answer, and it is waited for. At a terminal it gets it from there; elsewhere it is passed on, and a signal that
  * arrives twice within half a second (npm passes on what the whole process group was sent already) counts once.
  */
-export async function runInForeground(program, args, options) {
-  const atTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+export async function runInForeground(program, args, { readsFiles = false, ...options }) {
+  const atTerminal = isatty(0) && isatty(1);
+  const hasInput = atTerminal || (readsFiles && !isatty(0));
   const child = spawn(program, args, {
     ...options,
-    stdio: [atTerminal ? "inherit" : "ignore", "inherit", "inherit"],
+    stdio: [hasInput ? "inherit" : "ignore", "inherit", "inherit"],
     detached: !atTerminal,
   });
   const last = new Map();

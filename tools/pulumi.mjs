@@ -13,8 +13,9 @@ import { runTool, ToolError } from "./tool-error.mjs";
  * Runs the engine on this project; resolves with its exit code. A Ctrl-C asks it to stop: it lets running operations finish and keeps the
  * state. A second one makes it leave at once.
  */
-export function pulumi(args, extraEnvironment = {}) {
-  return runInForeground("pulumi", args, { cwd: clone, env: { ...environment(), ...extraEnvironment } });
+export function pulumi(args, extraEnvironment = {}, options = {}) {
+  const env = { ...environment(), ...extraEnvironment };
+  return runInForeground("pulumi", args, { ...options, cwd: clone, env });
 }
 
 /** The stack to work on: `--stack` or `-s` among the arguments, else $NFVLAB_STACK, else dev. Returns the other arguments too. */
@@ -164,5 +165,6 @@ function isEngine(pid) {
 if (process.argv[1] === fileURLToPath(import.meta.url))
   await runTool((args) => {
     refuseWhatNpmKept(args, process.env);
-    return pulumi(args);
+    // As in `config set --secret … < file`.
+    return pulumi(args, {}, { readsFiles: true });
   });

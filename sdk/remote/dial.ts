@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, NodeSSH } from "node-ssh";
@@ -86,6 +87,8 @@ async function dialOnce(
       );
     }
     if (/^Cannot parse privateKey/.test(message)) throw unusableKey(message);
+    // Told before any other credential is tried, and tried again in vain.
+    if ((error as { level?: unknown }).level === "agent") throw withoutAgent(connection, error as Error);
     if (/authentication methods failed/.test(message)) throw refused(connection, error);
     throw error;
   } finally {
@@ -182,13 +185,31 @@ function wrongHostKey(
 
 function refused(connection: SshConnection, cause: unknown): TransportError {
   const given = (["privateKey", "password", "agentSocketPath"] as const).filter(
-    (name) => connection[name] !== undefined,
+    (name) => (connection[name] ?? "") !== "",
   );
+  const observed = [
+    ...(given.length === 0 ? [] : [`${given.join(", ")} refused`]),
+    // What a program makes of SSH_AUTH_SOCK where no agent runs.
+    ...(connection.agentSocketPath === "" ? ["agentSocketPath is empty: no agent"] : []),
+  ];
   return new TransportError({
     code: "authentication",
     problem: `${addressOf(connection)} does not let this user in`,
-    observed: given.length === 0 ? "no credentials given" : `${given.join(", ")} refused`,
+    observed: observed.length === 0 ? "no credentials given" : observed.join(", "),
     hint: "give a privateKey, password or agentSocketPath that this user of the machine accepts",
+    cause,
+  });
+}
+
+function withoutAgent(connection: SshConnection, cause: Error): TransportError {
+  const { agentSocketPath = "" } = connection;
+  return new TransportError({
+    code: "agent",
+    property: "agentSocketPath",
+    problem: `no SSH agent answers, so nobody is logged in to ${addressOf(connection)}`,
+    observed: existsSync(agentSocketPath) ? cause.message : `nothing at ${agentSocketPath}`,
+    expected: "the socket of a running agent",
+    hint: "name the one that $SSH_AUTH_SOCK names, or give a privateKey instead",
     cause,
   });
 }

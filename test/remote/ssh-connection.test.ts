@@ -201,6 +201,19 @@ describe("credentials", () => {
     await expect(run(connection)).rejects.toMatchObject({ observed: "no credentials given" });
   });
 
+  test("of an agent that is not there are told as such", async () => {
+    const { privateKey: _, ...connection } = sshd.connection();
+    const observed = async (more: object) => {
+      const error = await run({ ...connection, ...more }).catch((cause: unknown) => cause);
+      return (error as { observed?: string }).observed;
+    };
+    const empty = "agentSocketPath is empty: no agent";
+    expect(await observed({ agentSocketPath: "" })).toBe(empty);
+    expect(await observed({ agentSocketPath: "", password: "pa55word" })).toBe(`password refused, ${empty}`);
+    const failing = run({ ...connection, agentSocketPath: "/nowhere/agent" });
+    await expect(failing).rejects.toMatchObject({ code: "agent", observed: "nothing at /nowhere/agent" });
+  });
+
   test("that need a passphrase, or are no key, are the program's mistake", async () => {
     const file = join(sshd.folder, "encrypted");
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", file]);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,6 +112,20 @@ describe("the tools, with the real engine", () => {
     expect(statSync(join(clone, ".nfvlab/passphrase")).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(clone, ".nfvlab")).sort()).toEqual(["passphrase", "reports", "state"]);
     expect(existsSync(join(clone, ".nfvlab/state/.pulumi/stacks/tools-trial/dev.json"))).toBe(true);
+  });
+
+  it("give the engine a secret from a file", async () => {
+    const secret = join(clone, "secret");
+    writeFileSync(secret, "line 1\nline 2\n");
+    const pulumi = join(clone, "tools/pulumi.mjs");
+    const set = 'exec "$1" "$2" config set --stack dev --secret trial < "$3"';
+    const { status, stderr } = spawnSync("sh", ["-c", set, "sh", process.execPath, pulumi, secret], {
+      encoding: "utf8",
+    });
+    expect(status, stderr).toBe(0);
+    const { said } = await runTool("pulumi.mjs", ["config", "get", "trial", "--stack", "dev"]);
+    expect(said).toContain("line 1\nline 2\n");
+    await runTool("pulumi.mjs", ["config", "rm", "trial", "--stack", "dev"]);
   });
 
   it("tell at once what is wrong with a program, also where Pulumi's own code is in the stack", async () => {
