@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -72,6 +72,16 @@ sleep 5; kill -USR1 $program
 wait $program; code=$?
 kill $switch
 exit $code`;
+
+/** Tells the program of an event, at ports that have a program in the kernel. */
+const XDP = `ip link add xdp0 type veth peer name xdp1
+for link in xdp0 xdp1; do echo 1 > /proc/sys/net/ipv6/conf/$link/disable_ipv6; ip link set $link up; done
+ip link set xdp1 promisc on
+"$@" 2> "$PROGRESS" & program=$!
+until grep -q '^sent' "$PROGRESS" || ! [ -d /proc/$program ]; do sleep 0.02; done
+kill -USR2 $program; sleep 0.5; kill -USR1 $program
+wait $program || exit
+ip -o link show > "$SOCKETS/links"`;
 
 /** The program at these ports, in a network of its own. */
 const ran = (ports: readonly DpdkPort[], own: readonly string[], { input = "", run = 'exec "$@"' } = {}) => {
@@ -214,6 +224,19 @@ describe("an event that the program is told of", () => {
     // Frames came before it, and for some seconds since.
     expect(received).toBeGreaterThan(1500);
     expect(lostAtEnd).toBe(0);
+  });
+
+  it.skipIf(!apart)(`leaves the interfaces of its ports as they were${unless}`, () => {
+    const ends = ["0", "1"].map((end) => ({ kind: "af_xdp" as const, interface: `xdp${end}` }));
+    const { sent, mark } = streamOf(
+      ran(ends, ["--rate=500", "--count=30000", "--drop-refused"], { run: XDP }),
+    );
+    expect(sent).toBeGreaterThan(500);
+    expect(mark).toBeDefined();
+    const links = readFileSync(join(folder, "links"), "utf8");
+    expect(links).not.toContain("prog/xdp");
+    expect(links.match(/(?<=xdp0@xdp1: ).*PROMISC/)).toBeNull();
+    expect(links).toMatch(/xdp1@xdp0: .*PROMISC/);
   });
 
   it.skipIf(!apart)(`is told of none where there was none${unless}`, () => {

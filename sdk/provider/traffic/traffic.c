@@ -20,6 +20,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -44,6 +48,7 @@
 struct port {
 	uint16_t id;
 	bool started;
+	bool takes_all; /* its interface of the kernel takes frames of all addresses, and did not before */
 	unsigned int queues;
 	struct rte_ether_addr mac;
 	uint64_t received, sent; /* frames of any kind, as counted here */
@@ -157,6 +162,19 @@ has_no_memory(int socket)
 	return socket >= 0 && rte_malloc_get_socket_stats(socket, &memory) == 0 && memory.heap_totalsz_bytes == 0;
 }
 
+/* Whether somebody has an interface of the kernel take frames of all addresses. */
+static bool
+is_promiscuous(unsigned int index)
+{
+	struct ifreq interface = { 0 };
+	const int asking = socket(AF_INET, SOCK_DGRAM, 0);
+	const bool told = asking >= 0 && if_indextoname(index, interface.ifr_name) != NULL && ioctl(asking, SIOCGIFFLAGS, &interface) == 0;
+
+	if (asking >= 0)
+		close(asking);
+	return told && (interface.ifr_flags & IFF_PROMISC) != 0;
+}
+
 static void
 open_port(struct port *p, const char *name, unsigned int queues)
 {
@@ -174,6 +192,8 @@ open_port(struct port *p, const char *name, unsigned int queues)
 		fail(EXIT_UNAVAILABLE, "port %s: has %u receive and %u transmit queues, expected %u", name, info.max_rx_queues,
 		     info.max_tx_queues, queues);
 	p->queues = queues;
+	/* An interface of the kernel keeps it when its port is closed; DPDK switches it off at the start. */
+	p->takes_all = info.if_index != 0 && !is_promiscuous(info.if_index);
 	socket = rte_eth_dev_socket_id(p->id);
 	error = rte_eth_dev_configure(p->id, (uint16_t)queues, (uint16_t)queues, &configuration);
 	if (error == 0)
@@ -1024,7 +1044,16 @@ run_trials(uint64_t end)
 	}
 }
 
-/* However it ends, but for a kill: a port that made a socket removes it. */
+/* Not a virtio-user port whose switch came back: DPDK's interrupt thread meets a descriptor that is closed already, and panics. Its unit removes the socket. */
+static bool
+can_be_closed(uint16_t id)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	return mark == 0 || rte_eth_dev_get_name_by_port(id, name) != 0 || strncmp(name, "net_virtio_user", strlen("net_virtio_user")) != 0;
+}
+
+/* However it ends, but for a kill: a port that made a socket, or put a program into the kernel, removes it. */
 static void
 close_ports(void)
 {
@@ -1032,11 +1061,16 @@ close_ports(void)
 
 	fflush(stdout);
 	for (unsigned int i = 0; i < options.ports; i++)
-		if (ports[i].started)
+		if (ports[i].started && can_be_closed(ports[i].id)) {
+			if (ports[i].takes_all)
+				rte_eth_promiscuous_disable(ports[i].id);
 			rte_eth_dev_stop(ports[i].id);
+		}
 	RTE_ETH_FOREACH_DEV(id)
-		rte_eth_dev_close(id);
-	rte_eal_cleanup();
+		if (can_be_closed(id))
+			rte_eth_dev_close(id);
+	if (mark == 0)
+		rte_eal_cleanup();
 }
 
 int
@@ -1084,9 +1118,9 @@ main(int argc, char **argv)
 		run(end);
 	}
 	report(ended(end));
-	/* A virtio-user port whose switch came back can't be closed: DPDK's interrupt thread meets a descriptor that is closed already, and panics. Its unit removes the socket. */
+	/* What else DPDK does at an exit closes the ports that have to stay open. */
 	if (mark != 0) {
-		fflush(stdout);
+		close_ports();
 		_exit(0);
 	}
 	return 0;
