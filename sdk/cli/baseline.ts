@@ -3,21 +3,21 @@ import type { ReportedBaseline } from "../report/experiment.ts";
 import { ResultRecord } from "../schema/record.ts";
 import { distributionOf, isDistribution } from "./distributions.ts";
 import { pairsOf } from "./results/compare.ts";
-import { type NamedRecord, recordsIn } from "./results/recorded.ts";
+import { type NamedRecord, recordsIn, soundRecords } from "./results/recorded.ts";
 import { type StateResource, text } from "./state-resource.ts";
 
 /**
  * Records of a stack beside those of a file, a folder or an object store, by pairs of one name and benchmark.
  *
  * @param project its folder
- * @throws InputError as `recordsIn`
+ * @throws InputError as `recordsIn` and `soundRecords`
  */
 export async function baselineOf(
   path: string,
   resources: readonly StateResource[],
   project: string,
 ): Promise<ReportedBaseline> {
-  const before = (await recordsIn([path], project)).records;
+  const before = soundRecords(await recordsIn([path], project), [path]);
   const now = resources.flatMap(namedOf);
   const pairs = pairsOf(before, now);
   const alone = (all: readonly NamedRecord[], paired: readonly NamedRecord[]) =>

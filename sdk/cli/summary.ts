@@ -33,7 +33,7 @@ More: docs/results.md
  * `folder` unless said otherwise. `--baseline` names what the results are held against: a state, records, or a folder of them; unless said otherwise
  * `STACK.baseline.json` beside the verdicts, where it is there.
  *
- * @throws InputError `usage`, `engine-missing`, `stack-unknown`, `stack-empty`, `state-unreadable`, `verdicts-unreadable`, `report-unwritable`, those of `recordsIn`
+ * @throws InputError `usage`, `engine-missing`, `stack-unknown`, `stack-empty`, `state-unreadable`, `verdicts-unreadable`, `report-unwritable`, those of `baselineOf`
  */
 export async function summary(args: readonly string[], folder: string): Promise<string> {
   const { stack, ...options } = argumentsOf(args);

@@ -95,6 +95,14 @@ describe("nfvlab as a package of another project", () => {
     expect(stdout).toBe("index.ts(6,31): error TS2322: Type 'string' is not assignable to type 'number'.\n");
   });
 
+  it("has packages in docs/first-stack.md of the versions that it has itself", () => {
+    const wanted = JSON.parse(written("package.json"));
+    const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    const { nfvlab, ...others } = { ...wanted.dependencies, ...wanted.devDependencies };
+    expect(nfvlab).toBe(`file:../nfvlab/nfvlab-${own.version}.tgz`);
+    expect({ ...own.dependencies, ...own.devDependencies }).toMatchObject(others);
+  });
+
   it("says what is missing where its packages are not installed", () => {
     const bare = mkdtempSync(join(tmpdir(), "nfvlab alone-"));
     try {

@@ -59,6 +59,29 @@ export async function recordsIn(paths: readonly string[], project: string): Prom
   return together(found);
 }
 
+/**
+ * The records, for their figures: numbers that somebody else may have written are no numbers.
+ *
+ * @throws InputError `results-altered`; `results-none` where there are runs alone that came to no end
+ */
+export function soundRecords(found: Found, paths: readonly string[]): readonly NamedRecord[] {
+  const altered = [...found.records, ...found.recordless].flatMap(({ run }) =>
+    (run?.altered ?? []).map((sentence) => `${run?.folder}: ${sentence}`),
+  );
+  if (altered.length === 0 && found.records.length > 0) return found.records;
+  if (altered.length === 0)
+    throw new InputError({
+      code: "results-none",
+      problem: `no run in ${paths.join(", ")} came to its end, so there is no record`,
+      hint: "nfvlab results list says how each ended",
+    });
+  throw new InputError({
+    code: "results-altered",
+    problem: `what a run kept is not what it wrote: ${altered.join("; ")}`,
+    hint: "take it from where it is whole, or measure again",
+  });
+}
+
 function noRecord(path: string): InputError {
   const stack = STACK.exec(path)?.[1];
   return new InputError({

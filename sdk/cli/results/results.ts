@@ -8,7 +8,7 @@ import { csvText } from "./csv.ts";
 import { junitText } from "./junit.ts";
 import { listText } from "./list.ts";
 import { openMetricsText } from "./openmetrics.ts";
-import { type Found, type NamedRecord, recordsIn } from "./recorded.ts";
+import { type Found, type NamedRecord, recordsIn, soundRecords } from "./recorded.ts";
 import { seriesText } from "./series.ts";
 import { showRunText, showText } from "./show.ts";
 
@@ -106,25 +106,6 @@ function unpaired(before: readonly NamedRecord[], after: readonly NamedRecord[])
     problem: "no record before has the name and the benchmark of one after",
     observed: `${named(before)} before, ${named(after)} after`,
     hint: "compare two single records, whatever their names: nfvlab results list says in which file each is",
-  });
-}
-
-/** Numbers that somebody else may have written are no numbers. */
-function soundRecords(found: Found, paths: readonly string[]): readonly NamedRecord[] {
-  const altered = [...found.records, ...found.recordless].flatMap(({ run }) =>
-    (run?.altered ?? []).map((sentence) => `${run?.folder}: ${sentence}`),
-  );
-  if (altered.length === 0 && found.records.length > 0) return found.records;
-  if (altered.length === 0)
-    throw new InputError({
-      code: "results-none",
-      problem: `no run in ${paths.join(", ")} came to its end, so there is no record`,
-      hint: "nfvlab results list says how each ended",
-    });
-  throw new InputError({
-    code: "results-altered",
-    problem: `what a run kept is not what it wrote: ${altered.join("; ")}`,
-    hint: "take it from where it is whole, or measure again",
   });
 }
 

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -12,6 +13,7 @@ import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { results } from "../../../sdk/cli/results/results.ts";
+import { summary } from "../../../sdk/cli/summary.ts";
 import { KeptRun } from "../../../sdk/provider/kept-run.ts";
 import type { ResultRecord } from "../../../sdk/schema/record.ts";
 import { InputError } from "../../../sdk/units/errors.ts";
@@ -140,6 +142,12 @@ describe("a results folder", () => {
       );
       expect(await refusal("compare", all(), all())).toMatch(refused);
       expect(await refusal("export", all(), "--format", "csv")).toMatch(refused);
+      const state = join(folder, "state.json");
+      writeFileSync(state, JSON.stringify({ deployment: { resources: [benchmark(record, "timers")] } }));
+      const report = join(folder, "report.html");
+      const held = summary(["rack", "--file", state, "--baseline", all(), "--report", report], folder);
+      await expect(held).rejects.toMatchObject({ code: "results-altered" });
+      expect(existsSync(report)).toBe(false);
     },
   );
 
