@@ -135,7 +135,7 @@ function recordsOf(resource: StateResource): ReportedRecord[] {
       migrations: (parsed.data.migrations ?? []).map(migrationOf),
       metrics: metrics.filter(isDistribution).map(distributionOf),
       figures: metrics.filter((metric) => !isDistribution(metric)).map(figureOf),
-      inForce: flatten(fingerprint),
+      inForce: { ...flatten(fingerprint), ...flatten(parsed.data.others ?? {}) },
     },
   ];
 }

@@ -1,4 +1,4 @@
-import type { Metric, ResultRecord } from "../schema/record.ts";
+import type { Fingerprint, Metric, ResultRecord } from "../schema/record.ts";
 import { differencesOf } from "./differences.ts";
 import { type Difference, FEWEST_TO_COMPARE, mannWhitney } from "./mann-whitney.ts";
 
@@ -55,7 +55,19 @@ export function comparisonOf(before: ResultRecord, after: ResultRecord): Compari
 
 /** Items of the fingerprint that are others, a line each; which boot it was is none of them, as it is none of the hash. */
 export function environmentChanges(before: ResultRecord, after: ResultRecord): string[] {
-  return differencesOf({ ...before.fingerprint, bootId: "" }, { ...after.fingerprint, bootId: "" });
+  const between = (one: Fingerprint, other: Fingerprint) =>
+    differencesOf({ ...one, bootId: "" }, { ...other, bootId: "" });
+  const [ones, others] = [before.others ?? {}, after.others ?? {}];
+  const roles = [...new Set([...Object.keys(ones), ...Object.keys(others)])].sort();
+  return [
+    ...between(before.fingerprint, after.fingerprint),
+    ...roles.flatMap((role) => {
+      const [one, other] = [ones[role], others[role]];
+      return one === undefined || other === undefined
+        ? [`${role}: ${one?.machineId ?? "not there"}, then ${other?.machineId ?? "not there"}`]
+        : between(one, other).map((line) => `${role}.${line}`);
+    }),
+  ];
 }
 
 /** How it was measured otherwise, a line each. */
@@ -68,9 +80,25 @@ export function conditionChanges(before: ResultRecord, after: ResultRecord): str
     load: coLoad === undefined ? "none" : `${coLoad.kind} on CPUs ${coLoad.cpus} (${coLoad.version})`,
   });
   const [one, other] = [of(before), of(after)];
-  return Object.keys(one)
-    .filter((name) => one[name] !== other[name])
-    .map((name) => `${name}: ${one[name]}, then ${other[name]}`);
+  const [asked, askedThen] = [before.asked, after.asked];
+  return [
+    ...Object.keys(one)
+      .filter((name) => one[name] !== other[name])
+      .map((name) => `${name}: ${one[name]}, then ${other[name]}`),
+    // Nobody knows what an older record was asked for.
+    ...(asked === undefined || askedThen === undefined ? [] : askedChanges(asked, askedThen)),
+  ];
+}
+
+type Asked = NonNullable<ResultRecord["asked"]>;
+
+function askedChanges(before: Asked, after: Asked): string[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((path) => before[path] !== after[path])
+    .sort()
+    .map(
+      (path) => `asked for ${path}: ${before[path] ?? "the default"}, then ${after[path] ?? "the default"}`,
+    );
 }
 
 function caveatsOf(before: ResultRecord, after: ResultRecord): string[] {

@@ -21,6 +21,10 @@ export interface Measurement {
   readonly after: Fingerprint;
   readonly tool: { readonly command: readonly string[]; readonly version: string };
   readonly coLoad?: RecordedCoLoad | undefined;
+  /** What was asked for, by path. */
+  readonly asked?: Readonly<Record<string, string>> | undefined;
+  /** Other machines that took part. */
+  readonly others?: readonly OtherMachine[] | undefined;
   /** What the hardware had done, before and after. */
   readonly disturbances?: { readonly before: Disturbances; readonly after: Disturbances } | undefined;
   /** What the machine had counted, before and after, where it says. */
@@ -40,6 +44,16 @@ export interface Measurement {
   readonly functional: boolean;
 }
 
+/** A machine that took part, at both looks. */
+export interface OtherMachine {
+  /** What it was to the measurement: `systemUnderTest`. */
+  readonly role: string;
+  readonly name: string;
+  readonly before: Fingerprint;
+  readonly after: Fingerprint;
+  readonly disturbances: { readonly before: Disturbances; readonly after: Disturbances };
+}
+
 /** Share of the samples that may be missing. */
 const MISSING_SHARE = 1e-5;
 /** How many changes a reason names. */
@@ -55,6 +69,8 @@ export function recordOf(measurement: Measurement): ResultRecord {
     coLoad,
     faults = [],
     disturbances: counts,
+    others = [],
+    asked,
     remarks = [],
     trials,
     migrations,
@@ -66,6 +82,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
   const invalidReasons = [
     ...changesBetween(before, after),
     ...(disturbances === undefined ? [] : harmOf(disturbances)),
+    ...others.flatMap(otherFaults),
     ...faults,
     ...measurement.metrics.flatMap(faultsOf),
     ...(coLoad === undefined ? [] : lacksOf(coLoad)),
@@ -76,6 +93,10 @@ export function recordOf(measurement: Measurement): ResultRecord {
     subject,
     metrics: [...measurement.metrics],
     fingerprint: before,
+    ...(others.length > 0 && {
+      others: Object.fromEntries(others.map((other) => [other.role, other.before])),
+    }),
+    ...(asked !== undefined && { asked: { ...asked } }),
     tool: { command: [...measurement.tool.command], version: measurement.tool.version },
     ...(coLoad !== undefined && { coLoad }),
     ...(disturbances !== undefined && { disturbances }),
@@ -129,8 +150,16 @@ function harmOf({ machineChecks, throttles }: Disturbances): string[] {
   ];
 }
 
+function otherFaults({ name, before, after, disturbances }: OtherMachine): string[] {
+  const faults = [
+    ...changesBetween(before, after),
+    ...harmOf(during(disturbances.before, disturbances.after)),
+  ];
+  return faults.map((fault) => `on ${name}, ${fault}`);
+}
+
 /** A sentence where what was in force is not the same after a measurement as before. */
-export function changesBetween(before: Fingerprint, after: Fingerprint): string[] {
+function changesBetween(before: Fingerprint, after: Fingerprint): string[] {
   return before.hash === after.hash && before.bootId === after.bootId
     ? []
     : [`what was in force changed while it ran: ${firstOf(differencesOf(before, after))}`];

@@ -69,7 +69,7 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
     operation,
     host,
     {
-      ...{ kind: benchmark.kind, name: inputs.name, seconds, firmware },
+      ...{ kind: benchmark.kind, name: inputs.name, seconds, firmware, asked: inputs },
       subject: `${placeOf(inputs)}, CPUs ${subject.cpus}${beside}`,
     },
     (facts) => {

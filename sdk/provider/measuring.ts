@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { changesBetween, recordOf } from "../measure/record.ts";
+import { askedOf } from "../measure/asked.ts";
+import { recordOf } from "../measure/record.ts";
 import { iommus } from "../observe/boot-evidence.ts";
 import { disturbanceCounts } from "../observe/disturbances.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { firmwareFiles, firmwareOf, firmwareTables } from "../observe/firmware.ts";
 import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
+import { identityFiles } from "../observe/identity.ts";
 import { machineCounts } from "../observe/machine-counts.ts";
 import type { Observed } from "../observe/probe.ts";
 import { declaredFirmware, inspectFirmware } from "../plan/inspection-firmware.ts";
@@ -58,10 +60,12 @@ export interface Measurement {
   readonly subject: string;
   /** What it is planned to take, all repetitions together. */
   readonly seconds: number;
+  /** Inputs of the resource: what was asked for. */
+  readonly asked: object;
   /** How the firmware is declared to be set up. */
   readonly firmware?: FirmwareIntent | undefined;
-  /** Another machine that takes part, and is nobody else's meanwhile. */
-  readonly partner?: Machine;
+  /** Other machines that take part, and are nobody else's meanwhile, by what each is to it; what is the same machine by another name is none. */
+  readonly others?: Readonly<Record<string, Host>> | undefined;
 }
 
 interface Machine {
@@ -75,7 +79,7 @@ const firmwareProbes = { firmwareFiles, firmwareTables, iommus };
 export type Measure = (raw: RawOutputs) => Promise<Measured>;
 
 /**
- * Measures between two looks at what is in force, and makes the record. On one machine one measurement runs at a time, of whatever stack. Where the stack names a results folder or an object store, the run has a
+ * Measures between two looks at what is in force, on all machines that take part, and makes the record. On one machine one measurement runs at a time, of whatever stack. Where the stack names a results folder or an object store, the run has a
  * folder there with everything that its tools printed, also where it does not come to its end; the record says where.
  *
  * @param prepare plans the measurement by what the machine is, and refuses what it can't do: before it waits for its turn
@@ -84,39 +88,22 @@ export type Measure = (raw: RawOutputs) => Promise<Measured>;
 export async function measuring(
   operation: Operation,
   host: Host,
-  { seconds, name, partner, ...subject }: Measurement,
+  { seconds, name, others: named = {}, ...subject }: Measurement,
   prepare: (facts: HostFacts) => Measure,
 ): Promise<ResultRecord> {
   const facts = hostFactsOf(await host.observeNow(hostFactsProbes));
+  const machines = new Map([[facts.identity.machineId, host]]);
+  const others: Record<string, Host> = {};
+  for (const [role, other] of Object.entries(named)) {
+    const { machineId } = (await other.observeNow({ identityFiles })).identityFiles;
+    if (machineId !== facts.identity.machineId) others[role] = other;
+    if (!machines.has(machineId)) machines.set(machineId, other);
+  }
+  const turns = [...machines].map(([machineId, of]) => ({ host: of, machineId }));
   const measure = prepare(facts);
-  const machines = [
-    { host, machineId: facts.identity.machineId },
-    ...(partner === undefined ? [] : [partner]),
-  ];
   return keeping(operation, { ...subject, name }, (raw) =>
-    inTurns(operation, machines, seconds, () => record(host, subject, () => measure(raw))),
+    inTurns(operation, turns, seconds, () => record(host, { ...subject, others }, () => measure(raw))),
   );
-}
-
-/** What another machine had in force while it took part in a measurement. */
-export interface TakenPart<T> {
-  readonly result: T;
-  /** Hash of its fingerprint. */
-  readonly inForce: string;
-  /** What of it changed meanwhile. */
-  readonly faults: readonly string[];
-}
-
-/** Does what another machine takes part in, between two looks at what is in force there. */
-export async function takingPart<T>(host: Host, work: () => Promise<T>): Promise<TakenPart<T>> {
-  const { fingerprint: before } = await look(host);
-  const result = await work();
-  const { fingerprint: after } = await look(host);
-  return {
-    result,
-    inForce: before.hash,
-    faults: changesBetween(before, after).map((change) => `${change} on ${host.name}`),
-  };
 }
 
 /** In the turns of all these machines. They are taken in one order everywhere, or two measurements on the same two machines would wait for each other for ever. */
@@ -198,26 +185,40 @@ function notTaken(host: Host, code: number, stderr: string): HostError {
 
 async function record(
   host: Host,
-  { firmware, ...subject }: Omit<Measurement, "seconds" | "name" | "partner">,
+  { firmware, asked, others = {}, ...subject }: Omit<Measurement, "seconds" | "name">,
   measure: () => Promise<Measured>,
 ): Promise<ResultRecord> {
-  const before = await look(host, firmware);
+  const roles = Object.entries(others);
+  const lookAtOthers = () => Promise.all(roles.map(([, other]) => look(other)));
+  const [before, othersBefore] = [await look(host, firmware), await lookAtOthers()];
   const startedAt = new Date().toISOString();
   const begun = performance.now();
   const { faults, ...measured } = await measure();
   const durationMs = Math.round(performance.now() - begun);
-  const after = await look(host, firmware);
+  const [after, othersAfter] = [await look(host, firmware), await lookAtOthers()];
   return recordOf({
     ...subject,
     ...measured,
+    asked: askedOf(asked),
     faults: [...before.contradictions, ...(faults ?? [])],
     before: before.fingerprint,
     after: after.fingerprint,
     disturbances: { before: before.disturbances, after: after.disturbances },
     counts: { before: before.counts, after: after.counts },
+    others: roles.flatMap(([role, { name }], index) => {
+      const [from, to] = [othersBefore[index], othersAfter[index]];
+      return from === undefined || to === undefined
+        ? []
+        : [
+            {
+              ...{ role, name, before: from.fingerprint, after: to.fingerprint },
+              disturbances: { before: from.disturbances, after: to.disturbances },
+            },
+          ];
+    }),
     startedAt,
     durationMs,
-    functional: before.emulated,
+    functional: [before, ...othersBefore].some(({ emulated }) => emulated),
   });
 }
 

@@ -120,7 +120,9 @@ export function searching(
   const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}`;
   const seconds = (alone?.seconds ?? 0) + plan.seconds;
   const unit = unitOf(operation.tag, inputs.name);
-  return measuring(operation, host, { kind, name: inputs.name, subject, seconds, firmware }, (facts) => {
+  const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
+  const what = { ...{ kind, name: inputs.name, subject, seconds, firmware }, ...{ asked: inputs, others } };
+  return measuring(operation, host, what, (facts) => {
     requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
     return async (raw): Promise<Measured> => {
       const log: RecordedTrial[] = [];

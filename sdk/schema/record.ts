@@ -221,7 +221,17 @@ export const ResultRecord = z.object({
   kind: z.string().meta({ description: "The benchmark: cyclictest, round-trip." }),
   subject: z.string().meta({ description: "What was measured, for people: dut CPUs 2-3, guest vnf vCPU 1." }),
   metrics: z.array(Metric).min(1),
-  fingerprint: Fingerprint,
+  fingerprint: Fingerprint.meta({
+    description: "Of the machine that measured, or that the measured guest runs on.",
+  }),
+  others: z.record(z.string(), Fingerprint).optional().meta({
+    description:
+      "What was in force on other machines that took part, by what each was: `systemUnderTest` forwarded, to `destination` a guest was migrated, `generator` sent. Absent where there was none, and of records that are older than the field.",
+  }),
+  asked: z.record(z.string(), z.string()).optional().meta({
+    description:
+      "What was asked for, by path: `goals.ndr.loss`. Without names of machines, and without what was declared of the firmware, which is in the fingerprint. Absent of records that are older than the field.",
+  }),
   tool: z.object({ command: z.array(z.string()), version: z.string() }),
   coLoad: RecordedCoLoad.optional().meta({ description: "Absent where nothing was to run beside it." }),
   disturbances: Disturbances.optional().meta({

@@ -266,7 +266,7 @@ export const pacedRate = wholeNumber("Frames per second and direction.", { min: 
 /** The machine that forwards, where frames come from another. */
 export const systemUnderTest = HostReference.optional().meta({
   description:
-    "The machine that forwards, where that is not the one that sends: what its switch dropped and how busy it was is in the record. Default: `host`.",
+    "The machine that forwards, where that is not the one that sends. Nothing else is measured on it meanwhile; what was in force there, what its switch dropped and how busy it was is in the record. Default: `host`.",
   change: "live",
 });
 

@@ -58,6 +58,33 @@ describe("a comparison", () => {
     expect(comparisonOf(one, { ...other, fingerprint: same }).environment).toEqual([]);
   });
 
+  it("names what changed on another machine that took part, and which one it was", () => {
+    const others = (one: Partial<Fingerprint>): ResultRecord => ({
+      ...{ ...of(1), others: { systemUnderTest: { ...fingerprint, machineId: "dut", ...one } } },
+    });
+    const environment = (one: ResultRecord, other: ResultRecord) => comparisonOf(one, other).environment;
+    expect(environment(others({}), others({ bootId: "another" }))).toEqual([]);
+    expect(environment(others({}), others({ hash: "b", kernel: "6.13" }))).toEqual([
+      "systemUnderTest.kernel: 6.12.48, then 6.13",
+    ]);
+    expect(environment(of(1), others({}))).toEqual(["systemUnderTest: not there, then dut"]);
+  });
+
+  it("names what was asked for otherwise, where both records know it", () => {
+    const asked = (paths?: Record<string, string>): ResultRecord => ({
+      ...of(1),
+      ...(paths && { asked: paths }),
+    });
+    const goal = (loss: string) => asked({ "goals.ndr.loss": loss, frames: "64" });
+    expect(comparisonOf(goal("0"), goal("0.005")).conditions).toEqual([
+      "asked for goals.ndr.loss: 0, then 0.005",
+    ]);
+    expect(comparisonOf(goal("0"), asked({ frames: "64" })).conditions).toEqual([
+      "asked for goals.ndr.loss: 0, then the default",
+    ]);
+    expect(comparisonOf(goal("0"), asked()).conditions).toEqual([]);
+  });
+
   it("tells better from worse by the direction of the metric, and turned round the other way", () => {
     const [slow, fast] = [of(20, 21, 22, 23, 24), of(10, 11, 12, 13, 14)];
     expect(only(comparisonOf(slow, fast))).toMatchObject({ verdict: "better", before: 22, after: 12 });

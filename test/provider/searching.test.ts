@@ -39,6 +39,13 @@ describe("a throughput", () => {
     const { record, ended, byFrame } = await throughputHandler.create(operation, short);
     expect(ResultRecord.parse(record)).toMatchObject({ kind: "throughput", valid: true, functional: true });
     expect(ended).toBe("complete");
+    expect(record?.asked).toEqual({
+      ...{ frames: "64", maxLoad: "1000000", "from.kind": "af_packet", "from.interface": "v0" },
+      ...{ "generator.kind": "nfvlab", "generator.program": PROGRAM, "generator.cpus": "0" },
+      ...{ "generator.hugepages": "false", "latency.at": "50", "latency.duration": "1s" },
+      ...{ "goals.ndr.loss": "0", "goals.ndr.sum": "3s", "goals.ndr.width": "0.02" },
+      ...{ "goals.pdr.loss": "0.1", "goals.pdr.sum": "3s", "goals.pdr.width": "0.02" },
+    });
     const { ndr, pdr } = byFrame["64"]!;
     expect(ndr?.lowerPps).toBeLessThanOrEqual(400_000);
     expect(ndr?.upperPps).toBeGreaterThan(400_000);

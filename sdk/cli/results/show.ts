@@ -22,6 +22,7 @@ export function showText({ name, file, record, run }: NamedRecord): string[] {
     fingerprint,
     metrics,
   } = record;
+  const asked = Object.entries(record.asked ?? {}).map(([path, value]) => [path, value]);
   return [
     `${name}   ${kind} of ${subject}`,
     ...table(
@@ -50,9 +51,14 @@ export function showText({ name, file, record, run }: NamedRecord): string[] {
     "",
     "metrics",
     ...metrics.flatMap(metricText),
+    ...(asked.length === 0 ? [] : ["", "asked for", ...table(asked, { indent: 2 })]),
     "",
     "conditions",
     ...table(conditions(fingerprint), { indent: 2 }),
+    ...Object.entries(record.others ?? {}).flatMap(([role, of]) => [
+      ...["", `conditions of ${role}`],
+      ...table(conditions(of), { indent: 2 }),
+    ]),
   ];
 }
 

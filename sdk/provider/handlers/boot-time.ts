@@ -29,7 +29,14 @@ export const bootTimeHandler: Handler<typeof bootTime> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "boot-time", name, subject: `${kind} ${started}, to ${until}`, seconds, firmware },
+      {
+        kind: "boot-time",
+        name,
+        subject: `${kind} ${started}, to ${until}`,
+        seconds,
+        firmware,
+        asked: inputs,
+      },
       ({ versions }) =>
         async (raw) => {
           const boots: GuestBoot[] = [];

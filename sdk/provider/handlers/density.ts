@@ -30,7 +30,7 @@ export const densityHandler: Handler<typeof density> = {
       operation,
       host,
       {
-        ...{ kind: "density", name, firmware, seconds: repetitions * limitSeconds },
+        ...{ kind: "density", name, firmware, seconds: repetitions * limitSeconds, asked: inputs },
         subject: `${instances.kind}s beside each other on ${host.name}, CPUs ${CpuSet.parse(cpus).format()}, ${perCpu} on each`,
       },
       (facts) => {

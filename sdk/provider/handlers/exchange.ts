@@ -31,7 +31,7 @@ export const exchangeHandler: Handler<typeof exchange> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "exchange", name: inputs.name, subject, seconds, firmware },
+      { kind: "exchange", name: inputs.name, subject, seconds, firmware, asked: inputs },
       () => async (raw) => {
         const watch = await watchSwitch(host);
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {

@@ -1,4 +1,9 @@
-import { migrationFaults, migrationMetrics, recordedMigrations } from "../../measure/migration.ts";
+import {
+  type MigrationRun,
+  migrationFaults,
+  migrationMetrics,
+  recordedMigrations,
+} from "../../measure/migration.ts";
 import { trafficFrames } from "../../measure/traffic.ts";
 import { domains, type ObservedDomain } from "../../observe/domains.ts";
 import { guestAttachments, guestPlatform } from "../../observe/guest-platform.ts";
@@ -24,9 +29,8 @@ import { liveMigration } from "../../schema/migration.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import { HostError } from "../../units/errors.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
-import { measuring, takingPart } from "../measuring.ts";
+import { measuring } from "../measuring.ts";
 import { migrateInTurn } from "../migrating.ts";
-import type { RawOutputs } from "../raw-outputs.ts";
 
 export const liveMigrationHandler: Handler<typeof liveMigration> = {
   definition: liveMigration,
@@ -42,15 +46,17 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
     const { machineId } = await readyToReceive(guest, away);
     const seconds = migrationSeconds(inputs);
     const subject = `guest ${domain}, ${home.name} to ${away.name} and back${traffic === undefined ? "" : `, ${traffic.rate} frames/s through it`}`;
-    let taken: Awaited<ReturnType<typeof migrateAll>> | undefined;
-    const migrateAll = (raw: RawOutputs) =>
-      takingPart(away, () => migrateInTurn({ operation, inputs, home, away, uuid: guest.uuid, raw }));
+    const others = {
+      destination: away,
+      ...(traffic?.host !== undefined && { generator: operation.host(traffic.host) }),
+    };
+    let runs: MigrationRun[] = [];
     const record = await measuring(
       operation,
       home,
       {
         ...{ kind: "live-migration", name: inputs.name, subject, seconds, firmware },
-        partner: { host: away, machineId },
+        ...{ asked: inputs, others },
       },
       (facts) => {
         if (facts.identity.machineId === machineId) throw oneMachine(home, away);
@@ -61,21 +67,21 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
             home.name,
           );
         return async (raw) => {
-          taken = await migrateAll(raw);
+          runs = await migrateInTurn({ operation, inputs, home, away, uuid: guest.uuid, raw });
           const way = { socket: linkOf(operation.tag, "out").socket, address: inputs.addresses.destination };
           return {
-            metrics: migrationMetrics(taken.result),
-            migrations: recordedMigrations(taken.result),
+            metrics: migrationMetrics(runs),
+            migrations: recordedMigrations(runs),
             tool: { command: migrateCommand(domain, settings, way), version: versions },
-            faults: [...migrationFaults(taken.result, limitOf(inputs)), ...taken.faults],
+            faults: migrationFaults(runs, limitOf(inputs)),
           };
         };
       },
     );
-    const reports = (taken?.result ?? []).flatMap((run) => run.traffic?.report ?? []);
+    const reports = runs.flatMap((run) => run.traffic?.report ?? []);
     return {
       record,
-      destinationInForce: taken?.inForce ?? "",
+      destinationInForce: record.others?.["destination"]?.hash ?? "",
       frames: reports.length === 0 ? null : trafficFrames(reports),
     };
   },

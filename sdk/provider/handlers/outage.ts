@@ -41,10 +41,11 @@ export const outageHandler: Handler<typeof outage> = {
     const runs: OutageRun[] = [];
     const subject = `${device.name}, ${event.kind} at ${rate} frames/s`;
     const seconds = repetitions * plan.seconds;
+    const others = systemUnderTest === undefined ? {} : { systemUnderTest: device };
     const record = await measuring(
       operation,
       host,
-      { kind: "outage", name, subject, seconds, firmware },
+      { ...{ kind: "outage", name, subject, seconds, firmware }, ...{ asked: inputs, others } },
       (facts) => {
         requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
         return async (raw) => {

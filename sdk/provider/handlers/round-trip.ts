@@ -37,6 +37,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
         subject: `guest ${domain} to ${target}`,
         seconds: plan.repetitions * (plan.seconds + SLACK_S),
         firmware: inputs.firmware,
+        asked: inputs,
       },
       () => async (raw) => {
         // The first exchange resolves addresses and installs flows in the datapath: it is no sample.

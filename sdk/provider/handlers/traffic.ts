@@ -38,10 +38,11 @@ export const trafficHandler: Handler<typeof traffic> = {
     const pace = rate === "unpaced" ? "as fast as they are taken" : `at ${rate} frames/s`;
     const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes ${pace}`;
     const seconds = plan.repetitions * plan.seconds;
+    const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
     const record = await measuring(
       operation,
       host,
-      { kind: "traffic", name, subject, seconds, firmware },
+      { ...{ kind: "traffic", name, subject, seconds, firmware }, ...{ asked: inputs, others } },
       (facts) => {
         requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
         return async (raw) => {

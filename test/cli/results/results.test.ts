@@ -57,10 +57,14 @@ const lost = (counts: readonly number[]): Metric =>
 const plain = recordOf(latency(2_000, 6));
 const before: ResultRecord = {
   ...plain,
+  asked: { "subject.kind": "host", "subject.cpus": "2-3", duration: "1h" },
+  others: { systemUnderTest: { ...plain.fingerprint, machineId: "b2c7", settings: {} } },
   metrics: [...plain.metrics, throughput(1_000_000, 6), lost([0, 0, 0, 0, 0, 0])],
 };
 const after: ResultRecord = {
   ...recordOf(latency(3_000, 6)),
+  asked: { "subject.kind": "host", "subject.cpus": "2-3" },
+  others: { systemUnderTest: { ...plain.fingerprint, machineId: "b2c7", settings: {}, bootId: "another" } },
   metrics: [...recordOf(latency(3_000, 6)).metrics, throughput(1_001_000, 6), lost([0, 1, 0, 2, 0, 0])],
   fingerprint: {
     ...before.fingerprint,
