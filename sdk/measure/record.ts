@@ -84,6 +84,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
     ...(disturbances === undefined ? [] : harmOf(disturbances)),
     ...others.flatMap(otherFaults),
     ...faults,
+    ...(measurement.metrics.length === 0 ? ["the run came to no figure"] : []),
     ...measurement.metrics.flatMap(faultsOf),
     ...(coLoad === undefined ? [] : lacksOf(coLoad)),
   ];

@@ -220,7 +220,9 @@ export const ResultRecord = z.object({
   schema: z.literal(RecordVersion),
   kind: z.string().meta({ description: "The benchmark: cyclictest, round-trip." }),
   subject: z.string().meta({ description: "What was measured, for people: dut CPUs 2-3, guest vnf vCPU 1." }),
-  metrics: z.array(Metric).min(1),
+  metrics: z.array(Metric).meta({
+    description: "Empty where the run came to no figure, which makes the record invalid.",
+  }),
   fingerprint: Fingerprint.meta({
     description: "Of the machine that measured, or that the measured guest runs on.",
   }),

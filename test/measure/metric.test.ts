@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { medianInterval, medianOf } from "../../sdk/measure/median.ts";
 import { metricOf } from "../../sdk/measure/metric.ts";
 import { recordOf } from "../../sdk/measure/record.ts";
-import type { Fingerprint } from "../../sdk/schema/record.ts";
+import { throughputEvidence } from "../../sdk/measure/throughput.ts";
+import { type Fingerprint, ResultRecord } from "../../sdk/schema/record.ts";
 
 const facts = { name: "host.timer.latency", unit: "ns" as const, direction: "lower" as const };
 const repetition = fc
@@ -130,6 +131,18 @@ describe("a record", () => {
 
   it("is valid where nothing is against it", () => {
     expect(measure()).toMatchObject({ valid: true, invalidReasons: [] });
+  });
+
+  it("is one that can be read, and invalid, where a search came to no figure", () => {
+    const { metrics, faults } = throughputEvidence("64", [
+      { ndr: "three trials in a row were worth nothing" },
+    ]);
+    const record = measure({ metrics, faults });
+    expect(record).toMatchObject({
+      ...{ metrics: [], valid: false },
+      invalidReasons: ["64 ndr: three trials in a row were worth nothing", "the run came to no figure"],
+    });
+    expect(ResultRecord.shape.metrics.parse(record.metrics)).toEqual([]);
   });
 
   it("is invalid where something changed meanwhile, a wake-up is missing, or there is no sample", () => {
