@@ -59,6 +59,9 @@ function failuresOf(issue: z.core.$ZodIssue): Failure[] {
           reason: `${seen(issue.input)}expected ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`,
         },
       ];
+    // What is wrong with a name in a map; zod's own sentence says that one is.
+    case "invalid_key":
+      return issue.issues.flatMap((inner) => failuresOf({ ...inner, path: issue.path }));
     case "invalid_type":
       return [
         {

@@ -47,8 +47,11 @@ export abstract class LabError extends Error {
    * which Pulumi's source maps make: the engine would wait minutes for a sentence.
    */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
+    // What an AggregateError gathers, the message has said already.
     const cause =
-      this.cause instanceof Error ? `\n  caused by ${this.cause.stack ?? this.cause.message}` : "";
+      this.cause instanceof Error && !(this.cause instanceof AggregateError)
+        ? `\n  caused by ${this.cause.stack ?? this.cause.message}`
+        : "";
     return `${this.stack ?? `${this.name}: ${this.message}`}${cause}`;
   }
 }

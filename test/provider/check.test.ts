@@ -5,6 +5,7 @@ import type { ResourceDefinition } from "../../sdk/schema/definition.ts";
 import { hugepages } from "../../sdk/schema/hugepages.ts";
 import { libvirtDomain } from "../../sdk/schema/libvirt.ts";
 import { ovsBridge, ovsDaemon, ovsFlows } from "../../sdk/schema/ovs.ts";
+import { sysctls } from "../../sdk/schema/sysctls.ts";
 
 const host = { name: "dut", connection: { kind: "local" } };
 const failures = (
@@ -52,6 +53,18 @@ describe("checkInputs", () => {
         "cores: there is no property "cores"; remove it or correct its name",
       ]
     `);
+  });
+
+  it("says what is wrong with a name in a map", () => {
+    expect(failures(sysctls, { host, name: "a", values: { "kernel numa": 1 } })).toEqual([
+      'values["kernel numa"]: observed "kernel numa", expected a key as sysctl(8) names it, for instance "kernel.numa_balancing"',
+    ]);
+    const nic = { kind: "network", network: "default" };
+    const domain = { host, name: "vnf", memory: "1GiB", numaNode: 0, vcpuPins: ["2"], emulatorCpus: "0" };
+    const guest = { ...domain, pageSize: "2MiB", boot: { kind: "disk" }, nics: { "east 1": nic } };
+    expect(failures(libvirtDomain, guest)).toEqual([
+      'nics["east 1"]: observed "east 1", expected 1 to 63 of the characters A-Z a-z 0-9 _ . -',
+    ]);
   });
 
   it("refuses a bridge name that is a command", () => {

@@ -29,3 +29,11 @@ it("shows an error with its stack and its cause at once, whatever paths the stac
   expect(said).toContain("node_modules/@pulumi/resource.ts:1:1");
   expect(said).toContain("caused by Error: ENOENT\n    at ");
 });
+
+it("shows nothing of a cause that only gathers what the message has", () => {
+  const said = shown(
+    '{ code: "component-inputs", problem: "wrong", cause: new AggregateError([new Error("no such CPU")]) }',
+  );
+  expect(said).toMatch(/^InputError: wrong\n {4}at /);
+  expect(said).not.toContain("caused by");
+});
