@@ -9,6 +9,7 @@ import {
   type ResultRecord,
   type SwitchActivity,
 } from "../schema/record.ts";
+import { formatNanoseconds } from "../units/duration.ts";
 import { differencesOf } from "./differences.ts";
 import { interruptsOf, type MachineCounted, memoryBandwidthOf } from "./machine-activity.ts";
 
@@ -56,6 +57,9 @@ export interface OtherMachine {
 
 /** Share of the samples that may be missing. */
 const MISSING_SHARE = 1e-5;
+/** Share of the time that a machine's clock has to count, beside what it is read to. */
+const CLOCK_KEPT = 0.99;
+const CLOCK_GRAIN_MS = 100;
 /** How many changes a reason names. */
 const NAMED = 3;
 
@@ -82,6 +86,7 @@ export function recordOf(measurement: Measurement): ResultRecord {
   const invalidReasons = [
     ...changesBetween(before, after),
     ...(disturbances === undefined ? [] : harmOf(disturbances)),
+    ...clockFaults(measurement),
     ...others.flatMap(otherFaults),
     ...faults,
     ...(measurement.metrics.length === 0 ? ["the run came to no figure"] : []),
@@ -149,6 +154,18 @@ function harmOf({ machineChecks, throttles }: Disturbances): string[] {
       ? []
       : [`CPUs were throttled for heat while it ran: ${times(throttles)}`]),
   ];
+}
+
+/** Both looks are outside of the measurement, so that less time between them than it took is the clock's doing. */
+function clockFaults({ counts, durationMs }: Measurement): string[] {
+  const [before, after] = [counts?.before, counts?.after];
+  if (before === undefined || after === undefined) return [];
+  const counted = after.uptimeMs - before.uptimeMs;
+  return counted < durationMs * CLOCK_KEPT - CLOCK_GRAIN_MS
+    ? [
+        `the machine's clock stood still or went slowly: it counted ${formatNanoseconds(counted * 1e6)} while ${formatNanoseconds(durationMs * 1e6)} passed`,
+      ]
+    : [];
 }
 
 function otherFaults({ name, before, after, disturbances }: OtherMachine): string[] {

@@ -133,6 +133,21 @@ describe("a record", () => {
     expect(measure()).toMatchObject({ valid: true, invalidReasons: [] });
   });
 
+  it("is invalid where the machine's clock stood still meanwhile", () => {
+    const at = (uptimeMs: number) => ({ uptimeMs, cpus: new Map(), memoryBytes: new Map() });
+    const still = { ...before, isolatedCpus: "" };
+    const within = (ms: number) =>
+      measure({
+        ...{ before: still, after: still, durationMs: 60_000 },
+        counts: { before: at(5000), after: at(5000 + ms) },
+      }).invalidReasons;
+    expect([within(60_400), within(59_900)]).toEqual([[], []]);
+    expect(within(20_000)).toEqual([
+      "the machine's clock stood still or went slowly: it counted 20 s while 60 s passed",
+    ]);
+    expect(within(-4000)).toHaveLength(1);
+  });
+
   it("is one that can be read, and invalid, where a search came to no figure", () => {
     const { metrics, faults } = throughputEvidence("64", [
       { ndr: "three trials in a row were worth nothing" },
