@@ -37,7 +37,10 @@ export function fingerprintOf(
   const { database, idleLatencyLimit: limit } = observed;
   const inForce = {
     machineId: identity.machineId,
-    firmware: [identity.vendor, identity.product, identity.bios].filter(Boolean).join(", "),
+    firmware: [identity.vendor, identity.product, identity.bios, identity.biosDate]
+      .filter(Boolean)
+      .join(", "),
+    ...(identity.os !== undefined && { os: identity.os }),
     kernel: `${kernel.release} ${kernel.version}`,
     kernelArguments: kernel.arguments,
     onlineCpus: facts.onlineCpus,

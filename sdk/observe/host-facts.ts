@@ -23,14 +23,14 @@ export const hostFactsProbes = {
 
 export function hostFactsOf(observed: Observed<typeof hostFactsProbes>): HostFacts {
   const { listed, topology, nodes, pools, identity, versions } = observed;
-  const { hostname, machineId, bootId, vendor, product, serial, uuid, bios } = identity;
+  const { hostname, machineId, bootId, vendor, product, serial, uuid, bios, biosDate, os } = identity;
   const { cpuModel, microcode, ...software } = versions;
   return {
     hostname,
     identity: {
       machineId,
       bootId,
-      ...defined({ vendor, product, serial, uuid, bios }),
+      ...defined({ vendor, product, serial, uuid, bios, biosDate, os }),
       virtualization: observed.virtualization,
       emulated: isEmulated(identity, observed.virtualization),
     },

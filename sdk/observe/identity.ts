@@ -10,6 +10,9 @@ export interface ObservedIdentity {
   readonly serial?: string;
   readonly uuid?: string;
   readonly bios?: string;
+  readonly biosDate?: string;
+  /** The distribution and its release. */
+  readonly os?: string;
   readonly kernelRelease: string;
   readonly kernelVersion: string;
   readonly realtime: boolean;
@@ -26,9 +29,9 @@ export const identityFiles: Probe<ObservedIdentity> = {
     kind: "files",
     patterns: [
       ...["hostname", "osrelease", "version", "random/boot_id"].map((file) => `/proc/sys/kernel/${file}`),
-      ...["/proc/cmdline", "/etc/machine-id", "/sys/kernel/realtime"],
+      ...["/proc/cmdline", "/etc/machine-id", "/etc/os-release", "/sys/kernel/realtime"],
       "/sys/devices/system/clocksource/clocksource0/current_clocksource",
-      ...["sys_vendor", "product_name", "product_serial", "product_uuid", "bios_version"].map(
+      ...["sys_vendor", "product_name", "product_serial", "product_uuid", "bios_version", "bios_date"].map(
         (file) => `${DMI}/${file}`,
       ),
     ],
@@ -49,6 +52,8 @@ export const identityFiles: Probe<ObservedIdentity> = {
       ...given("serial", "product_serial"),
       ...given("uuid", "product_uuid"),
       ...given("bios", "bios_version"),
+      ...given("biosDate", "bios_date"),
+      ...distribution(files.get("/etc/os-release") ?? []),
       kernelRelease: text("/proc/sys/kernel/osrelease"),
       kernelVersion: text("/proc/sys/kernel/version"),
       realtime:
@@ -58,6 +63,12 @@ export const identityFiles: Probe<ObservedIdentity> = {
     };
   },
 };
+
+/** As os-release(5) has it for people: `Debian GNU/Linux 13 (trixie)`. */
+function distribution(lines: readonly string[]): { readonly os?: string } {
+  const os = lines.flatMap((line) => /^PRETTY_NAME=(["']?)(.+)\1\s*$/.exec(line)?.[2] ?? [])[0];
+  return os === undefined ? {} : { os };
+}
 
 /** What the machine runs on, as systemd sees it. */
 export const virtualization: Probe<string> = {

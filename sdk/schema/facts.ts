@@ -75,6 +75,8 @@ export const HostFacts = z.object({
     serial: z.string().optional(),
     uuid: z.string().optional(),
     bios: z.string().optional(),
+    biosDate: z.string().optional().meta({ description: "When the firmware was released, as it says." }),
+    os: z.string().optional().meta({ description: "Distribution and release." }),
     virtualization: z.string().meta({ description: "As systemd-detect-virt says: none, kvm, qemu, …" }),
     emulated: z
       .boolean()

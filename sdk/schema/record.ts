@@ -55,7 +55,12 @@ export const Fingerprint = z.object({
     .meta({ description: "SHA-256 of all the rest but bootId: two boots of one set-up have the same." }),
   bootId: z.string(),
   machineId: z.string(),
-  firmware: z.string().meta({ description: "Vendor, product and firmware version; empty where unknown." }),
+  firmware: z.string().meta({
+    description: "Vendor, product, firmware version and its date; empty where unknown.",
+  }),
+  os: z.string().optional().meta({
+    description: "Distribution and release. Absent where the machine does not say, and of older records.",
+  }),
   kernel: z.string().meta({ description: "Release and version." }),
   kernelArguments: z.string(),
   onlineCpus: z.string(),

@@ -31,6 +31,16 @@ test("without the right to read the firmware's tables there is less, not nothing
 });
 
 test.each([
+  ['PRETTY_NAME="Debian GNU/Linux 13 (trixie)"', "Debian GNU/Linux 13 (trixie)"],
+  ["PRETTY_NAME='Alpine Linux v3.22'", "Alpine Linux v3.22"],
+  ["PRETTY_NAME=Fedora", "Fedora"],
+  ['NAME="Debian"', undefined],
+])("the distribution: %s", (line, os) => {
+  const text = `${answer.stdout}\n/etc/os-release:ID=x\n/etc/os-release:${line}\n`;
+  expect(identityFiles.parse(said(text)).os).toBe(os);
+});
+
+test.each([
   ["/sys/kernel/realtime:1", true],
   ["/sys/kernel/realtime:0", false],
   ["/proc/sys/kernel/version:#1 SMP PREEMPT_RT Debian 6.12.117-1", true],
