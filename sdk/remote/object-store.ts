@@ -41,6 +41,10 @@ const PAUSES_MS = [200, 1000, 4000];
 /** How long a store may say nothing, ms. */
 const SILENCE_MS = 60_000;
 const NOTHING = new Uint8Array();
+/** A store is asked whether it takes a file of so many bytes, before that is on its way. */
+const LARGE_BYTES = 1_000_000;
+/** How long it may take to say so; one that does not know the question says nothing, ms. */
+const CONSENT_MS = 1000;
 
 /**
  * A bucket of a store that speaks S3, Amazon's or another. Requests name it in their path, are signed by AWS Signature Version 4 over what they carry as well, and are tried again where the store is busy or the connection
@@ -142,6 +146,7 @@ export class ObjectStore {
     url.search = new URLSearchParams(search).toString();
     const { accessKeyId, secretAccessKey, sessionToken } = this.#credentials;
     const isFile = !(body instanceof Uint8Array);
+    const isLarge = isFile && body.bytes >= LARGE_BYTES;
     const sha256 = isFile ? body.sha256 : createHash("sha256").update(body).digest("hex");
     const signer = new AwsV4Signer({
       ...{ method, url: url.href, region, service: "s3", accessKeyId, secretAccessKey },
@@ -159,6 +164,7 @@ export class ObjectStore {
       headers: {
         ...Object.fromEntries(signed.headers),
         "content-length": isFile ? body.bytes : body.length,
+        ...(isLarge && { expect: "100-continue" }),
       },
     };
     return new Promise((resolve, reject) => {
@@ -173,10 +179,25 @@ export class ObjectStore {
           Object.assign(new Error(`no word within ${SILENCE_MS / 1000} s`), { code: "ETIMEDOUT" }),
         ),
       );
-      if (isFile) pipeline(createReadStream(body.path), request).catch(reject);
-      else request.end(body);
+      const send = () => {
+        if (isFile) pipeline(createReadStream(body.path), request).catch(reject);
+        else request.end(body);
+      };
+      if (isLarge) consent(request).then(send, () => request.destroy());
+      else send();
     });
   }
+}
+
+/** Resolves once a store lets a request's body come, or keeps silent; rejects once it has answered without. */
+function consent(request: http.ClientRequest): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const silent = setTimeout(resolve, CONSENT_MS);
+    request.once("continue", resolve);
+    request.once("response", (response) => response.once("end", reject));
+    request.once("close", reject);
+    for (const over of ["continue", "response", "close"]) request.once(over, () => clearTimeout(silent));
+  });
 }
 
 function isSecure({ endpoint }: Store): boolean {

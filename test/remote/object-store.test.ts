@@ -4,6 +4,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ObjectStore } from "../../sdk/remote/object-store.ts";
@@ -54,6 +55,57 @@ describe("an object store", () => {
     expect((await store.get("files/large"))?.equals(content)).toBe(true);
     rmSync(folder, { recursive: true });
     await expect(store.put("files/gone", { path, bytes: 1, sha256 })).rejects.toThrow("ENOENT");
+  });
+
+  it("that refuses a large file, and closes the connection, is heard before that is sent", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "nfvlab-store-"));
+    const path = join(folder, "file");
+    const content = Buffer.alloc(40_000_000, "frame ");
+    writeFileSync(path, content);
+    let received = 0;
+    const refusing = http.createServer();
+    const refuse = (request: http.IncomingMessage, response: http.ServerResponse) => {
+      request.socket.on("data", ({ length }: Buffer) => (received += length));
+      response.writeHead(403).end("<Error><Code>AccessDenied</Code></Error>", () => request.socket.destroy());
+    };
+    refusing.on("request", refuse).on("checkContinue", refuse);
+    await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
+    const { port } = refusing.address() as AddressInfo;
+    const place = storeIn(storeUrl(`s3://${BUCKET}?endpoint=http://127.0.0.1:${port}`), {});
+    const refused = new ObjectStore(place, credentials);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    for (let time = 0; time < 3; time++)
+      expect(await refusal(refused.put("x", { path, bytes: content.length, sha256 }))).toMatch(
+        /^HostError store-denied \| .*HTTP 403 AccessDenied/,
+      );
+    expect(received).toBe(0);
+    refused.close();
+    await new Promise((resolve) => refusing.close(resolve));
+    rmSync(folder, { recursive: true });
+  });
+
+  it("is sent a large file also where it does not know that it is asked", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "nfvlab-store-"));
+    const path = join(folder, "file");
+    writeFileSync(path, Buffer.alloc(1_000_000));
+    const taken: number[] = [];
+    const silent = http.createServer();
+    const take = (request: http.IncomingMessage, response: http.ServerResponse) =>
+      buffer(request).then(({ length }) => {
+        taken.push(length);
+        response.end();
+      });
+    silent.on("checkContinue", take);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const place = storeIn(storeUrl(`s3://${BUCKET}?endpoint=http://127.0.0.1:${port}`), {});
+    const asked = new ObjectStore(place, credentials);
+    const sha256 = createHash("sha256").update(Buffer.alloc(1_000_000)).digest("hex");
+    expect(await asked.put("x", { path, bytes: 1_000_000, sha256 })).toBe(true);
+    expect(taken).toEqual([1_000_000]);
+    asked.close();
+    await new Promise((resolve) => silent.close(resolve));
+    rmSync(folder, { recursive: true });
   });
 
   it("takes keys of any characters, and signs for them", async () => {
