@@ -94,12 +94,20 @@ export function journalOf(unit: string): Step {
   };
 }
 
+/** The last that DPDK says where a port is the server of its socket and nobody connects. */
+const WAITS = /\((\/[^()\s]+)\) waiting for client connection\W*$/;
+
 export function forwarderDown(unit: string, fault: string, said: string): VerificationError {
+  const socket = WAITS.exec(said)?.[1];
   return new VerificationError({
     code: "forwarder-down",
     problem: `forwarder ${unit} does not come up`,
     observed: said === "" ? fault : `${fault}: ${said}`,
     expected: "a running unit that tells its counters",
-    hint: `read its journal: journalctl -u ${unit}`,
+    // DPDK's vhost library forgets a client's socket where it could make no device of a connection.
+    hint:
+      socket === undefined
+        ? `read its journal: journalctl -u ${unit}`
+        : `no switch connects to ${socket}: its port there is missing, or gave it up when a connection failed; then make that port anew (pulumi up --replace) or restart the switch`,
   });
 }

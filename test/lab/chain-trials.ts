@@ -22,9 +22,10 @@ const bridge = new OvsDpdkBridge("trialchain", {
   daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: { 1: "256MiB" } },
 });
 const tool = new traffic.Tool("tool", { host: dut.reference, name: "tool" });
-const [a, b, c] = ["a", "b", "c"].map((name) => new ForwarderVnf(name, {
+// One after the other: a switch that seeks memory for its packet buffers has none for who connects meanwhile.
+const [a, b, c] = ["a", "b", "c"].reduce((before, name) => [...before, new ForwarderVnf(name, {
   bridge, in: name + "0", out: name + "1", tool, cpus: "3", memory: "48MiB", idle: "100us", mode: "io", numaNode: 1,
-}));
+}, { dependsOn: before })], []);
 const ends = { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1") };
 const beside = { from: switchedEnd("generator 2", bridge, "gen2"), to: switchedEnd("sink 2", bridge, "gen3") };
 const deployments = {
@@ -51,6 +52,10 @@ const SNAPSHOT = `ovs-vsctl list-br; ovs-vsctl --no-headings --columns=other_con
 cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
 ls /run/nfvlab-vhost 2>/dev/null; ls -A /var/lib/nfvlab/traffic 2>/dev/null; systemctl list-units --plain --no-legend 'nfvlab-*'; true`;
 
+/** What the switch says itself of a connection that failed. */
+const SWITCH_WARNINGS =
+  "grep -aE 'WARN|ERR|fail|alloc' /var/log/openvswitch/ovs-vswitchd.log | grep -v 'No such file' | tail -n 40";
+
 /** A search takes a minute and more: one of the long trials, over the shortest way. */
 const isSearched = (deployment: string) => longTrials && deployment === "phy2phy";
 
@@ -74,7 +79,7 @@ export function describeChains(server: () => TrialServer): void {
     });
   const measured = (deployment: string) => {
     const { code, said } = run(deployment, "up", "--yes", "--skip-preview");
-    expect(code, said).toBe(0);
+    expect(code, code === 0 ? said : `${said}\n${server().shell.run(SWITCH_WARNINGS)}`).toBe(0);
     return JSON.parse(run(deployment, "stack", "output", "--json").said) as {
       deployment: string[];
       drawing: string[];

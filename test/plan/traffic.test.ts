@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { deadPath } from "../../sdk/plan/dead-path.ts";
 import {
   checkForwarder,
+  forwarderDown,
   forwarderFault,
   forwarderUnit,
   isSettled,
@@ -239,5 +240,23 @@ describe("a path that no frame came through", () => {
 
   test("says nothing where nothing counts", () => {
     expect(deadPath(new Map(), [vhost("gen0", 0, 0, "down")])).toEqual([]);
+  });
+});
+
+describe("a forwarder that does not come up", () => {
+  const waits = (port: number) =>
+    `VIRTIO_DRIVER: vhost_user_start_server(): (/run/v/c${port}.sock) waiting for client connection...`;
+  const hintOf = (said: string) =>
+    forwarderDown("nfvlab-forwarder-1-c", "it has told no counters yet", said).hint;
+
+  test("is told with the socket that no switch connects to, where that is the last that it said", () => {
+    expect(hintOf(`EAL: VFIO support initialized | ${waits(0)} | ${waits(1)}`)).toMatch(
+      /^no switch connects to \/run\/v\/c1\.sock: .* make that port anew/,
+    );
+  });
+
+  test("is told with where to read on otherwise", () => {
+    for (const said of [`${waits(0)} | EAL: Bus (vdev) probe failed.`, "Cannot allocate memory", ""])
+      expect(hintOf(said)).toBe("read its journal: journalctl -u nfvlab-forwarder-1-c");
   });
 });
