@@ -128,3 +128,13 @@ export const bootLog: Probe<BootLog> = {
     };
   },
 };
+
+/** The menu entry of ours that was booted, alone; undefined where it was none. */
+export const bootedEntry: Probe<string | undefined> = {
+  name: "booted-entry",
+  ask: { kind: "files", patterns: ["/proc/cmdline"] },
+  parse: (answer) => {
+    const [line = ""] = filesOf(answer).get("/proc/cmdline") ?? [];
+    return lastValue(parseBootArguments(line), ENTRY_ARGUMENT);
+  },
+};

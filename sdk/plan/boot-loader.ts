@@ -48,3 +48,13 @@ const ways: Readonly<Record<LoaderKind, LoaderWay>> = {
 export function wayOf({ kind }: Pick<ObservedBootLoader, "kind">): LoaderWay {
   return ways[kind];
 }
+
+/**
+ * What the next boot would change, a sentence: it is by another entry of nfvlab's than the machine was booted by. Undefined where it is by the same one, or both are by none.
+ */
+export function pendingBoot(loader: ObservedBootLoader, booted: string | undefined): string | undefined {
+  const next = wayOf(loader).stagedEntry(loader)?.id;
+  if (next === booted) return undefined;
+  const entry = (id: string | undefined) => (id === undefined ? "no entry of nfvlab's" : `entry ${id}`);
+  return `a reboot is pending: the machine runs by ${entry(booted)}, and boots next by ${entry(next)}`;
+}

@@ -9,6 +9,7 @@ import type { FirmwareIntent } from "../schema/inspection.ts";
 import type { ResultRecord } from "../schema/record.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { formatNanoseconds } from "../units/duration.ts";
+import { busyBefore } from "./busy-before.ts";
 import { runInGuest } from "./guest-agent.ts";
 import type { Host, Operation } from "./handler.ts";
 import { coLoadProbes, loaded } from "./loading.ts";
@@ -108,6 +109,11 @@ async function measureAll<Plan extends ProgramPlan, Run>(
   { kind, parse, slowestNs, measured }: CpuBenchmark<Plan, Run>,
   { plan, facts, raw }: { readonly plan: Plan; readonly facts: HostFacts; readonly raw: RawOutputs },
 ): Promise<Omit<Measured, "coLoad">> {
+  // The CPUs of a guest that polls are busy on their machine for its own sake.
+  const busy =
+    inputs.subject.kind === "host"
+      ? await busyBefore(host, CpuSet.parse(inputs.subject.cpus), operation.signal)
+      : [];
   const runs: Run[] = [];
   for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
     const slowest = Math.max(0, ...runs.map(slowestNs));
@@ -116,7 +122,8 @@ async function measureAll<Plan extends ProgramPlan, Run>(
     status();
     runs.push(parse(await runOnce(operation, host, inputs, { kind, raw, ...plan }, status)));
   }
-  return measured(runs, plan, facts);
+  const { faults = [], ...rest } = measured(runs, plan, facts);
+  return { ...rest, faults: [...busy, ...faults] };
 }
 
 /** CPUs of the machine that the measured threads run on. */

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { askedOf } from "../measure/asked.ts";
 import { recordOf } from "../measure/record.ts";
-import { iommus } from "../observe/boot-evidence.ts";
+import { bootedEntry, iommus } from "../observe/boot-evidence.ts";
+import { bootLoader } from "../observe/boot-loader.ts";
 import { disturbanceCounts } from "../observe/disturbances.ts";
 import { fingerprintOf, fingerprintProbes } from "../observe/fingerprint.ts";
 import { firmwareFiles, firmwareOf, firmwareTables } from "../observe/firmware.ts";
@@ -9,6 +10,7 @@ import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
 import { identityFiles } from "../observe/identity.ts";
 import { machineCounts } from "../observe/machine-counts.ts";
 import type { Observed } from "../observe/probe.ts";
+import { pendingBoot } from "../plan/boot-loader.ts";
 import { declaredFirmware, inspectFirmware } from "../plan/inspection-firmware.ts";
 import { endTurn, holderOf, NO_SYSTEMD, takeTurn } from "../plan/measurement-turn.ts";
 import { ownerWords } from "../plan/owner.ts";
@@ -189,6 +191,7 @@ async function record(
   measure: () => Promise<Measured>,
 ): Promise<ResultRecord> {
   const roles = Object.entries(others);
+  const waiting = await waitingBoot(host);
   const lookAtOthers = () => Promise.all(roles.map(([, other]) => look(other)));
   const [before, othersBefore] = [await look(host, firmware), await lookAtOthers()];
   const startedAt = new Date().toISOString();
@@ -200,7 +203,7 @@ async function record(
     ...subject,
     ...measured,
     asked: askedOf(asked),
-    faults: [...before.contradictions, ...(faults ?? [])],
+    faults: [...waiting, ...before.contradictions, ...(faults ?? [])],
     before: before.fingerprint,
     after: after.fingerprint,
     disturbances: { before: before.disturbances, after: after.disturbances },
@@ -220,6 +223,13 @@ async function record(
     durationMs,
     functional: [before, ...othersBefore].some(({ emulated }) => emulated),
   });
+}
+
+/** A machine that waits for its next boot has not what was declared of it. One whose boot loader can't be read has nothing of ours to boot by. */
+async function waitingBoot(host: Host): Promise<string[]> {
+  const probes = { loader: bootLoader, booted: bootedEntry };
+  const seen = await host.observeNow(probes).catch(() => undefined);
+  return [seen && pendingBoot(seen.loader, seen.booted)].flatMap((sentence) => sentence ?? []);
 }
 
 /** What is in force, and what was declared beside it. A machine of which nothing is declared is not asked about its firmware. */

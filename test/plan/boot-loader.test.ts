@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { parseBootArguments } from "../../sdk/observe/boot-arguments.ts";
 import { bootLoader, menuEntries, type ObservedBootLoader } from "../../sdk/observe/boot-loader.ts";
+import { pendingBoot } from "../../sdk/plan/boot-loader.ts";
 import {
   planBoot,
   requireNoForeignGuests,
@@ -292,5 +293,26 @@ describe("what is put back", () => {
       ["unset", "next_entry"],
       ["unset", "prev_saved_entry"],
     ]);
+  });
+});
+
+describe("a boot that a machine waits for", () => {
+  const set = { "/etc/default/grub.d/90-nfvlab-ticks.cfg": setFile(isolating, undefined) };
+
+  it("is one by another entry than it was booted by", () => {
+    expect(pendingBoot(machine(set), undefined)).toBe(
+      `a reboot is pending: the machine runs by no entry of nfvlab's, and boots next by entry ${id}`,
+    );
+    expect(pendingBoot(machine(set), "nfvlab-00000000")).toBe(
+      `a reboot is pending: the machine runs by entry nfvlab-00000000, and boots next by entry ${id}`,
+    );
+    expect(pendingBoot(machine(), id)).toBe(
+      `a reboot is pending: the machine runs by entry ${id}, and boots next by no entry of nfvlab's`,
+    );
+  });
+
+  it("is none where that is the same, or there is nothing of ours", () => {
+    expect(pendingBoot(machine(set), id)).toBeUndefined();
+    expect(pendingBoot(machine(), undefined)).toBeUndefined();
   });
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { identityFiles } from "../../sdk/observe/identity.ts";
 import type { Probe } from "../../sdk/observe/probe.ts";
+import { setFile } from "../../sdk/plan/grub-menu.ts";
 import type { Host, Operation } from "../../sdk/provider/handler.ts";
 import { measuring } from "../../sdk/provider/measuring.ts";
 import type { FirmwareIntent } from "../../sdk/schema/inspection.ts";
@@ -100,6 +101,20 @@ it("asks nothing of a firmware of which nothing is declared, and compares as bef
   const declared = await recordedWith({ usbLegacySupport: false });
   expect(declared.record.fingerprint.hash).not.toBe(record.fingerprint.hash);
   expect((await recordedWith({})).record.fingerprint.hash).toBe(record.fingerprint.hash);
+});
+
+it("is not valid where the machine waits for a reboot", async () => {
+  const set = Buffer.from(setFile([{ name: "nohz_full", value: "3" }], undefined)).toString("base64");
+  const answers = new Map(recordedAnswers);
+  answers.set("boot-loader", said(`@file /etc/default/grub.d/90-nfvlab-ticks.cfg ${set}\n`));
+  const { host } = machine("dut", answers);
+  const record = await measuring(operation, host, what, () => async () => measured);
+  expect(record.valid).toBe(false);
+  expect(record.invalidReasons).toEqual([
+    expect.stringMatching(
+      /^a reboot is pending: the machine runs by no entry of nfvlab's, and boots next by entry nfvlab-\S+$/,
+    ),
+  ]);
 });
 
 describe("a machine that takes part", () => {
