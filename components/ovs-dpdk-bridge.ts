@@ -64,8 +64,10 @@ export function vhostSocket(port: string): string {
  * A switch in user space: the machine's daemon with its poll-mode threads, one bridge, its ports and flows. One to a machine, since the daemon is.
  *
  * @property pmdCpus CPUs that poll; a port needs one on its own NUMA node
- * @property socketMemory per NUMA node; each node with ports or guests needs some. 1GiB holds the 262144 packet buffers that OVS asks for (788MiB); it halves them until they fit. While it tries, a
- *   guest that connects may find no memory, and where they take all (of 192MiB or 96MiB) no port can be added: 1GiB or more is right, and powers of two below it leave room
+ * @property socketMemory per NUMA node; each node with ports or guests needs some. 1GiB holds the 262144 packet buffers that OVS asks for (788MiB); it halves them until they fit, when its first port
+ *   is connected. While it tries it takes all of the node's memory: DPDK makes no device for a port that is connected then, says "failed to allocate memory for new device", and never connects that port
+ *   again. Below 1GiB give it a little on another node too, `{ 0: "16MiB", 1: "256MiB" }`, of which it makes such a device. Where the buffers take all (of 192MiB or 96MiB) no port can be added;
+ *   powers of two leave room
  * @property ports by name: `{ kind: "vhost-user" }`, `{ kind: "dpdk", devargs: "0000:5e:00.0" }`, and whatever else a `Port` can be
  * @example
  * const bridge = new OvsDpdkBridge("br0", {

@@ -21,3 +21,15 @@ export function cpusOf(
     isolated: config.get("isolatedCpus") ?? isolated,
   };
 }
+
+/**
+ * Memory of a switch on a node, and huge pages that it needs beside the node's own. While the switch seeks memory for its packet buffers it takes all that is there, and a port that is connected
+ * meanwhile is lost for good; what connecting takes, it finds on another node.
+ */
+export function switchMemory(numaNode: number) {
+  const isAlone = numaNode === 0;
+  return {
+    socketMemory: { ...(!isAlone && { 0: "16MiB" as const }), [numaNode]: "256MiB" as const },
+    pagesAside: isAlone ? [] : [{ size: "2MiB" as const, count: 8, numaNode: 0 }],
+  };
+}

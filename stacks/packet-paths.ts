@@ -26,7 +26,7 @@ import { traffic } from "../sdk/index.ts";
 import { InputError } from "../sdk/units/errors.ts";
 import { bridgedEnds } from "./bridged-ends.ts";
 import { cardEnds } from "./card-ends.ts";
-import { cpusOf, machineOf } from "./machine.ts";
+import { cpusOf, machineOf, switchMemory } from "./machine.ts";
 
 interface Rung {
   readonly from: ChainEnd;
@@ -39,6 +39,7 @@ type Build = (name: string, cpu: string, options: { readonly dependsOn: pulumi.R
 
 const config = new pulumi.Config();
 const numaNode = config.getNumber("numaNode") ?? 0;
+const { socketMemory, pagesAside } = switchMemory(numaNode);
 const guest = { emulatorCpus: "0", memory: "256MiB", numaNode } as const;
 
 const tapped =
@@ -56,7 +57,7 @@ const tapped =
 const switched: Build = (name, vcpus, options) => {
   const ports = ["gen0", "gen1", "vnf-in", "vnf-out"] as const;
   const bridge = new OvsDpdkBridge("br0", {
-    ...{ host: dut, pmdCpus: config.get("pmdCpus") ?? "2", socketMemory: { [numaNode]: "256MiB" } },
+    ...{ host: dut, pmdCpus: config.get("pmdCpus") ?? "2", socketMemory },
     vhostUserPorts: [...ports],
     // Else the switch would take every function of a card that is bound for DPDK, also the generator's.
     daemon: { restart: "allow", pmdSleepMax: "500us", ealArguments: ["--no-pci"] },
@@ -133,7 +134,7 @@ const pages = 64 + (has("vhost-user") ? 320 + 128 : 0) + (has("sr-iov") ? 128 : 
 const dut = new TunedHost("dut", {
   connection,
   cpus: cpusOf(config, { housekeeping: "0-1", isolated }),
-  hugepages: [{ size: "2MiB", count: pages, numaNode }],
+  hugepages: [{ size: "2MiB", count: pages, numaNode }, ...pagesAside],
 });
 const tool = new traffic.Tool("traffic", { host: dut.reference, name: "traffic" });
 

@@ -9,7 +9,7 @@ import {
   VhostUserVnf,
 } from "../components/index.ts";
 import { traffic } from "../sdk/index.ts";
-import { cpusOf, machineOf } from "./machine.ts";
+import { cpusOf, machineOf, switchMemory } from "./machine.ts";
 
 /**
  * A machine with a switch in user space, a generator on two of its ports, and guests that forward between others: what the stacks of service chains have in common.
@@ -22,6 +22,7 @@ export function switchedTestbed(guests: readonly string[]) {
   const last = 3 + guests.length;
   const isolated = `2-${last}`;
   const numaNode = config.getNumber("numaNode") ?? 1;
+  const { socketMemory, pagesAside } = switchMemory(numaNode);
   const vnfCpus = config.getObject<string[]>("vnfCpus") ?? guests.map((_, index) => `${4 + index}`);
   const connection = machineOf(config, {
     numaNodes: [
@@ -34,10 +35,10 @@ export function switchedTestbed(guests: readonly string[]) {
   const dut = new TunedHost("dut", {
     connection,
     cpus: cpusOf(config, { housekeeping: "0-1", isolated }),
-    hugepages: [{ size: "2MiB", count: 384 + 128 * guests.length, numaNode }],
+    hugepages: [{ size: "2MiB", count: 384 + 128 * guests.length, numaNode }, ...pagesAside],
   });
   const bridge = new OvsDpdkBridge("br0", {
-    ...{ host: dut, pmdCpus: config.get("pmdCpus") ?? "2", socketMemory: { [numaNode]: "256MiB" } },
+    ...{ host: dut, pmdCpus: config.get("pmdCpus") ?? "2", socketMemory },
     vhostUserPorts: ["gen0", "gen1", ...guests.flatMap((guest) => [`${guest}-in`, `${guest}-out`])],
     // What is emulated shares two processors: a thread that sleeps while nothing comes leaves them to the others. The daemon is up before its huge pages are.
     daemon: { restart: "allow", pmdSleepMax: "500us" },

@@ -15,10 +15,11 @@ import {
   VhostUserVnf,
 } from "../components/index.ts";
 import { net, traffic } from "../sdk/index.ts";
-import { cpusOf, machineOf } from "./machine.ts";
+import { cpusOf, machineOf, switchMemory } from "./machine.ts";
 
 const config = new pulumi.Config();
 const numaNode = config.getNumber("numaNode") ?? 1;
+const { socketMemory, pagesAside } = switchMemory(numaNode);
 const vnfCpus = config.getObject<string[]>("vnfCpus") ?? ["3", "4"];
 const connection = machineOf(config, {
   numaNodes: [
@@ -31,11 +32,11 @@ const connection = machineOf(config, {
 const dut = new TunedHost("dut", {
   connection,
   cpus: cpusOf(config, { housekeeping: "0-1", isolated: "2-4" }),
-  hugepages: [{ size: "2MiB", count: 512, numaNode }],
+  hugepages: [{ size: "2MiB", count: 512, numaNode }, ...pagesAside],
 });
 const names = ["east", "west"] as const;
 const bridge = new OvsDpdkBridge("br0", {
-  ...{ host: dut, pmdCpus: config.get("pmdCpus") ?? "2", socketMemory: { [numaNode]: "256MiB" } },
+  ...{ host: dut, pmdCpus: config.get("pmdCpus") ?? "2", socketMemory },
   vhostUserPorts: [...names],
   daemon: { restart: "allow", pmdSleepMax: "500us" },
 });

@@ -14,18 +14,19 @@ import { traffic } from ${modulePath("sdk/index.ts")};
 const dut = new TunedHost("dut", {
   connection: pulumi.secret(JSON.parse(process.env.CONNECTION)), lease: false,
   cpus: { housekeeping: "0-1", isolated: "2-3" },
-  hugepages: [{ size: "2MiB", count: 320, numaNode: 1 }],
+  hugepages: [{ size: "2MiB", count: 8, numaNode: 0 }, { size: "2MiB", count: 320, numaNode: 1 }],
 });
+// What is on node 0 is for ports that are connected while the switch seeks memory for its packet buffers.
+const memory = { 0: "16MiB", 1: "256MiB" };
 const ports = ["gen0", "gen1", "gen2", "gen3", "a0", "a1", "b0", "b1", "c0", "c1"];
 const bridge = new OvsDpdkBridge("trialchain", {
-  host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ports,
-  daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: { 1: "256MiB" } },
+  host: dut, pmdCpus: "2", socketMemory: memory, vhostUserPorts: ports,
+  daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: memory },
 });
 const tool = new traffic.Tool("tool", { host: dut.reference, name: "tool" });
-// One after the other: a switch that seeks memory for its packet buffers has none for who connects meanwhile.
-const [a, b, c] = ["a", "b", "c"].reduce((before, name) => [...before, new ForwarderVnf(name, {
+const [a, b, c] = ["a", "b", "c"].map((name) => new ForwarderVnf(name, {
   bridge, in: name + "0", out: name + "1", tool, cpus: "3", memory: "48MiB", idle: "100us", mode: "io", numaNode: 1,
-}, { dependsOn: before })], []);
+}));
 const ends = { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1") };
 const beside = { from: switchedEnd("generator 2", bridge, "gen2"), to: switchedEnd("sink 2", bridge, "gen3") };
 const deployments = {

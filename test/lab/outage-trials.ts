@@ -12,11 +12,13 @@ import { traffic } from ${modulePath("sdk/index.ts")};
 const dut = new TunedHost("dut", {
   connection: pulumi.secret(JSON.parse(process.env.CONNECTION)), lease: false,
   cpus: { housekeeping: "0-1", isolated: "2-3" },
-  hugepages: [{ size: "2MiB", count: 384, numaNode: 1 }],
+  hugepages: [{ size: "2MiB", count: 8, numaNode: 0 }, { size: "2MiB", count: 384, numaNode: 1 }],
 });
+// What is on node 0 is for ports that are connected while the switch seeks memory for its packet buffers.
+const memory = { 0: "16MiB", 1: "256MiB" };
 const bridge = new OvsDpdkBridge("trialoutage", {
-  host: dut, pmdCpus: "2", socketMemory: { 1: "256MiB" }, vhostUserPorts: ["gen0", "gen1", "in", "out"],
-  daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: { 1: "256MiB" } },
+  host: dut, pmdCpus: "2", socketMemory: memory, vhostUserPorts: ["gen0", "gen1", "in", "out"],
+  daemon: { restart: "allow", pmdSleepMax: "500us", socketLimit: memory },
 });
 const tool = new traffic.Tool("tool", { host: dut.reference, name: "tool" });
 const { EVENT } = process.env;
