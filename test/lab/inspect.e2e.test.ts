@@ -143,7 +143,11 @@ describe("a server of this test's own", () => {
     const { code, said, records = [] } = up({ TUNE: "1", LOADS: JSON.stringify(loads) });
     expect(code, said).toBe(0);
     for (const { coLoad, invalidReasons, subject, metrics } of records) {
-      expect([subject, invalidReasons]).toEqual([subject, []]);
+      // Nothing but the boot that the tuning waits for.
+      expect([subject, invalidReasons]).toEqual([
+        subject,
+        [expect.stringMatching(/^a reboot is pending: .* boots next by entry nfvlab-/)],
+      ]);
       expect(subject).toBe(`dut, CPUs 3, ${coLoad?.kind} load on CPU ${coLoad?.cpus}`);
       expect(metrics[0]?.samples).toBeGreaterThan(4);
       expect(coLoad?.operations).toBeGreaterThan(0);
@@ -167,6 +171,12 @@ describe("a server of this test's own", () => {
     expect(said.replaceAll(/\s+/g, " ")).toContain(
       "coLoad.cpus: the load would lie on what is measured: observed load on CPU 1,3, and CPU 3 is measured, expected CPUs of other cores than those of 3",
     );
+  });
+
+  it("waits for no boot any more once its tuning is gone", () => {
+    const gone = project.pulumi(["destroy", "--yes", "--skip-preview"], server.environment);
+    expect(gone.code, gone.said).toBe(0);
+    expect(shell.run("ls -A /etc/default/grub.d | grep nfvlab || true")).toBe("");
   });
 
   describe("its own latency", () => describeLatency(() => server));
