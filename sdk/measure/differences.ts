@@ -6,15 +6,50 @@ import type { Fingerprint } from "../schema/record.ts";
  * @example differencesOf(before, after); // ["settings./sys/kernel/mm/ksm/run: 0, then 1"]
  */
 export function differencesOf(before: Fingerprint, after: Fingerprint): string[] {
-  const [one, other] = [leavesOf(before), leavesOf(after)];
-  return [...new Set([...one.keys(), ...other.keys()])]
-    .filter((path) => path !== "hash" && one.get(path) !== other.get(path))
-    .sort()
-    .map((path) => `${path}: ${one.get(path) ?? "not there"}, then ${other.get(path) ?? "not there"}`);
+  const { guests: one, ...rest } = before;
+  const { guests: other, ...restAfter } = after;
+  const guests = namesOf(one, other).flatMap((name) => guestDifferences(name, one[name], other[name]));
+  return [...between(leavesOf(rest), leavesOf(restAfter)).filter(([path]) => path !== "hash"), ...guests]
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([path, what]) => `${path}: ${what}`);
 }
 
-function leavesOf(fingerprint: Fingerprint): Map<string, string> {
-  return new Map(
+type Leaves = Readonly<Record<string, string>>;
+type Guest = Fingerprint["guests"][string];
+type Difference = readonly [path: string, what: string];
+
+function guestDifferences(name: string, one: Guest | undefined, other: Guest | undefined): Difference[] {
+  const path = `guests.${name}`;
+  if (typeof one === "object" && typeof other === "object") {
+    return between(one, other).map(([knob, what]) => [`${path}.${knob}`, what]);
+  }
+  if (one === other) return [];
+  if (one === undefined || other === undefined || typeof one === typeof other) {
+    return [[path, `${spoken(one)}, then ${spoken(other)}`]];
+  }
+  const [from, to] = [one, other].map((guest) =>
+    typeof guest === "string" ? `known by its hash alone (${guest})` : "knob by knob",
+  );
+  return [[path, `${from}, then ${to}: whether it is the same can't be told`]];
+}
+
+function spoken(guest: Guest | undefined): string {
+  if (guest === undefined) return "not there";
+  return typeof guest === "string" ? guest : "there";
+}
+
+function between(one: Leaves, other: Leaves): Difference[] {
+  return namesOf(one, other)
+    .filter((path) => one[path] !== other[path])
+    .map((path) => [path, `${one[path] ?? "not there"}, then ${other[path] ?? "not there"}`]);
+}
+
+function namesOf(one: object, other: object): string[] {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])];
+}
+
+function leavesOf(fingerprint: Omit<Fingerprint, "guests">): Leaves {
+  return Object.fromEntries(
     Object.entries(fingerprint).flatMap(([name, value]) =>
       typeof value === "object" && value !== null
         ? Object.entries(value).map(([key, leaf]) => [`${name}.${key}`, String(leaf)] as const)

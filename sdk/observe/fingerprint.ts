@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { HostFacts } from "../schema/facts.ts";
 import type { Fingerprint } from "../schema/record.ts";
+import { knobsOf } from "./domain-knobs.ts";
 import { domains, type ObservedDomain } from "./domains.ts";
 import { hostFactsOf, hostFactsProbes } from "./host-facts.ts";
 import { interruptSettings } from "./interrupts.ts";
@@ -8,7 +9,6 @@ import { kernelThreadsNow, type ObservedThread } from "./kernel-threads.ts";
 import { type ObservedInterface, ovsDatabase, type Switch } from "./ovs.ts";
 import type { Observed } from "./probe.ts";
 import { idleLatencyLimit, kernelSettings } from "./settings.ts";
-import { stableDomain } from "./stable-domain.ts";
 import { byStandingName } from "./standing-names.ts";
 
 /** Everything that is in force on a machine, for one round trip. */
@@ -66,9 +66,7 @@ export function fingerprintOf(
     switchState: database.state,
     switchOptions: database.state === "answering" ? { ...database.otherConfig } : {},
     switchPorts: database.state === "answering" ? portsOf(database.interfaces) : {},
-    guests: Object.fromEntries(
-      observed.domains.filter(({ state }) => state === "running").map((guest) => [guest.name, digest(guest)]),
-    ),
+    guests: guestsOf(observed.domains.filter(({ state }) => state === "running")),
     declared: { ...declared },
   };
   return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
@@ -137,8 +135,21 @@ function configured(settings: ObservedInterface["settings"]): Record<string, str
   );
 }
 
-function digest({ xml, vcpuPins, emulatorCpus }: ObservedDomain): string {
-  return sha256(canonical({ definition: stableDomain(xml), vcpuPins, emulatorCpus }));
+/** How many knobs of guests a record holds, those of dozens: some hundred kilobytes. */
+const MOST_KNOBS = 4096;
+
+/** By guest its knobs. Of guests that are too many for a record the hash of them alone. */
+function guestsOf(guests: readonly ObservedDomain[]): Fingerprint["guests"] {
+  let held = 0;
+  return Object.fromEntries(
+    guests
+      .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+      .map((guest) => {
+        const knobs = knobsOf(guest);
+        held += Object.keys(knobs).length;
+        return [guest.name, held <= MOST_KNOBS ? knobs : sha256(canonical(knobs))];
+      }),
+  );
 }
 
 /** JSON with sorted keys: the order in which facts were gathered means nothing. */

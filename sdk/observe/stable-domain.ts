@@ -23,15 +23,16 @@ const parser = new XMLParser({
 });
 
 /** Names that libvirt gives and labels that say whose a guest is: none of them changes what runs. */
-const IDLE_ELEMENTS = new Set(["alias", "seclabel", "metadata", "uuid", "title", "description"]);
+const IDLE_ELEMENTS = new Set(["alias", "seclabel", "metadata", "uuid", "genid", "title", "description"]);
 
-/** Attributes of a start, not of a definition, by element. */
+/** Attributes of a start, not of a definition, and UUIDs that libvirt makes up, by element. */
 const IDLE_ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
   domain: ["id"],
   console: ["tty"],
   target: ["state"],
   source: ["portid", "index"],
   backingStore: ["index"],
+  parameters: ["interfaceid"],
 };
 
 /** Names and paths that libvirt numbers anew with every start. */

@@ -89,8 +89,9 @@ export const Fingerprint = z.object({
   switchPorts: z
     .record(z.string(), z.string())
     .meta({ description: "What each interface of the switch is configured to, as JSON." }),
-  guests: z.record(z.string(), z.string()).meta({
-    description: "SHA-256 of each running guest: its live definition and the CPUs its threads may use.",
+  guests: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])).meta({
+    description:
+      "Of each running guest what is in force, by path of its live definition: `cputune.vcpupin.0.cpuset`, with the CPUs its threads may use. Of what may hold a secret there is a hash. Of older records, and of guests that are too many for a record, one SHA-256 of a whole guest.",
   }),
   declared: z.record(z.string(), z.string()).meta({
     description:

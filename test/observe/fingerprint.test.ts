@@ -46,7 +46,12 @@ test("everything that is in force, as its schema says", () => {
       "pmd-cpu-mask": "0x4",
       "pmd-sleep-max": "500",
     },
-    guests: { "vnf probe": expect.stringMatching(/^[0-9a-f]{64}$/) },
+    guests: {
+      "vnf probe": expect.objectContaining({
+        "cputune.vcpupin.0.cpuset": "3",
+        "numatune.memory.nodeset": "1",
+      }),
+    },
     declared: {},
   });
   expect(before.settings["/dev/cpu_dma_latency"]).toBe("2000000000");
@@ -112,15 +117,21 @@ describe("what was changed by somebody changes the hash, and is named", () => {
       "libvirt-domains",
       "/task/4539/status:Cpus_allowed_list:\t3",
       "/task/4539/status:Cpus_allowed_list:\t2",
-      "guests.vnf probe",
+      "guests.vnf probe.cputune.vcpupin.0.cpuset",
     ],
-    ["a guest's memory", "libvirt-domains", "mode='strict'", "mode='preferred'", "guests.vnf probe"],
+    [
+      "a guest's memory",
+      "libvirt-domains",
+      "mode='strict'",
+      "mode='preferred'",
+      "guests.vnf probe.numatune.memory.mode",
+    ],
     [
       "a guest's MAC address",
       "libvirt-domains",
       "52:54:00:aa:00:01",
       "52:54:00:aa:00:02",
-      "guests.vnf probe",
+      "guests.vnf probe.devices.interface.0.mac.address",
     ],
     ["a guest that was stopped", "libvirt-domains", "@state running", "@state shut off", "guests.vnf probe"],
     ["idle states", "idle-latency-limit", "2000000000", "0", "settings./dev/cpu_dma_latency"],
@@ -231,6 +242,47 @@ describe("what moves by itself does not", () => {
     expect(after.guests).toEqual(of(new Map([...answers, ["libvirt-domains", first!]])).guests);
     expect(differencesOf(before, after)).toEqual([]);
     expect(after.hash).toBe(before.hash);
+  });
+});
+
+describe("guests", () => {
+  const [told] = Object.values(before.guests);
+  const hash = "3".repeat(64);
+
+  test("that are too many for a record are held by one hash each, the same in any order", () => {
+    const [only] = factsOf(fingerprintProbes, answers).domains;
+    const many = Array.from({ length: 200 }, (_, index) => ({ ...only!, name: `vnf${index}` }));
+    const [one, other] = [many, many.toReversed()].map((domains) =>
+      fingerprintOf({ ...factsOf(fingerprintProbes, answers), domains }),
+    );
+    expect(one).toEqual(other);
+    expect(Object.keys(one!.guests)).toHaveLength(200);
+    expect(Object.values(one!.guests).filter((guest) => typeof guest === "string").length).toBeGreaterThan(0);
+    expect(JSON.stringify(one!.guests).length).toBeLessThan(400_000);
+  });
+
+  test.each<[string, Fingerprint["guests"], Fingerprint["guests"], string[]]>([
+    ["of an older record, the same", { vnf: hash }, { vnf: hash }, []],
+    ["of two older records", { vnf: hash }, { vnf: "9b" }, [`guests.vnf: ${hash}, then 9b`]],
+    [
+      "of an older record and a newer one",
+      { vnf: hash },
+      { vnf: told! },
+      [
+        `guests.vnf: known by its hash alone (${hash}), then knob by knob: whether it is the same can't be told`,
+      ],
+    ],
+    ["that came", {}, { vnf: told! }, ["guests.vnf: not there, then there"]],
+    ["that went", { vnf: hash }, {}, [`guests.vnf: ${hash}, then not there`]],
+    [
+      "of which one knob is another",
+      { vnf: { a: "1", b: "2" } },
+      { vnf: { a: "1", b: "3" } },
+      ["guests.vnf.b: 2, then 3"],
+    ],
+  ])("%s", (_, one, other, lines) => {
+    expect(Fingerprint.parse({ ...before, guests: one }).guests).toEqual(one);
+    expect(differencesOf({ ...before, guests: one }, { ...before, guests: other })).toEqual(lines);
   });
 });
 

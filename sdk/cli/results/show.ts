@@ -54,10 +54,10 @@ export function showText({ name, file, record, run }: NamedRecord): string[] {
     ...(asked.length === 0 ? [] : ["", "asked for", ...table(asked, { indent: 2 })]),
     "",
     "conditions",
-    ...table(conditions(fingerprint), { indent: 2 }),
+    ...table(rowsOf(fingerprint, ""), { indent: 2 }),
     ...Object.entries(record.others ?? {}).flatMap(([role, of]) => [
       ...["", `conditions of ${role}`],
-      ...table(conditions(of), { indent: 2 }),
+      ...table(rowsOf(of, ""), { indent: 2 }),
     ]),
   ];
 }
@@ -179,10 +179,10 @@ function metricText(metric: Metric): string[] {
   ];
 }
 
-function conditions(fingerprint: NamedRecord["record"]["fingerprint"]): string[][] {
-  return Object.entries(fingerprint).flatMap(([name, value]) =>
-    typeof value === "object" && value !== null
-      ? Object.entries(value).map(([key, item]) => [`${name}.${key}`, String(item)])
-      : [[name, String(value ?? "unknown") || "-"]],
+function rowsOf(value: object, prefix: string): string[][] {
+  return Object.entries(value).flatMap(([key, item]) =>
+    typeof item === "object" && item !== null
+      ? rowsOf(item, `${prefix}${key}.`)
+      : [[`${prefix}${key}`, String(item ?? "unknown") || "-"]],
   );
 }
