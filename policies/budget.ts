@@ -55,6 +55,8 @@ export interface Against {
   readonly value?: number;
   /** `fingerprint.hash` of the stored value. */
   readonly inForce?: string;
+  /** `others.*.hash` of the stored value, by what each machine was: `systemUnderTest`. */
+  readonly othersInForce?: Readonly<Record<string, string>>;
   readonly maxRatio?: number;
   readonly minRatio?: number;
 }
@@ -82,6 +84,7 @@ export const budgetsSchema: ConfigProperty = {
           beside: name,
           value: positive,
           inForce: name,
+          othersInForce: { type: "object", additionalProperties: name },
           maxRatio: positive,
           minRatio: positive,
         },

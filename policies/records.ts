@@ -1,14 +1,38 @@
 import type { PolicyResource } from "@pulumi/policy";
 import type { Lab } from "./lab.ts";
 import type { Findings } from "./lab-policy.ts";
-import type { Machine } from "./machine.ts";
-import { flag, positions, text, UNKNOWN } from "./property.ts";
+import { type Machine, machineFrom } from "./machine.ts";
+import { flag, keys, positions, text, UNKNOWN } from "./property.ts";
 
 /** A benchmark with the machine that it runs on, where that can be told. */
 export interface Measurement {
   readonly benchmark: PolicyResource;
   readonly machine: Machine | undefined;
+  /** All machines that take part, its own first. */
+  readonly parts: readonly Part[];
 }
+
+/** Where a record tells what was in force on a machine. */
+export type InForceAt = readonly ["record", "fingerprint"] | readonly ["record", "others", Role];
+
+/** A machine that takes part in a measurement. */
+export interface Part {
+  readonly role: Role | "host";
+  /** Undefined where its name isn't known yet. */
+  readonly machine: Machine | undefined;
+  readonly inForce: InForceAt;
+}
+
+type Role = (typeof ROLES)[number][0];
+
+/** Machines beside its own, by what they are to a benchmark and where its inputs name them. */
+const ROLES = [
+  ["systemUnderTest", ["systemUnderTest"]],
+  ["destination", ["destination"]],
+  ["generator", ["traffic", "host"]],
+] as const;
+
+const OWN = ["record", "fingerprint"] as const;
 
 /** A metric of a benchmark's record. */
 export interface MetricAt {
@@ -20,9 +44,50 @@ export interface MetricAt {
 /** All benchmarks of a stack. */
 export function measurementsOf({ machines, unplaced }: Lab): Measurement[] {
   return [
-    ...machines.flatMap((machine) => machine.benchmarks.map((benchmark) => ({ benchmark, machine }))),
-    ...unplaced.filter(isBenchmark).map((benchmark) => ({ benchmark, machine: undefined })),
+    ...machines.flatMap((machine) =>
+      machine.benchmarks.map((benchmark) => ({
+        ...{ benchmark, machine },
+        parts: [
+          { role: "host" as const, machine, inForce: OWN },
+          ...otherParts(benchmark, machine, machines),
+        ],
+      })),
+    ),
+    ...unplaced.filter(isBenchmark).map((benchmark) => ({ benchmark, machine: undefined, parts: [] })),
   ];
+}
+
+/** A machine that this stack has nothing on is one of which nothing is claimed. */
+function otherParts(benchmark: PolicyResource, own: Machine, machines: readonly Machine[]): Part[] {
+  return ROLES.flatMap(([role, path]): Part[] => {
+    const name = text(benchmark, ...path, "name");
+    if (name === undefined || name === own.name) return [];
+    const machine =
+      name === UNKNOWN
+        ? undefined
+        : (machines.find((each) => each.name === name) ?? machineFrom(name, [], undefined));
+    return [{ role, machine, inForce: inForceAt(benchmark, role) }];
+  });
+}
+
+/** A record that could tell of others, and does not, is of one machine with two names. */
+function inForceAt(benchmark: PolicyResource, role: Role): InForceAt {
+  const at = ["record", "others", role] as const;
+  const couldTell = Array.isArray(keys(benchmark, "record", "asked"));
+  return couldTell && keys(benchmark, ...at) === undefined ? OWN : at;
+}
+
+/** The machines that a record is about: those that forward or run what was measured, else its own. */
+export function subjectsOf({ parts }: Measurement): readonly Part[] {
+  const forwarding = parts.filter(({ role }) => role === "systemUnderTest");
+  return forwarding.length > 0
+    ? forwarding
+    : parts.filter(({ role }) => role === "host" || role === "destination");
+}
+
+/** The machine that the benchmark runs on. */
+export function ownOf({ parts }: Measurement): readonly Part[] {
+  return parts.filter(({ role }) => role === "host");
 }
 
 export function isBenchmark({ type }: PolicyResource): boolean {
@@ -46,7 +111,7 @@ export function isTimed(benchmark: PolicyResource): boolean {
 
 /** Why a record is no evidence at all. */
 export function refusalsOf(
-  { benchmark, machine }: Measurement,
+  { benchmark, parts }: Measurement,
   functional: "refuse" | "allow",
   findings: Findings,
 ): string[] {
@@ -67,29 +132,42 @@ export function refusalsOf(
         '"allow" in the pack\'s configuration where only the working of it matters.',
     );
   }
-  const measuredIn = text(benchmark, "record", "fingerprint", "bootId");
-  for (const facts of machine?.facts ?? []) {
-    const runningIn = text(facts, "identity", "bootId");
-    if (typeof runningIn !== "string") {
-      findings.pending(
-        `identity.bootId of ${facts.name}`,
-        `whether ${benchmark.name} is of this boot`,
-        facts.urn,
-      );
-    } else if (measuredIn !== runningIn) {
-      refusals.push(
-        `the record is stale, measured in boot ${short(measuredIn)}, while ${machine?.name} runs boot ${short(runningIn)} ` +
-          `(${facts.name}): ${again}`,
-      );
+  for (const part of parts) {
+    if (!isTold(benchmark, part)) continue;
+    const measuredIn = text(benchmark, ...part.inForce, "bootId");
+    for (const facts of part.machine?.facts ?? []) {
+      const runningIn = text(facts, "identity", "bootId");
+      if (typeof runningIn !== "string") {
+        findings.pending(
+          `identity.bootId of ${facts.name}`,
+          `whether ${benchmark.name} is of this boot`,
+          facts.urn,
+        );
+      } else if (measuredIn !== runningIn) {
+        refusals.push(
+          `the record is stale, measured in boot ${short(measuredIn)}, while ${part.machine?.name} runs boot ${short(runningIn)} ` +
+            `(${facts.name}): ${again}`,
+        );
+      }
+      refusals.push(...foreign(benchmark, part, facts, again));
     }
-    refusals.push(...foreign(benchmark, facts, again));
   }
   return refusals;
 }
 
+/** Whether a record could tell of a machine: an older one knows of its own alone. */
+export function isTold(benchmark: PolicyResource, { inForce }: Part): boolean {
+  return inForce === OWN || keys(benchmark, ...inForce) !== undefined;
+}
+
 /** A record of another machine, as one that was imported or restored is. */
-function foreign(benchmark: PolicyResource, facts: PolicyResource, again: string): string[] {
-  const measuredOn = text(benchmark, "record", "fingerprint", "machineId");
+function foreign(
+  benchmark: PolicyResource,
+  { inForce }: Part,
+  facts: PolicyResource,
+  again: string,
+): string[] {
+  const measuredOn = text(benchmark, ...inForce, "machineId");
   const runningOn = text(facts, "identity", "machineId");
   if (typeof measuredOn !== "string" || typeof runningOn !== "string" || measuredOn === runningOn) return [];
   return [

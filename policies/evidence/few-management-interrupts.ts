@@ -2,7 +2,7 @@ import type { PolicyResource } from "@pulumi/policy";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { labPolicy } from "../lab-policy.ts";
 import { number, text, UNKNOWN } from "../property.ts";
-import { isTimed, measurementsOf } from "../records.ts";
+import { isTimed, measurementsOf, ownOf } from "../records.ts";
 import { judgeRecords } from "../tuned-machines.ts";
 
 const MOST_A_MINUTE = 1;
@@ -30,21 +30,26 @@ export const fewManagementInterrupts = labPolicy({
       ? undefined
       : "this stack has no record that counts system management interrupts",
   judge: (lab, findings) =>
-    judgeRecords(lab, findings, (benchmark) => {
-      const count = countOf(benchmark);
-      if (count === UNKNOWN)
-        findings.pending(
-          `record.disturbances of ${benchmark.name}`,
-          "how often the firmware took the processor",
-          benchmark.urn,
-        );
-      const rate = typeof count === "number" ? rateOf(benchmark, count) : undefined;
-      return rate === undefined || rate <= MOST_A_MINUTE
-        ? []
-        : [
-            `system management interrupts came ${Number(rate.toFixed(1))} times a minute on each CPU, expected at most ${MOST_A_MINUTE}`,
-          ];
-    }),
+    judgeRecords(
+      lab,
+      findings,
+      (benchmark) => {
+        const count = countOf(benchmark);
+        if (count === UNKNOWN)
+          findings.pending(
+            `record.disturbances of ${benchmark.name}`,
+            "how often the firmware took the processor",
+            benchmark.urn,
+          );
+        const rate = typeof count === "number" ? rateOf(benchmark, count) : undefined;
+        return rate === undefined || rate <= MOST_A_MINUTE
+          ? []
+          : [
+              `system management interrupts came ${Number(rate.toFixed(1))} times a minute on each CPU, expected at most ${MOST_A_MINUTE}`,
+            ];
+      },
+      ownOf,
+    ),
 });
 
 function countOf(benchmark: PolicyResource) {

@@ -2,7 +2,7 @@ import type { PolicyResource } from "@pulumi/policy";
 import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { labPolicy } from "../lab-policy.ts";
 import { keys, number, UNKNOWN } from "../property.ts";
-import { isTimed, measurementsOf } from "../records.ts";
+import { isTimed, measurementsOf, ownOf } from "../records.ts";
 import { judgeRecords } from "../tuned-machines.ts";
 
 /** Share of the time above which a CPU was kept busy: below it, timers are its own work's. */
@@ -43,29 +43,34 @@ export const isolatedCpusTickless = labPolicy({
       ? undefined
       : "this stack has no record with interrupts of isolated CPUs",
   judge: (lab, findings) =>
-    judgeRecords(lab, findings, (benchmark) => {
-      const cpus = keys(benchmark, "record", "interrupts");
-      if (cpus === UNKNOWN)
-        findings.pending(
-          `record.interrupts of ${benchmark.name}`,
-          "whether CPUs were tickless",
-          benchmark.urn,
-        );
-      return typeof cpus !== "object"
-        ? []
-        : FIELDS.flatMap(([field, most, what, busyAtLeast]) => {
-            const noisy = cpus.flatMap((cpu) => {
-              const [rate, busy] = [read(benchmark, cpu, field), read(benchmark, cpu, "busy")];
-              return rate > most && busy >= busyAtLeast ? [{ cpu: Number(cpu), rate }] : [];
+    judgeRecords(
+      lab,
+      findings,
+      (benchmark) => {
+        const cpus = keys(benchmark, "record", "interrupts");
+        if (cpus === UNKNOWN)
+          findings.pending(
+            `record.interrupts of ${benchmark.name}`,
+            "whether CPUs were tickless",
+            benchmark.urn,
+          );
+        return typeof cpus !== "object"
+          ? []
+          : FIELDS.flatMap(([field, most, what, busyAtLeast]) => {
+              const noisy = cpus.flatMap((cpu) => {
+                const [rate, busy] = [read(benchmark, cpu, field), read(benchmark, cpu, "busy")];
+                return rate > most && busy >= busyAtLeast ? [{ cpu: Number(cpu), rate }] : [];
+              });
+              if (noisy.length === 0) return [];
+              const rates = Math.max(...noisy.map(({ rate }) => rate));
+              const which = CpuSet.of(noisy.map(({ cpu }) => cpu)).format();
+              return [
+                `isolated CPUs ${which} had up to ${rates} ${what} a second${busyAtLeast > 0 ? " while they were busy" : ""}, expected at most ${most}`,
+              ];
             });
-            if (noisy.length === 0) return [];
-            const rates = Math.max(...noisy.map(({ rate }) => rate));
-            const which = CpuSet.of(noisy.map(({ cpu }) => cpu)).format();
-            return [
-              `isolated CPUs ${which} had up to ${rates} ${what} a second${busyAtLeast > 0 ? " while they were busy" : ""}, expected at most ${most}`,
-            ];
-          });
-    }),
+      },
+      ownOf,
+    ),
 });
 
 function read(benchmark: PolicyResource, cpu: string, field: string): number {

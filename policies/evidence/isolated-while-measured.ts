@@ -4,15 +4,16 @@ import { asking } from "../ask.ts";
 import { bootLists } from "../boot-lists.ts";
 import { labPolicy } from "../lab-policy.ts";
 import type { Machine } from "../machine.ts";
-import { text } from "../property.ts";
+import { type Path, text } from "../property.ts";
+import { subjectsOf } from "../records.ts";
 import { property } from "../sentence.ts";
-import { judgeRecords, noTimedRecord } from "../tuned-machines.ts";
+import { judgeRecords, noTimedRecord, recordsByMachine } from "../tuned-machines.ts";
 
 /**
  * When something was measured, the kernel had the CPUs isolated that the host calls isolated, and no tick on those of `nohzFull`.
  *
  * The kernel drops a list that it can't make out with a line in its log, and `isolcpus` with another flag than `domain` alone isolates nothing. What the
- * record's fingerprint shows is what the running kernel said of itself. A host that this stack does not tune is advised only.
+ * record shows of the machine that forwards, or runs the guest, is what its kernel said of itself. A host that this stack does not tune is advised only.
  *
  * Change the boot arguments, let the reboot happen, and measure again.
  *
@@ -31,17 +32,18 @@ export const isolatedWhileMeasured = labPolicy({
   judge: (lab, findings) => {
     const undecided = "whether they were isolated";
     const ask = asking(findings, undecided);
-    for (const { gaps, benchmarks } of lab.machines)
-      for (const gap of gaps.filter(
-        ({ property }) => benchmarks.length > 0 && /^cpus\b(?!.*housekeeping)/.test(property),
-      ))
+    for (const { machine } of recordsByMachine(lab, subjectsOf, findings))
+      for (const gap of machine.gaps.filter(({ property }) => /^cpus\b(?!.*housekeeping)/.test(property)))
         findings.pending(`${gap.property} of ${gap.resource}`, undecided, gap.urn);
-    judgeRecords(lab, findings, (benchmark, machine) => [
-      ...compared(benchmark, "isolatedCpus", "isolated", wanted(machine)),
+    judgeRecords(lab, findings, (benchmark, machine, inForce) => [
+      ...compared(benchmark, [...inForce, "isolatedCpus"], "isolated", wanted(machine)),
       ...bootLists(machine.members, machine.server, ask)
         .filter(({ argument }) => argument === "nohz_full")
         .flatMap(({ cpus, property, resource }) =>
-          compared(benchmark, "nohzFullCpus", "without a tick", { cpus, said: `${property} of ${resource}` }),
+          compared(benchmark, [...inForce, "nohzFullCpus"], "without a tick", {
+            cpus,
+            said: `${property} of ${resource}`,
+          }),
         ),
     ]);
   },
@@ -57,13 +59,8 @@ function wanted({ claims }: Machine): Wanted | undefined {
   return isolated && { cpus: isolated.cpus, said: property(isolated, isolated.written) };
 }
 
-function compared(
-  benchmark: PolicyResource,
-  field: string,
-  what: string,
-  list: Wanted | undefined,
-): string[] {
-  const shown = text(benchmark, "record", "fingerprint", field);
+function compared(benchmark: PolicyResource, path: Path, what: string, list: Wanted | undefined): string[] {
+  const shown = text(benchmark, ...path);
   if (list === undefined || typeof shown !== "string") return [];
   const cpus = CpuSet.parse(shown);
   if (cpus.equals(list.cpus)) return [];

@@ -2,8 +2,7 @@ import type { PolicyResource } from "@pulumi/policy";
 import { labPolicy } from "../lab-policy.ts";
 import { ofType } from "../machine.ts";
 import { flag, positions, text, UNKNOWN } from "../property.ts";
-import { isTimed } from "../records.ts";
-import { noTimedRecord, sayUnmeasured } from "../tuned-machines.ts";
+import { noTimedRecord, recordsByMachine, sayUnmeasured } from "../tuned-machines.ts";
 
 const LISTS = [
   ["host:BootArguments", "boot arguments"],
@@ -17,7 +16,7 @@ const FLAGS = [
 ] as const;
 
 /**
- * Where something was measured, nothing waits for a reboot.
+ * Where something was measured, nothing waits for a reboot: on no machine that took part.
  *
  * A machine with boot arguments that are configured and not in force is two machines: what was declared, and what ran. The record is of the second.
  *
@@ -35,12 +34,12 @@ export const nothingPending = labPolicy({
   remediationSteps: "Allow the reboot, and measure again after it.",
   url: "https://docs.kernel.org/admin-guide/kernel-parameters.html",
   notApplicable: noTimedRecord,
-  judge: ({ machines, unplaced }, findings) => {
+  judge: (lab, findings) => {
     const { violation, pending } = findings;
-    sayUnmeasured(unplaced, findings);
-    for (const { benchmarks, members, name } of machines) {
-      const measured = benchmarks.filter(isTimed).map((benchmark) => benchmark.name);
-      if (measured.length === 0) continue;
+    sayUnmeasured(lab.unplaced, findings);
+    for (const { machine, records } of recordsByMachine(lab, ({ parts }) => parts, findings)) {
+      const { members, name } = machine;
+      const measured = records.map(({ benchmark }) => benchmark.name);
       const late = `${measured.join(", ")} measured ${name} meanwhile: reboot it, and measure again`;
       for (const [type, what] of LISTS) {
         for (const resource of ofType(members, type)) {

@@ -1,6 +1,7 @@
 import type { PolicyResource } from "@pulumi/policy";
 import { labPolicy } from "../lab-policy.ts";
 import { text } from "../property.ts";
+import type { InForceAt } from "../records.ts";
 import { judgeRecords, noTimedRecord } from "../tuned-machines.ts";
 
 /** Options of Open vSwitch as its database has them, and what each does to what passes. */
@@ -12,10 +13,10 @@ const OPTIONS: readonly (readonly [key: string, isSteady: (value: string) => boo
 ];
 
 /**
- * When something was measured, the switch of that machine neither balanced its load, nor slept, nor had packets wait, whoever had set it to.
+ * When something was measured, the switch of the machine that forwards neither balanced its load, nor slept, nor had packets wait, whoever had set it to.
  *
  * The program says what this stack sets, and `switch-steady` judges that. What somebody else set in the switch's database counts as much, and is in the
- * numbers; the record's fingerprint shows what was there. A host that this stack does not tune is advised only.
+ * numbers; the record shows what was there. A host that this stack does not tune is advised only.
  *
  * Take the option out of `Open_vSwitch.other_config`, or set `autoLoadBalance`, `pmdSleepMax` and `txFlushInterval` of the daemon; then measure again.
  *
@@ -31,9 +32,9 @@ export const switchSteadyWhileMeasured = labPolicy({
   url: "https://docs.openvswitch.org/en/latest/topics/dpdk/pmd/",
   notApplicable: noTimedRecord,
   judge: (lab, findings) =>
-    judgeRecords(lab, findings, (benchmark) =>
+    judgeRecords(lab, findings, (benchmark, _, inForce) =>
       OPTIONS.flatMap(([key, isSteady, effect]) => {
-        const value = optionOf(benchmark, key);
+        const value = optionOf(benchmark, inForce, key);
         return value === undefined || isSteady(value)
           ? []
           : [`${key} ${JSON.stringify(value)} of its switch ${effect}, expected it off`];
@@ -46,7 +47,7 @@ function isZero(value: string): boolean {
   return value.split(",").every((part) => Number(part.split(":").at(-1)) === 0);
 }
 
-function optionOf(benchmark: PolicyResource, key: string): string | undefined {
-  const value = text(benchmark, "record", "fingerprint", "switchOptions", key);
+function optionOf(benchmark: PolicyResource, inForce: InForceAt, key: string): string | undefined {
+  const value = text(benchmark, ...inForce, "switchOptions", key);
   return typeof value === "string" ? value : undefined;
 }

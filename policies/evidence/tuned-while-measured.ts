@@ -3,6 +3,7 @@ import { CpuSet } from "../../sdk/units/cpuset.ts";
 import { labPolicy } from "../lab-policy.ts";
 import type { Machine } from "../machine.ts";
 import { text } from "../property.ts";
+import type { InForceAt } from "../records.ts";
 import { judgeRecords, noTimedRecord } from "../tuned-machines.ts";
 
 const CPU = "/sys/devices/system/cpu";
@@ -12,7 +13,7 @@ const LONGEST_US = 2;
  * When something was measured, isolated CPUs ran at the performance governor and slept no deeper than 2 µs, memory was left alone (no transparent huge
  * pages, no merging, no NUMA balancing), and time came from the time stamp counter.
  *
- * Each of them is a pause or a slow clock now and then, found in no average. Judged by what the record's fingerprint shows of the running kernel; what a
+ * Each of them is a pause or a slow clock now and then, found in no average. Judged by what the record shows of the machine that forwards, or runs the guest; what a
  * machine does not have is not asked for. A host that this stack does not tune is advised only.
  *
  * Tune the host: a plan of `planTuning`, or CpuFrequency, CpuIdle, MemoryManagement and Sysctls by hand; then measure again.
@@ -30,68 +31,66 @@ export const tunedWhileMeasured = labPolicy({
   url: "https://docs.kernel.org/admin-guide/pm/cpuidle.html",
   notApplicable: noTimedRecord,
   judge: (lab, findings) =>
-    judgeRecords(lab, findings, (benchmark, machine) => [
-      ...governor(benchmark, machine),
-      ...idleStates(benchmark, machine),
-      ...setting(
-        benchmark,
-        "/sys/kernel/mm/transparent_hugepage/enabled",
-        (value) => value.includes("[never]"),
-        "[never]",
-      ),
-      ...setting(benchmark, "/sys/kernel/mm/ksm/run", (value) => value !== "1", "0"),
-      ...setting(benchmark, "/proc/sys/kernel/numa_balancing", (value) => value === "0", "0"),
-      ...clock(benchmark),
-    ]),
+    judgeRecords(lab, findings, (benchmark, machine, inForce) => {
+      const read = reading(benchmark, inForce);
+      return [
+        ...governor(read, machine),
+        ...idleStates(read, machine),
+        ...setting(
+          read,
+          "/sys/kernel/mm/transparent_hugepage/enabled",
+          (value) => value.includes("[never]"),
+          "[never]",
+        ),
+        ...setting(read, "/sys/kernel/mm/ksm/run", (value) => value !== "1", "0"),
+        ...setting(read, "/proc/sys/kernel/numa_balancing", (value) => value === "0", "0"),
+        ...clock(read),
+      ];
+    }),
 });
 
-function fingerprint(benchmark: PolicyResource, ...path: string[]): string | undefined {
-  const value = text(benchmark, "record", "fingerprint", ...path);
-  return typeof value === "string" ? value : undefined;
+/** A text of what was in force. */
+type Read = (...path: readonly string[]) => string | undefined;
+
+function reading(benchmark: PolicyResource, inForce: InForceAt): Read {
+  return (...path) => {
+    const value = text(benchmark, ...inForce, ...path);
+    return typeof value === "string" ? value : undefined;
+  };
 }
 
-function setting(
-  benchmark: PolicyResource,
-  path: string,
-  fits: (value: string) => boolean,
-  wanted: string,
-): string[] {
-  const value = fingerprint(benchmark, "settings", path);
+function setting(read: Read, path: string, fits: (value: string) => boolean, wanted: string): string[] {
+  const value = read("settings", path);
   return value === undefined || fits(value)
     ? []
     : [`${path} was ${JSON.stringify(value)}, expected ${wanted}`];
 }
 
-function clock(benchmark: PolicyResource): string[] {
-  const source = fingerprint(benchmark, "clocksource");
+function clock(read: Read): string[] {
+  const source = read("clocksource");
   return source === undefined || source === "tsc" ? [] : [`the clock source was ${source}, expected tsc`];
 }
 
-function governor(benchmark: PolicyResource, { claims }: Machine): string[] {
+function governor(read: Read, { claims }: Machine): string[] {
   const path = `${CPU}/cpu*/cpufreq/scaling_governor`;
   const isolated = claims.find(({ role }) => role === "isolated")?.cpus ?? CpuSet.empty;
-  const slow = byCpus(fingerprint(benchmark, "settings", path), isolated).filter(
-    ({ value }) => value !== "performance",
-  );
+  const slow = byCpus(read("settings", path), isolated).filter(({ value }) => value !== "performance");
   return slow.map(
     ({ cpus, value }) => `the governor of isolated CPUs ${cpus.format()} was ${value}, expected performance`,
   );
 }
 
 /** A bound on waking up, of the whole host or of each isolated CPU; or a boot line that leaves no deeper state. */
-function idleStates(benchmark: PolicyResource, { claims }: Machine): string[] {
-  const driver = fingerprint(benchmark, "settings", `${CPU}/cpuidle/current_driver`);
+function idleStates(read: Read, { claims }: Machine): string[] {
+  const driver = read("settings", `${CPU}/cpuidle/current_driver`);
   if (driver === undefined || driver === "none") return [];
-  const line = ` ${fingerprint(benchmark, "kernelArguments") ?? ""} `;
+  const line = ` ${read("kernelArguments") ?? ""} `;
   if (/ idle=poll /.test(line)) return [];
   if (/ intel_idle\.max_cstate=0 /.test(line) && / processor\.max_cstate=[01] /.test(line)) return [];
-  const bound = fingerprint(benchmark, "settings", "/dev/cpu_dma_latency");
+  const bound = read("settings", "/dev/cpu_dma_latency");
   if (bound !== undefined && Number(bound) <= LONGEST_US) return [];
   const isolated = claims.find(({ role }) => role === "isolated")?.cpus ?? CpuSet.empty;
-  const each = byCpus(
-    fingerprint(benchmark, "settings", `${CPU}/cpu*/power/pm_qos_resume_latency_us`),
-    isolated,
-  );
+  const each = byCpus(read("settings", `${CPU}/cpu*/power/pm_qos_resume_latency_us`), isolated);
   // As the kernel has it, 0 is no bound and n/a is the tightest one.
   const deep = each.filter(
     ({ value }) => value !== "n/a" && (Number(value) === 0 || Number(value) > LONGEST_US),

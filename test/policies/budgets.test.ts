@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { latencyBudget } from "../../policies/evidence/latency-budget.ts";
 import { type Declared, judge, textOf } from "../../policies/testing.ts";
 import { type SearchOutcome, throughputEvidence } from "../../sdk/measure/throughput.ts";
-import { inForce, on, real, timed } from "./case.ts";
+import { dut, inForce, on, real, timed } from "./case.ts";
 
 const golden = (name: string) => join(import.meta.dirname, "../golden/policies", `${name}.txt`);
 const nothing = { violations: [], advice: [], about: [] };
@@ -183,6 +183,70 @@ describe("a budget", () => {
     );
     expect(violations).toEqual([
       expect.stringContaining("the record is of another machine, another, while dut-facts is of m"),
+    ]);
+  });
+});
+
+/** Frames that another machine sends through the real host. */
+const forwarded = (systemUnderTest: Props, name = "frames-run", coLoad: Props = {}): Declared => {
+  const record = { fingerprint: { ...inForce, hash: "generator's" }, others: { systemUnderTest } };
+  const { props } = timed(
+    { ...record, asked: {}, ...coLoad },
+    { name: "traffic.forward.throughput", unit: "pps", mean: 950 },
+    name,
+  );
+  const machines = { host: { ...dut, name: "generator" }, systemUnderTest: dut };
+  return { type: "nfvlab:bench:Traffic", name, props: { ...props, ...machines } };
+};
+
+describe("a budget of what another machine forwards", () => {
+  it("refuses a record of another boot of that machine, or of another machine", async () => {
+    const budget = { ...rate, percentile: "mean", min: 1 };
+    expect(await judged(budget, forwarded(inForce))).toEqual(nothing);
+    const { violations } = await judged(
+      budget,
+      forwarded({ ...inForce, bootId: "22222222", machineId: "another" }),
+    );
+    expect(violations).toEqual([
+      expect.stringContaining(
+        "the record is stale, measured in boot 22222222, while dut runs boot 11111111 (dut-facts)",
+      ),
+      expect.stringContaining("the record is of another machine, another, while dut-facts is of m"),
+    ]);
+  });
+
+  it("takes no baseline of another set-up of that machine", async () => {
+    const budget = { ...rate, percentile: "mean", beside: "any", against: { beside: "none", maxRatio: 3 } };
+    const beside = { coLoad: { kind: "cpu", busy: {} } };
+    const of = (hash: string) =>
+      judged(budget, forwarded({ ...inForce, hash }), forwarded(inForce, "loaded-run", beside));
+    expect(await of(inForce.hash)).toEqual(nothing);
+    expect((await of("bbbbbbbbbbbbbbbb")).violations).toEqual([
+      expect.stringContaining(
+        "its baseline frames-run is of another set-up on dut: observed bbbbbbbbbbbb, expected aaaaaaaaaaaa, the record's",
+      ),
+    ]);
+  });
+
+  it("takes a stored value for what was in force there too", async () => {
+    const stored = (against: Props) =>
+      judged(
+        {
+          ...rate,
+          percentile: "mean",
+          against: { value: 1000, minRatio: 0.95, inForce: "generator's", ...against },
+        },
+        forwarded(inForce),
+      );
+    expect(await stored({ othersInForce: { systemUnderTest: inForce.hash } })).toEqual(nothing);
+    const said = [await stored({}), await stored({ othersInForce: { systemUnderTest: "bbbbbbbbbbbbbbbb" } })];
+    expect(said.flatMap(({ violations }) => violations)).toEqual([
+      expect.stringContaining(
+        "the baseline says not what was in force on dut: observed no against.othersInForce.systemUnderTest, expected a fingerprint's hash",
+      ),
+      expect.stringContaining(
+        "the baseline is of another set-up on dut: observed bbbbbbbbbbbb (against.othersInForce.systemUnderTest), expected aaaaaaaaaaaa, the record's",
+      ),
     ]);
   });
 });

@@ -9,8 +9,8 @@ import { switchSteady } from "../../policies/intent/switch-steady.ts";
 import { vhostSocketsPrivate } from "../../policies/intent/vhost-sockets-private.ts";
 import { vhostUserOnHugepages } from "../../policies/intent/vhost-user-on-hugepages.ts";
 import { GENERATING } from "../../policies/machine.ts";
-import { judge } from "../../policies/testing.ts";
-import { inForce, on, real, timed, tuned } from "./case.ts";
+import { type Declared, judge, unknown } from "../../policies/testing.ts";
+import { dut, inForce, on, type Props, real, timed, tuned } from "./case.ts";
 import { benchmark, placement, testbed } from "./testbed.ts";
 
 const nothing = { violations: [], advice: [], about: [] };
@@ -122,6 +122,65 @@ describe("a host that was measured as it was found", () => {
       stack("", { [asleep]: "3" }),
     ])
       expect((await judge(tunedWhileMeasured, wrong)).violations).toHaveLength(1);
+  });
+});
+
+describe("a system under test on another machine", () => {
+  const generator = { ...dut, name: "generator" };
+  const found: Props = { ...inForce, isolatedCpus: "", clocksource: "hpet" };
+  const frames = (record: object, systemUnderTest: object | string = dut): Declared => ({
+    ...{ type: "nfvlab:bench:Traffic", name: "frames-run" },
+    props: { ...timed({ fingerprint: found, ...record }).props, host: generator, systemUnderTest },
+  });
+  const others = { systemUnderTest: { ...inForce, isolatedCpus: "1-8" } };
+
+  it("is judged by what was in force there, whatever was on the machine that sent", async () => {
+    const { violations, advice } = await judge(
+      isolatedWhileMeasured,
+      real({}, tuned, frames({ others, asked: {} })),
+    );
+    expect(violations).toEqual([
+      expect.stringMatching(/^when frames-run measured dut, CPUs isolated were 1-8, expected 1-9,21-29 /),
+    ]);
+    expect(advice).toEqual([]);
+    const right = real({}, tuned, frames({ others: { systemUnderTest: inForce }, asked: {} }));
+    for (const policy of [isolatedWhileMeasured, tunedWhileMeasured])
+      expect(await judge(policy, right)).toEqual(nothing);
+  });
+
+  it("is advised only where this stack has nothing on it", async () => {
+    const elsewhere = { ...dut, name: "rack9" };
+    const slow = { systemUnderTest: { ...inForce, clocksource: "hpet" } };
+    const stack = real({}, tuned, frames({ others: slow, asked: {} }, elsewhere));
+    const { violations, advice } = await judge(tunedWhileMeasured, stack);
+    expect(violations).toEqual([]);
+    expect(advice).toEqual([
+      expect.stringMatching(/^when frames-run measured rack9, the clock source was hpet/),
+    ]);
+  });
+
+  it("is the machine of the record where that has two names", async () => {
+    const { violations } = await judge(tunedWhileMeasured, real({}, tuned, frames({ asked: {} })));
+    expect(violations).toEqual([
+      expect.stringMatching(/^when frames-run measured dut, the clock source was hpet/),
+    ]);
+  });
+
+  it("is not judged by a record that is too old to tell of it", async () => {
+    const { violations, advice } = await judge(tunedWhileMeasured, real({}, tuned, frames({})));
+    expect(violations).toEqual([]);
+    expect(advice).toEqual([
+      expect.stringMatching(/^record\.others\.systemUnderTest of frames-run isn't known yet/),
+    ]);
+  });
+
+  it("is waited for where its name isn't known yet", async () => {
+    const { violations, advice } = await judge(
+      tunedWhileMeasured,
+      real({}, tuned, frames({ others, asked: {} }, unknown)),
+    );
+    expect(violations).toEqual([]);
+    expect(advice).toEqual([expect.stringMatching(/^systemUnderTest of frames-run isn't known yet/)]);
   });
 });
 

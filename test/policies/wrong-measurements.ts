@@ -1,4 +1,5 @@
-import { inForce, type Props, real, timed, tuned } from "./case.ts";
+import type { Declared } from "../../policies/testing.ts";
+import { dut, inForce, type Props, real, timed, tuned } from "./case.ts";
 import { cases } from "./cases.ts";
 import { added, changed, row, type WrongProgram } from "./wrong-program.ts";
 
@@ -11,10 +12,52 @@ const record = (changes: Props, settings: Props = {}, more: Props = {}) =>
     fingerprint: { ...inForce, ...changes, settings: { ...inForce.settings, ...settings } },
     ...more,
   });
+/** Frames from a machine that nothing is claimed of, through the host of the worked reference; and a guest that goes to another machine and back. */
+const found: Props = {
+  ...inForce,
+  isolatedCpus: "",
+  clocksource: "hpet",
+  switchOptions: { "pmd-auto-lb": "true" },
+};
+const forwarded = (systemUnderTest: Props, more: Props = {}) => {
+  const { props } = timed(
+    { fingerprint: found, others: { systemUnderTest }, asked: {}, ...more },
+    {},
+    "frames-run",
+  );
+  const machines = { host: { ...dut, name: "generator" }, systemUnderTest: dut };
+  return { type: "nfvlab:bench:Traffic", name: "frames-run", props: { ...props, ...machines } };
+};
+const spare = { ...dut, name: "spare" };
+const spareTuned: readonly Declared[] = [
+  {
+    type: "nfvlab:components:TunedHost",
+    name: "spare",
+    props: { reference: spare, cpus: { housekeeping: "0,10-20,30-39", isolated: "1-9,21-29" } },
+  },
+  { ...tuned, name: "spare-boot", props: { ...tuned.props, host: spare } },
+  ...real()
+    .filter(({ type }) => type === "nfvlab:host:Facts")
+    .map((facts) => ({
+      ...facts,
+      name: "spare-facts",
+      parent: "spare",
+      props: { ...facts.props, host: spare },
+    })),
+];
+const migrated = (destination: Props) => {
+  const { props } = timed({ others: { destination }, asked: {} }, {}, "migration-run");
+  return {
+    type: "nfvlab:bench:LiveMigration",
+    name: "migration-run",
+    props: { ...props, destination: spare },
+  };
+};
 const managementInterrupts = (count: number) => ({
   durationMs: 60_000,
   disturbances: { machineChecks: 0, throttles: 0, managementInterrupts: count },
 });
+const switched = (changes: Props) => ({ lostUpcalls: 0, drops: {}, retries: {}, busy: {}, ...changes });
 const searched = (busy: number) => ({
   ...{ frame: "64", purpose: "search", loadPps: 1000, durationMs: 1000, faults: [] },
   ...{ intended: 1000, received: 1000 },
@@ -123,6 +166,59 @@ export const wrongMeasurements: readonly WrongProgram[] = [
     "switch-steady-while-measured",
     real({}, tuned, record({ switchOptions: { "pmd-auto-lb": "true" } })),
     real({}, tuned, timed()),
+  ),
+  row(
+    "a system under test on another machine, whose CPUs were not isolated",
+    "isolated-while-measured",
+    real({}, tuned, forwarded({ ...inForce, isolatedCpus: "" })),
+    real({}, tuned, forwarded(inForce)),
+  ),
+  row(
+    "a system under test on another machine, with another clock than the TSC",
+    "tuned-while-measured",
+    real({}, tuned, forwarded({ ...inForce, clocksource: "hpet" })),
+    real({}, tuned, forwarded(inForce)),
+  ),
+  row(
+    "a system under test on another machine, whose switch balances its load",
+    "switch-steady-while-measured",
+    real({}, tuned, forwarded({ ...inForce, switchOptions: { "pmd-auto-lb": "true" } })),
+    real({}, tuned, forwarded(inForce)),
+  ),
+  row(
+    "a system under test on another machine, which waits for a reboot",
+    "nothing-pending",
+    real({}, { ...tuned, props: { ...tuned.props, pending: ["nohz_full=1-9"] } }, forwarded(inForce)),
+    real({}, tuned, forwarded(inForce)),
+  ),
+  row(
+    "traffic from another machine through a switch that had no room for some of it",
+    "switch-lost-nothing",
+    real({}, tuned, forwarded(inForce, { switch: switched({ lostUpcalls: 3 }) })),
+    real({}, tuned, forwarded(inForce, { switch: switched({}) })),
+  ),
+  row(
+    "a migration to a machine whose CPUs were not isolated",
+    "isolated-while-measured",
+    real({}, tuned, ...spareTuned, migrated({ ...inForce, isolatedCpus: "" })),
+    real({}, tuned, ...spareTuned, migrated(inForce)),
+  ),
+  row(
+    "a migration to a machine under a slow governor",
+    "tuned-while-measured",
+    real(
+      {},
+      tuned,
+      ...spareTuned,
+      migrated({
+        ...inForce,
+        settings: {
+          ...inForce.settings,
+          "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor": "powersave",
+        },
+      }),
+    ),
+    real({}, tuned, ...spareTuned, migrated(inForce)),
   ),
   row(
     "a measurement on isolated CPUs that are not tickless",
