@@ -31,13 +31,10 @@ export interface Whereabouts {
  */
 export function whereaboutsOf({ domain, uuid, home, away }: Sighting): Whereabouts {
   const ours = (guest: ObservedDomain | undefined) => (guest?.uuid === uuid ? guest : undefined);
-  const states = {
-    home: ours(home.guest)?.state ?? "not there",
-    away: ours(away.guest)?.state ?? "not there",
-  };
+  const [homeGuest, awayGuest] = [ours(home.guest), ours(away.guest)];
+  const states = { home: homeGuest?.state ?? "not there", away: awayGuest?.state ?? "not there" };
   const observed = `${states.home} on ${home.name}, ${states.away} on ${away.name}`;
   const end: Step = { purpose: `end what is left of ${domain}`, argv: [...VIRSH, "destroy", domain] };
-  const isThere = (state: string) => state !== "not there" && state !== "shut off";
   if (states.home === "running" && states.away === "running") {
     throw new VerificationError({
       code: "guest-twice",
@@ -48,10 +45,10 @@ export function whereaboutsOf({ domain, uuid, home, away }: Sighting): Whereabou
     });
   }
   if (states.home === "running")
-    return { at: "home", mend: isThere(states.away) ? [{ on: "away", step: end }] : [] };
+    return { at: "home", mend: hasCopy(awayGuest) ? [{ on: "away", step: end }] : [] };
   if (states.away === "running")
-    return { at: "away", mend: isThere(states.home) ? [{ on: "home", step: end }] : [] };
-  if (states.home === "paused" && !isThere(states.away)) {
+    return { at: "away", mend: hasCopy(homeGuest) ? [{ on: "home", step: end }] : [] };
+  if (states.home === "paused" && !hasCopy(awayGuest)) {
     const step: Step = { purpose: `let ${domain} go on`, argv: [...VIRSH, "resume", domain] };
     return { at: "home", mend: [{ on: "home", step }] };
   }
@@ -60,8 +57,15 @@ export function whereaboutsOf({ domain, uuid, home, away }: Sighting): Whereabou
     problem: `guest ${domain} runs on neither machine`,
     observed,
     expected: `running on ${home.name}`,
-    hint: `look at /var/log/libvirt/qemu/${domain}.log on both; pulumi up starts it again on ${home.name}`,
+    hint: hasCopy(awayGuest)
+      ? `look at /var/log/libvirt/qemu/${domain}.log on both, end the copy on ${away.name} (virsh destroy ${domain}) and remove ${AWAY_FOLDER}/${domain} on ${home.name}; pulumi up starts it again there`
+      : `look at /var/log/libvirt/qemu/${domain}.log on both; pulumi up starts it again on ${home.name}`,
   });
+}
+
+/** Whether there is more of a guest than its definition: a QEMU that runs, stands still or has crashed. */
+export function hasCopy(guest: ObservedDomain | undefined): boolean {
+  return guest !== undefined && guest.state !== "shut off";
 }
 
 /** What the destination has for a guest. */

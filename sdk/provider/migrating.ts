@@ -29,7 +29,7 @@ import {
   makeLinkKey,
   openLink,
 } from "../plan/migration-link.ts";
-import { forgetAway, noteAway, whereaboutsOf } from "../plan/migration-whereabouts.ts";
+import { forgetAway, hasCopy, noteAway, whereaboutsOf } from "../plan/migration-whereabouts.ts";
 import type { Step } from "../plan/step.ts";
 import { planTraffic } from "../plan/traffic-run.ts";
 import type { CommandResult } from "../remote/transport.ts";
@@ -231,8 +231,12 @@ async function bringHome(journey: Journey, ways: Ways): Promise<void> {
   const unit = unitOf(operation.tag, name);
   for (const host of [home, away]) await carryOut(host, [stopUnit(unit)]);
   const at = await settledAt(journey).catch(async (error: unknown) => {
-    // Of one that runs nowhere there is no second copy to fear.
-    if (error instanceof VerificationError && error.code === "guest-nowhere")
+    // Of one that runs nowhere there is no second copy to fear, unless one stands still there.
+    if (
+      error instanceof VerificationError &&
+      error.code === "guest-nowhere" &&
+      !hasCopy(await guestOn(away, domain, journey.uuid))
+    )
       await carryOut(home, [forgetAway(domain)]);
     throw error;
   });

@@ -18,6 +18,9 @@ class TwoMachines {
   goesOn = false;
   /** What a look at one that goes on ends with: it can be cancelled, or not. */
   canBeCancelled = true;
+  /** The guest at home as the look finds it; its copy stands still on the other machine where that is said. */
+  atHome = started;
+  copyIsAway = false;
   /** What became of the unit: what its script printed. */
   printed = "";
   readonly done: string[] = [];
@@ -62,8 +65,8 @@ class TwoMachines {
   }
 
   #guests(name: "a" | "b"): string {
-    if (name === "a") return started;
-    return this.goesOn ? started.replace("@state running", "@state paused") : "";
+    if (name === "a") return this.atHome;
+    return this.goesOn || this.copyIsAway ? started.replace("@state running", "@state paused") : "";
   }
 }
 
@@ -127,6 +130,33 @@ describe("a migration whose unit was ended from outside", () => {
         "it is left alone: a post-copy can't be cancelled, and has to come to its end (virsh domjobinfo vnf probe); " +
         "then see that the guest runs once (virsh list on both machines), and run pulumi up",
     );
+    expect(machines.done).not.toContainEqual(expect.stringMatching(/destroy|resume|forget/));
+  });
+});
+
+describe("a guest that runs nowhere afterwards", () => {
+  const nowhere = async (copyIsAway: boolean) => {
+    const machines = new TwoMachines();
+    machines.printed = recorded("libvirt/11.3.0/migration-not-converged.txt").stdout;
+    machines.atHome = started.replace("@state running", "@state shut off");
+    machines.copyIsAway = copyIsAway;
+    return { machines, error: await failure(machines) };
+  };
+
+  it("may be started at home again where there is no copy of it", async () => {
+    const { machines, error } = await nowhere(false);
+    expect(error?.message).toContain("shut off on a, not there on b");
+    expect(error?.code).toBe("guest-nowhere");
+    expect(machines.done).toContain("a: forget");
+  });
+
+  it("stays noted as away where a copy of it stands still there", async () => {
+    const { machines, error } = await nowhere(true);
+    expect(error?.message).toContain("shut off on a, paused on b");
+    expect(error?.message).toContain(
+      "end the copy on b (virsh destroy vnf probe) and remove /var/lib/nfvlab/away/vnf probe on a",
+    );
+    expect(error?.code).toBe("guest-nowhere");
     expect(machines.done).not.toContainEqual(expect.stringMatching(/destroy|resume|forget/));
   });
 });
