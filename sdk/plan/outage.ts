@@ -19,7 +19,8 @@ const LEAST_MS = 1000;
 /** What an event itself may take: a switch that restarts waits for its ports, and an emulated machine takes its time. */
 const EVENT_S = 240;
 
-const MARK = 'systemctl kill --kill-whom=main --signal=SIGUSR2 "$1"';
+/** The option is `--kill-whom` since systemd 252, of which this is a prefix; before that it is its name. */
+const MARK = 'systemctl kill --kill-who=main --signal=SIGUSR2 "$1"';
 
 /** Defaults filled in: durations in ms. */
 export function outageSettings({ lead = "5s", watch = "30s", repetitions = 1 }: OutageInputs) {

@@ -7,8 +7,9 @@ import { HostError } from "../units/errors.ts";
 import type { Host, Operation } from "./handler.ts";
 import { type RawOutputs, runKept } from "./raw-outputs.ts";
 
+/** The option is `--kill-whom` since systemd 252, of which this is a prefix; before that it is its name. */
 const SEND_NO_MORE =
-  'systemctl kill --kill-whom=main --signal=SIGUSR1 "$1" || ! systemctl is-active --quiet "$1"';
+  'systemctl kill --kill-who=main --signal=SIGUSR1 "$1" || ! systemctl is-active --quiet "$1"';
 
 /** How much longer than the program itself its unit may live, s. */
 const SLACK_S = 15;

@@ -36,7 +36,7 @@ describe("traffic round an event", () => {
 
   test("is told of the event by a signal to its unit", () => {
     expect(markEvent("nfvlab-1-restart").argv.slice(2)).toEqual([
-      'systemctl kill --kill-whom=main --signal=SIGUSR2 "$1"',
+      'systemctl kill --kill-who=main --signal=SIGUSR2 "$1"',
       ...["sh", "nfvlab-1-restart.service"],
     ]);
   });
