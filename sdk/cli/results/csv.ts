@@ -30,7 +30,7 @@ const COLUMNS = [
   ...PERCENTILES.map((percentile) => `p${percentile}`),
 ];
 
-/** A row for each metric (RFC 4180). What is not known is empty. */
+/** A line for each metric, cells quoted as RFC 4180 has it. Lines end with a line feed alone, which spreadsheets and awk take. What is not known is empty. */
 export function csvText(records: readonly NamedRecord[]): string[] {
   const rows = records.flatMap(({ name, record }) =>
     record.metrics.map((metric) => [
