@@ -112,7 +112,7 @@ describe("the median's interval", () => {
 });
 
 describe("a record", () => {
-  const before = { hash: "a", bootId: "1", kernel: "6.12" } as Fingerprint;
+  const before = { hash: "a", bootId: "1", kernel: "6.12", guests: {} } as Fingerprint;
   const measure = (change: object = {}, missing = 0) =>
     recordOf({
       kind: "cyclictest",

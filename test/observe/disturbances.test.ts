@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { metricOf } from "../../sdk/measure/metric.ts";
 import { recordOf } from "../../sdk/measure/record.ts";
 import { disturbanceCounts } from "../../sdk/observe/disturbances.ts";
 import type { Disturbances, Fingerprint } from "../../sdk/schema/record.ts";
@@ -12,6 +13,8 @@ const intel = `@MCE 0          0   Machine check exceptions
 @smi                   57
 @smi                   57
 `;
+
+const interruptions = { name: "host.polling.interruption", unit: "ns", direction: "lower" } as const;
 
 describe("what the hardware did", () => {
   it("is counted over all CPUs", () => {
@@ -34,7 +37,8 @@ describe("what the hardware did", () => {
   const record = (before: Disturbances, after: Disturbances) => {
     const fingerprint = { hash: "cafe", bootId: "1" } as Fingerprint;
     return recordOf({
-      ...{ kind: "oslat", subject: "dut", metrics: [], before: fingerprint, after: fingerprint },
+      ...{ kind: "oslat", subject: "dut", before: fingerprint, after: fingerprint },
+      metrics: [metricOf(interruptions, [{ buckets: [[1000, 10]], overflow: 0, max: 1000, expected: 10 }])],
       ...{ tool: { command: [], version: "" }, startedAt: "", durationMs: 1, functional: false },
       disturbances: { before, after },
     });

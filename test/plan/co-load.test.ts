@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { metricOf } from "../../sdk/measure/metric.ts";
 import { recordOf } from "../../sdk/measure/record.ts";
 import { planCoLoad, recordedCoLoad } from "../../sdk/plan/co-load.ts";
 import type { CoLoad } from "../../sdk/schema/benchmarks.ts";
@@ -94,6 +95,7 @@ describe("load beside a measurement", () => {
 
 describe("the record of a measurement beside load", () => {
   const fingerprint = { hash: "1", bootId: "2" } as Fingerprint;
+  const latency = { name: "host.timer.latency", unit: "ns", direction: "lower" } as const;
   const recordWith = (busy: number, running: readonly string[], kind: CoLoad["kind"] = "cpu") => {
     const load = plan({ kind, cpus: "4-5" });
     const coLoad = recordedCoLoad(load, {
@@ -102,7 +104,8 @@ describe("the record of a measurement beside load", () => {
       operations: 12,
     });
     return recordOf({
-      ...{ kind: "cyclictest", subject: "dut", metrics: [], before: fingerprint, after: fingerprint },
+      ...{ kind: "cyclictest", subject: "dut", before: fingerprint, after: fingerprint },
+      metrics: [metricOf(latency, [{ buckets: [[1000, 10]], overflow: 0, max: 1000, expected: 10 }])],
       ...{ tool: { command: [], version: "" }, startedAt: "", durationMs: 1, functional: false, coLoad },
     });
   };
