@@ -1,5 +1,5 @@
 import type { Fingerprint, Metric, ResultRecord } from "../schema/record.ts";
-import { differencesOf } from "./differences.ts";
+import { between, byPath, differencesOf } from "./differences.ts";
 import { type Difference, FEWEST_TO_COMPARE, mannWhitney } from "./mann-whitney.ts";
 
 export interface MetricChange {
@@ -79,26 +79,16 @@ export function conditionChanges(before: ResultRecord, after: ResultRecord): str
     tool: tool.version,
     load: coLoad === undefined ? "none" : `${coLoad.kind} on CPUs ${coLoad.cpus} (${coLoad.version})`,
   });
-  const [one, other] = [of(before), of(after)];
-  const [asked, askedThen] = [before.asked, after.asked];
+  const { asked } = before;
   return [
-    ...Object.keys(one)
-      .filter((name) => one[name] !== other[name])
-      .map((name) => `${name}: ${one[name]}, then ${other[name]}`),
+    ...between(of(before), of(after)).map(([name, what]) => `${name}: ${what}`),
     // Nobody knows what an older record was asked for.
-    ...(asked === undefined || askedThen === undefined ? [] : askedChanges(asked, askedThen)),
+    ...(asked === undefined || after.asked === undefined
+      ? []
+      : between(asked, after.asked, "the default")
+          .sort(byPath)
+          .map(([path, what]) => `asked for ${path}: ${what}`)),
   ];
-}
-
-type Asked = NonNullable<ResultRecord["asked"]>;
-
-function askedChanges(before: Asked, after: Asked): string[] {
-  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    .filter((path) => before[path] !== after[path])
-    .sort()
-    .map(
-      (path) => `asked for ${path}: ${before[path] ?? "the default"}, then ${after[path] ?? "the default"}`,
-    );
 }
 
 function caveatsOf(before: ResultRecord, after: ResultRecord): string[] {

@@ -10,8 +10,12 @@ export function differencesOf(before: Fingerprint, after: Fingerprint): string[]
   const { guests: other, ...restAfter } = after;
   const guests = namesOf(one, other).flatMap((name) => guestDifferences(name, one[name], other[name]));
   return [...between(leavesOf(rest), leavesOf(restAfter)).filter(([path]) => path !== "hash"), ...guests]
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .sort(byPath)
     .map(([path, what]) => `${path}: ${what}`);
+}
+
+export function byPath([one]: Difference, [other]: Difference): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 type Leaves = Readonly<Record<string, string>>;
@@ -38,10 +42,11 @@ function spoken(guest: Guest | undefined): string {
   return typeof guest === "string" ? guest : "there";
 }
 
-function between(one: Leaves, other: Leaves): Difference[] {
+/** Leaves that are not the same, in the order of the first. */
+export function between(one: Leaves, other: Leaves, absent = "not there"): Difference[] {
   return namesOf(one, other)
     .filter((path) => one[path] !== other[path])
-    .map((path) => [path, `${one[path] ?? "not there"}, then ${other[path] ?? "not there"}`]);
+    .map((path) => [path, `${one[path] ?? absent}, then ${other[path] ?? absent}`]);
 }
 
 function namesOf(one: object, other: object): string[] {

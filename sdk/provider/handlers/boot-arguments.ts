@@ -8,7 +8,7 @@ import {
   renderBootArguments,
   requireFitting,
 } from "../../plan/boot-arguments.ts";
-import { wayOf } from "../../plan/boot-loader.ts";
+import { pendingBoot, wayOf } from "../../plan/boot-loader.ts";
 import { type FoundLoader, givenBefore, hashesOf, isLastSet } from "../../plan/boot-sets.ts";
 import { bootArguments } from "../../schema/boot-arguments.ts";
 import type { Inputs, State } from "../../schema/definition.ts";
@@ -73,7 +73,7 @@ export const bootArgumentsHandler: Handler<typeof bootArguments> = {
     const host = operation.host(state.host);
     await host.inTurn(BOOT_LOADER, () => unstage(operation, host, state.name));
     const after = await host.observeNow(bootProbes);
-    if (after.evidence.entry === wayOf(after.loader).stagedEntry(after.loader)?.id) return;
+    if (pendingBoot(after.loader, after.evidence.entry) === undefined) return;
     if (state.rebootOnDelete !== "allow") {
       operation.warn(
         `the running kernel of ${host.name} keeps the arguments until its next reboot, which is pending`,
