@@ -42,7 +42,8 @@ interface Started {
   readonly ended: Promise<{ readonly code: number | null; readonly said: string }>;
 }
 
-function start(tool: string, args: readonly string[], extra: Record<string, string> = {}): Started {
+/** What a tool finds set: nothing of Pulumi's from the shell that runs the tests, whose backend and passphrase are others. */
+function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   const {
     PULUMI_BACKEND_URL,
     PULUMI_ACCESS_TOKEN,
@@ -50,9 +51,13 @@ function start(tool: string, args: readonly string[], extra: Record<string, stri
     PULUMI_CONFIG_PASSPHRASE_FILE,
     ...env
   } = process.env;
+  return { ...env, TRIAL_LOG: log, NO_COLOR: "1", ...extra };
+}
+
+function start(tool: string, args: readonly string[], extra: Record<string, string> = {}): Started {
   const child = spawn(process.execPath, [join(clone, "tools", tool), ...args], {
     cwd: clone,
-    env: { ...env, TRIAL_LOG: log, NO_COLOR: "1", ...extra },
+    env: environment(extra),
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
@@ -121,6 +126,7 @@ describe("the tools, with the real engine", () => {
     const set = 'exec "$1" "$2" config set --stack dev --secret trial < "$3"';
     const { status, stderr } = spawnSync("sh", ["-c", set, "sh", process.execPath, pulumi, secret], {
       encoding: "utf8",
+      env: environment(),
     });
     expect(status, stderr).toBe(0);
     const { said } = await runTool("pulumi.mjs", ["config", "get", "trial", "--stack", "dev"]);
