@@ -26,7 +26,7 @@ export interface ExchangePath {
 export interface ExchangeBenchmarkArgs
   extends Pick<
     ArgsOf<typeof exchange>,
-    "rate" | "frameSize" | "duration" | "count" | "idle" | "settle" | "repetitions"
+    "rate" | "frameSize" | "duration" | "count" | "idle" | "settle" | "repetitions" | "percentile"
   > {
   /** A chain from a guest to another, or two ends; both guests have the exchange program among their `programs`. */
   readonly over: ExchangePath;

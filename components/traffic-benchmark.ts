@@ -19,6 +19,7 @@ export interface TrafficBenchmarkArgs
       | "addresses"
       | "settle"
       | "repetitions"
+      | "percentile"
     >,
     Omit<GeneratorArgs, "tool">,
     OverPathArgs {

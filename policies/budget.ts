@@ -14,6 +14,7 @@ export const STATISTICS = [
   "99.9",
   "99.99",
   "99.999",
+  "99.9999",
   "max",
   "median",
   "spread",

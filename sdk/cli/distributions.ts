@@ -6,7 +6,7 @@ import type { Metric } from "../schema/record.ts";
 /** Percentiles of a curve: evenly by how rare they are, twenty for each nine up to one in a million, and those that people ask for. */
 const CURVE = [
   ...new Set([
-    ...[0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.99, 99.999],
+    ...[0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.99, 99.999, 99.9999],
     ...Array.from({ length: 6 * 20 + 1 }, (_, step) => Number((100 * (1 - 10 ** (-step / 20))).toFixed(5))),
   ]),
 ].sort((one, other) => one - other);
@@ -36,12 +36,24 @@ export function distributionOf(metric: Metric): ReportedMetric {
       highNs: metric.interval95.high,
       method: metric.interval95.method,
     },
-    percentiles: Object.entries(metric.percentiles).map(
-      ([percentile, ns]) => [percentile, ns ?? null] as const,
-    ),
+    percentiles: listed(metric.percentiles),
     curve: curve(metric),
     bins: binsOf(metric.histogram),
+    ...cpusOf(metric),
   };
+}
+
+/** Of one CPU all is told by the metric itself. */
+function cpusOf({ perCpu = {} }: Metric): Pick<ReportedMetric, "cpus"> {
+  const cpus = Object.entries(perCpu).map(([cpu, { samples, min, max, percentiles }]) => ({
+    ...{ cpu, samples, minNs: min, maxNs: max },
+    percentiles: listed(percentiles),
+  }));
+  return cpus.length < 2 ? {} : { cpus };
+}
+
+function listed(percentiles: Metric["percentiles"]): ReportedMetric["percentiles"] {
+  return Object.entries(percentiles).map(([percentile, ns]) => [percentile, ns ?? null] as const);
 }
 
 /** Up to the rarest sample, and up to where the histogram knows: percentiles are of all samples, the histogram lacks those beyond its range. */

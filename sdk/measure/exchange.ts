@@ -1,4 +1,4 @@
-import type { Metric } from "../schema/record.ts";
+import type { Metric, Percentile } from "../schema/record.ts";
 import type { TrafficFrames } from "../schema/traffic.ts";
 import { metricOf } from "./metric.ts";
 import { PACE_KEPT, rateOf } from "./traffic.ts";
@@ -28,10 +28,10 @@ export interface ExchangeRun {
 }
 
 /** Round trips, and frames that did not come back, over all repetitions. */
-export function exchangeMetrics(runs: readonly ExchangeRun[]): Metric[] {
+export function exchangeMetrics(runs: readonly ExchangeRun[], percentile?: Percentile): Metric[] {
   return [
     metricOf(
-      { name: "exchange.round-trip", unit: "ns", direction: "lower" },
+      { name: "exchange.round-trip", unit: "ns", direction: "lower", percentile },
       runs.map(({ send: { roundTrip } }) => ({
         buckets: roundTrip.buckets.map(
           ([ns, count], at) => [at === 0 ? roundTrip.minNs : ns, count] as const,

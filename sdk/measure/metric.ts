@@ -1,5 +1,6 @@
 import hdr from "hdr-histogram-js";
-import { type Metric, PERCENTILES } from "../schema/record.ts";
+import { type CpuFigures, type Metric, PERCENTILES, type Percentile } from "../schema/record.ts";
+import { samplesToTell } from "../units/percentile.ts";
 import { medianInterval, medianOf } from "./median.ts";
 import { quantileRanks } from "./quantile.ts";
 
@@ -15,6 +16,26 @@ export interface Repetition {
   readonly mean?: number | undefined;
   /** Samples that the schedule asked for. */
   readonly expected: number;
+  /** Of which CPUs its samples are, where they are of some. */
+  readonly cpus?: readonly CpuSamples[] | undefined;
+}
+
+/** What of a repetition is of one CPU. */
+export interface CpuSamples {
+  readonly cpu: number;
+  readonly buckets: Repetition["buckets"];
+  readonly overflow: number;
+  readonly max: number;
+}
+
+/** A repetition of several CPUs, as one. */
+export function ofCpus(cpus: readonly CpuSamples[]): Omit<Repetition, "expected"> {
+  return {
+    buckets: cpus.flatMap(({ buckets }) => buckets),
+    overflow: sum(cpus.map(({ overflow }) => overflow)),
+    max: Math.max(0, ...cpus.map(({ max }) => max)),
+    cpus: cpus.map(({ cpu, buckets, overflow, max }) => ({ cpu, buckets, overflow, max })),
+  };
 }
 
 /** One value, as a repetition that took one sample. */
@@ -26,20 +47,22 @@ export interface MetricFacts {
   readonly name: string;
   readonly unit: Metric["unit"];
   readonly direction: Metric["direction"];
+  /** The rarest percentile that it is to tell. */
+  readonly percentile?: Percentile | undefined;
 }
 
 /** A histogram counts whole numbers: ratios are in billionths there. */
 const RATIO_STEPS = 1e9;
-
-/** Samples that one in a thousand and rarer values need to be more than an accident: ten of them. */
-const SAMPLES_BEYOND = 10;
 
 /**
  * One metric from its repetitions. Histograms are merged and percentiles read from the whole, never averaged; a percentile is null where too few samples
  * support it, or where it lies among those beyond the range. The maximum is that of all repetitions. A repetition of which most lies beyond the range has its maximum in place of
  * its median, and a mean that nobody knows counts each of those as the maximum: neither is better than what was measured.
  */
-export function metricOf({ name, unit, direction }: MetricFacts, repetitions: readonly Repetition[]): Metric {
+export function metricOf(
+  { name, unit, direction, percentile: asked }: MetricFacts,
+  repetitions: readonly Repetition[],
+): Metric {
   const scale = unit === "ratio" ? RATIO_STEPS : 1;
   const merged = histogramOf(
     repetitions.flatMap(({ buckets }) => buckets),
@@ -66,12 +89,7 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
     min: each.reduce((least, { min }) => Math.min(least, min), max),
     mean: meanOf(repetitions),
     max,
-    percentiles: Object.fromEntries(
-      PERCENTILES.map((percentile) => [
-        percentile,
-        percentileOf(merged, overflow, max, Number(percentile), scale),
-      ]),
-    ),
+    percentiles: percentilesOf(merged, overflow, max, scale),
     percentileIntervals: Object.fromEntries(
       PERCENTILES.flatMap((percentile) => {
         const interval = intervalOf(merged, samples, max, Number(percentile), scale);
@@ -83,6 +101,8 @@ export function metricOf({ name, unit, direction }: MetricFacts, repetitions: re
     missing: sum(
       repetitions.map(({ expected }, index) => Math.max(0, expected - (each[index]?.samples ?? 0))),
     ),
+    ...(asked !== undefined && { needed: samplesToTell(asked) }),
+    ...perCpuOf(repetitions, scale),
     repetitions: each,
     median: medianOf(medians),
     interval95: medianInterval(medians),
@@ -97,18 +117,48 @@ export function metricOfValues(facts: MetricFacts, values: readonly number[]): M
   );
 }
 
-function percentileOf(
+function percentilesOf(
   histogram: hdr.Histogram,
   overflow: number,
   max: number,
-  percentile: number,
   scale: number,
-): number | null {
+): Metric["percentiles"] {
   const samples = histogram.totalCount + overflow;
-  // 10 / (1 - p), in whole numbers so that 99.9 needs 10 000 and not 10 000.000000002.
-  const needed =
-    percentile === 50 ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1000) / Math.round((100 - percentile) * 1000));
-  return samples < needed ? null : (quantile(histogram, overflow, percentile / 100, max, scale) ?? null);
+  return Object.fromEntries(
+    PERCENTILES.map((percentile) => [
+      percentile,
+      samples < samplesToTell(percentile)
+        ? null
+        : (quantile(histogram, overflow, Number(percentile) / 100, max, scale) ?? null),
+    ]),
+  );
+}
+
+/** Each CPU by itself: of several the worst is lost among the others. */
+function perCpuOf(
+  repetitions: readonly Repetition[],
+  scale: number,
+): { readonly perCpu?: Record<string, CpuFigures> } {
+  const all = repetitions.flatMap(({ cpus = [] }) => cpus);
+  if (all.length === 0) return {};
+  const numbers = [...new Set(all.map(({ cpu }) => cpu))].sort((one, other) => one - other);
+  return {
+    perCpu: Object.fromEntries(
+      numbers.map((number) => {
+        const { buckets, overflow, max } = ofCpus(all.filter(({ cpu }) => cpu === number));
+        const histogram = histogramOf(buckets, scale);
+        return [
+          `${number}`,
+          {
+            samples: histogram.totalCount + overflow,
+            min: buckets.reduce((least, [value]) => Math.min(least, value), max),
+            max,
+            percentiles: percentilesOf(histogram, overflow, max, scale),
+          },
+        ];
+      }),
+    ),
+  };
 }
 
 /** Undefined where it lies among the samples beyond the range. */

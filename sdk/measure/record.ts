@@ -189,9 +189,12 @@ function firstOf(differences: readonly string[]): string {
   return `${shown.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
-function faultsOf({ name, samples, missing, overflow }: Metric): string[] {
+function faultsOf({ name, samples, missing, overflow, needed = 0 }: Metric): string[] {
   if (samples === 0) return [`${name}: no sample`];
   return [
+    ...(samples < needed
+      ? [`${name}: too few samples, ${samples} of the ${needed} that the percentile asked for needs`]
+      : []),
     ...(missing > MISSING_SHARE * (samples + missing)
       ? [
           `${name}: ${missing} of ${samples + missing} samples never came, so the slowest are not among those measured (coordinated omission)`,

@@ -1,10 +1,11 @@
-import type { Metric } from "../schema/record.ts";
+import type { Metric, Percentile } from "../schema/record.ts";
 import { nanoseconds } from "../units/duration.ts";
-import { metricOf } from "./metric.ts";
+import { metricOf, ofCpus } from "./metric.ts";
 
 /** What a tracer saw of one CPU in one repetition. */
 export interface TracedCpu {
   readonly kind: "irq" | "thread" | "user" | "noise";
+  readonly cpu: number;
   readonly maxNs: number;
   readonly buckets: readonly (readonly [ns: number, count: number])[];
   readonly overflow: number;
@@ -16,6 +17,8 @@ export type Traced = {
   readonly place: string;
   /** Samples of all CPUs that the schedule asks of a repetition. */
   readonly expected: number;
+  /** The rarest percentile of timerlat's that is to be told. */
+  readonly percentile?: Percentile | undefined;
 } & (
   | { readonly kind: "timerlat"; readonly threads?: "kernel" | "user" | undefined }
   | { readonly kind: "osnoise"; readonly threshold?: string | undefined }
@@ -26,17 +29,19 @@ export type Traced = {
  * that at most.
  */
 export function traced(runs: readonly (readonly TracedCpu[])[], tracer: Traced): Metric[] {
-  const { place, expected } = tracer;
+  const { place, expected, percentile } = tracer;
   const metric = (kind: TracedCpu["kind"], none: number | undefined) =>
     metricOf(
-      { name: `${place}.${tracer.kind}.${kind}`, unit: "ns", direction: "lower" },
+      {
+        ...{ name: `${place}.${tracer.kind}.${kind}`, unit: "ns", direction: "lower" },
+        ...(tracer.kind === "timerlat" && { percentile }),
+      },
       runs.map((cpus) => {
         const own = cpus.filter((cpu) => cpu.kind === kind);
-        const buckets = own.flatMap((cpu) => cpu.buckets);
-        const overflow = own.reduce((sum, cpu) => sum + cpu.overflow, 0);
-        if (none !== undefined && buckets.length + overflow === 0)
-          return { buckets: [[none, 1] as const], overflow, max: none, expected: 0 };
-        return { buckets, overflow, max: Math.max(0, ...own.map(({ maxNs }) => maxNs)), expected };
+        const all = ofCpus(own.map(({ maxNs, ...cpu }) => ({ ...cpu, max: maxNs })));
+        return none !== undefined && all.buckets.length + all.overflow === 0
+          ? { buckets: [[none, 1] as const], overflow: 0, max: none, expected: 0 }
+          : { ...all, expected };
       }),
     );
   if (tracer.kind === "osnoise") return [metric("noise", nanoseconds(tracer.threshold ?? "1us"))];

@@ -1,4 +1,4 @@
-import type { Metric } from "../schema/record.ts";
+import type { Metric, Percentile } from "../schema/record.ts";
 import type { TrafficFrames } from "../schema/traffic.ts";
 import type { TrafficPortCounts, TrafficReport, TrafficStream } from "../schema/traffic-report.ts";
 import { metricOf, type Repetition, single } from "./metric.ts";
@@ -24,12 +24,12 @@ export const DIRECTIONS = ["forward", "reverse"] as const;
 export const PACE_KEPT = 0.99;
 
 /** Latency and its variation, throughput and loss of each direction over all repetitions. */
-export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
+export function trafficMetrics(runs: readonly TrafficRun[], percentile?: Percentile): Metric[] {
   return DIRECTIONS.flatMap((direction, index) => {
     const streams = streamsOf(runs, index);
     if (streams.length === 0) return [];
     return [
-      ...latencyMetrics(`traffic.${direction}.latency`, streams),
+      ...latencyMetrics(`traffic.${direction}.latency`, streams, percentile),
       metricOf(
         { name: `traffic.${direction}.throughput`, unit: "pps", direction: "higher" },
         streams.map(({ received, receivingNs }) => single(Math.round(rateOf(received, receivingNs)))),
@@ -46,7 +46,11 @@ export function trafficMetrics(runs: readonly TrafficRun[]): Metric[] {
  * One-way latency of a direction over all repetitions, and its variation as RFC 5481 has it: `.pdv`, latency above the least of its repetition, and `.ipdv`, how much it differs from that of the frame sent
  * right before. A generator that stamps nothing has none of it to tell.
  */
-export function latencyMetrics(name: string, streams: readonly CountedStream[]): Metric[] {
+export function latencyMetrics(
+  name: string,
+  streams: readonly CountedStream[],
+  percentile?: Percentile,
+): Metric[] {
   const facts = (role: string) => ({ name: `${name}${role}`, unit: "ns", direction: "lower" }) as const;
   if (!streams.some(({ received, latency }) => received === 0 || latency.buckets.length > 0)) return [];
   const came = streams.filter(({ latency }) => latency.buckets.length > 0);
@@ -55,7 +59,7 @@ export function latencyMetrics(name: string, streams: readonly CountedStream[]):
   );
   return [
     metricOf(
-      facts(""),
+      { ...facts(""), percentile },
       streams.map(({ latency }) => repetitionOf(latency)),
     ),
     ...(came.length === 0 ? [] : [metricOf(facts(".pdv"), came.map(aboveLeast))]),

@@ -8,6 +8,8 @@ export interface PingRun {
   /** Sequence numbers that were never answered. */
   readonly lost: readonly number[];
   readonly duplicates: number;
+  /** When each answered echo was sent, in their order; empty of a ping that was not asked for times (-D). */
+  readonly departures: readonly (readonly [sequence: number, ms: number])[];
 }
 
 /** More than anybody waits for: a day of an echo each millisecond. */
@@ -29,13 +31,19 @@ export function parsePing(text: string): PingRun {
   }
   const sent = Number(summary[1]);
   const times = new Map<number, number>();
+  const departures: (readonly [number, number])[] = [];
   let duplicates = 0;
   let first = Number.POSITIVE_INFINITY;
-  for (const [, sequence = "", milliseconds = "", duplicate] of text.matchAll(
-    /seq=(\d+) .*time=(\d+(?:\.\d+)?) ms( \(DUP!\))?/g,
+  for (const [, answeredAt, sequence = "", milliseconds = "", duplicate] of text.matchAll(
+    /(?:^\[(\d{1,10}\.\d{6})\] )?[^\n]*?seq=(\d+) [^\n]*time=(\d+(?:\.\d+)?) ms( \(DUP!\))?/gm,
   )) {
     if (duplicate !== undefined || times.has(Number(sequence))) duplicates += 1;
-    else times.set(Number(sequence), Math.round(Number(milliseconds) * 1e6));
+    else {
+      times.set(Number(sequence), Math.round(Number(milliseconds) * 1e6));
+      // The time is that of the answer.
+      if (answeredAt !== undefined)
+        departures.push([Number(sequence), Number(answeredAt) * 1000 - Number(milliseconds)]);
+    }
     first = Math.min(first, Number(sequence));
   }
   // iputils counts from 1, busybox from 0; where nothing came back it does not matter.
@@ -47,5 +55,6 @@ export function parsePing(text: string): PingRun {
     roundTripsNs: [...times.entries()].sort(([a], [b]) => a - b).map(([, ns]) => ns),
     lost: all.filter((sequence) => !times.has(sequence)),
     duplicates,
+    departures: departures.sort(([a], [b]) => a - b),
   };
 }

@@ -3,6 +3,7 @@ import type { Inputs } from "../schema/definition.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { exactDuration } from "../units/duration.ts";
 import { reportingTo } from "./report-file.ts";
+import { requireSamples } from "./samples.ts";
 import type { Step } from "./step.ts";
 
 type CyclictestInputs = Inputs<typeof cyclictest>;
@@ -45,17 +46,29 @@ export function planCyclictest(inputs: CyclictestInputs, housekeeping: CpuSet): 
   };
 }
 
+/**
+ * What can be said against inputs before a machine is asked.
+ *
+ * @throws InputError `duration`, `few-samples`
+ */
+export function checkCyclictest(inputs: CyclictestInputs): void {
+  const { expected, repetitions } = planCyclictest(inputs, CpuSet.empty);
+  const each = expected * CpuSet.parse(inputs.subject.cpus).size;
+  requireSamples({ property: "duration", percentile: inputs.percentile, each, repetitions });
+}
+
 export interface RoundTripPlan {
   readonly argv: Argv;
   readonly seconds: number;
   readonly repetitions: number;
   readonly count: number;
+  readonly intervalMs: number;
 }
 
-/** ping with numeric output, on its schedule whether or not answers come. */
+/** ping with numeric output and the time of each answer, on its schedule whether or not answers come. */
 export function planRoundTrip({
   target,
-  count = 100,
+  count = 400,
   interval = "20ms",
   payload = 18,
   repetitions = 3,
@@ -65,6 +78,7 @@ export function planRoundTrip({
     argv: [
       "ping",
       "-n",
+      "-D",
       "-O",
       "-c",
       `${count}`,
@@ -79,7 +93,18 @@ export function planRoundTrip({
     seconds: Math.ceil((count * milliseconds) / 1000),
     repetitions,
     count,
+    intervalMs: milliseconds,
   };
+}
+
+/**
+ * What can be said against inputs before a machine is asked.
+ *
+ * @throws InputError `duration`, `few-samples`
+ */
+export function checkRoundTrip(inputs: RoundTripInputs): void {
+  const { count, repetitions } = planRoundTrip(inputs);
+  requireSamples({ property: "count", percentile: inputs.percentile, each: count, repetitions });
 }
 
 /** Name of the transient unit that a run on a host lives in. */

@@ -6,6 +6,7 @@ import type { HostFacts } from "../schema/facts.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { exactDuration } from "../units/duration.ts";
 import { HostError, InputError } from "../units/errors.ts";
+import { samplesToTell } from "../units/percentile.ts";
 import { bytes, exactly } from "../units/size.ts";
 import { systemBytes } from "./cpu-planner/node-choice.ts";
 import { checkDomain } from "./domain-check.ts";
@@ -135,7 +136,7 @@ function latencyGoal(
     });
   }
   const expected = Math.floor((seconds * 1e6) / intervalUs) - EDGE_SAMPLES;
-  const needed = percentile === "max" ? 1 : neededFor(Number(percentile));
+  const needed = percentile === "max" ? 1 : samplesToTell(percentile);
   if (expected < needed) {
     throw new InputError({
       code: "density-samples",
@@ -147,11 +148,6 @@ function latencyGoal(
     });
   }
   return { percentile, limitNs: limitUs * 1000, expected };
-}
-
-/** Ten samples beyond a percentile make it more than an accident, as in every record. */
-function neededFor(percentile: number): number {
-  return percentile === 50 ? 1 : Math.round(1_000_000 / Math.round((100 - percentile) * 1000));
 }
 
 /** cyclictest with one thread on the only CPU that an instance has, whatever its number is. Of a guest, as its agent is asked for it. */

@@ -3,6 +3,7 @@ import type { ExchangeEnd, exchange } from "../schema/exchange.ts";
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { bytes } from "../units/size.ts";
+import { requireSamples } from "./samples.ts";
 
 type ExchangeInputs = Inputs<typeof exchange>;
 type Argv = readonly [string, ...string[]];
@@ -22,8 +23,9 @@ export interface ExchangePlan {
   readonly repetitions: number;
 }
 
-/** @throws InputError `exchange-length`, `exchange-ends`, `exchange-idle` */
-export function checkExchange({ from, to, count, duration, idle = "0us" }: ExchangeInputs): void {
+/** @throws InputError `exchange-length`, `exchange-ends`, `exchange-idle`, `few-samples` */
+export function checkExchange(inputs: ExchangeInputs): void {
+  const { from, to, count, duration, idle = "0us", percentile, repetitions = 1 } = inputs;
   if (count !== undefined && duration !== undefined)
     throw new InputError({
       code: "exchange-length",
@@ -57,6 +59,12 @@ export function checkExchange({ from, to, count, duration, idle = "0us" }: Excha
       observed: idle,
       expected: "at most 10ms",
     });
+  requireSamples({ property: "count", percentile, each: framesOf(inputs), repetitions });
+}
+
+/** Frames of one repetition. */
+function framesOf({ rate, count, duration = "10s" }: ExchangeInputs): number {
+  return count ?? Math.max(1, Math.floor((rate * exactDuration(duration, "ms")) / 1000));
 }
 
 function sizeOf({ port }: ExchangeEnd): number | undefined {
@@ -70,8 +78,7 @@ function placeOf({ port }: ExchangeEnd): string {
 /** Both ends of one run: each ends by itself, the answering one when the other tells it to. */
 export function planExchange(inputs: ExchangeInputs, run: number): ExchangePlan {
   const { from, to, rate, frameSize = 64, idle = "0us", settle = "2s", repetitions = 1 } = inputs;
-  const { count, duration = "10s" } = inputs;
-  const frames = count ?? Math.max(1, Math.floor((rate * exactDuration(duration, "ms")) / 1000));
+  const frames = framesOf(inputs);
   const settleMs = exactDuration(settle, "ms");
   const sendingMs = Math.ceil((frames / rate) * 1100) + 1000;
   const limitMs = sendingMs + settleMs + PROBE_MS + START_MS;

@@ -4,6 +4,7 @@ import type { hwlatdetect, rtla } from "../schema/latency.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { exactDuration } from "../units/duration.ts";
 import { HostError, InputError } from "../units/errors.ts";
+import { requireSamples } from "./samples.ts";
 
 type HwlatdetectInputs = Inputs<typeof hwlatdetect>;
 type RtlaInputs = Inputs<typeof rtla>;
@@ -136,23 +137,33 @@ export function planRtla(inputs: RtlaInputs, housekeeping: CpuSet, tracing: Trac
     ...["rtla", tracer.kind, "hist", "--cpus", cpus.format(), ...where, "--duration", `${seconds}s`],
     ...["--bucket-size", "1", "--entries", `${exactDuration(histogramMax, "us")}`, ...own],
   ];
-  const samples = intervalUs === undefined ? 0 : (seconds * 1e6) / intervalUs;
   return {
     ...{ argv: keepingTracers(command), command, properties: TOLD_BY_SHELL, seconds, repetitions },
-    expected: Math.max(0, Math.floor(samples * (1 - EDGE_SHARE)) - EDGE_SAMPLES),
+    expected: intervalUs === undefined ? 0 : scheduled(seconds, intervalUs),
   };
 }
 
 /**
  * What can be said against inputs before a machine is asked.
  *
- * @throws InputError `osnoise-runtime`, `duration`
+ * @throws InputError `osnoise-runtime`, `duration`, `few-samples`
  */
-export function checkRtla({ tracer, duration = "10s", histogramMax = "100ms" }: RtlaInputs): void {
-  exactDuration(duration, "s");
+export function checkRtla(inputs: RtlaInputs): void {
+  const { tracer, duration = "10s", histogramMax = "100ms", repetitions = 3, percentile } = inputs;
+  const seconds = exactDuration(duration, "s");
   exactDuration(histogramMax, "us");
-  if (tracer.kind === "osnoise") osnoise(tracer);
-  else exactDuration(tracer.interval ?? "1ms", "us");
+  if (tracer.kind === "osnoise") {
+    osnoise(tracer);
+    return;
+  }
+  const each = scheduled(seconds, exactDuration(tracer.interval ?? "1ms", "us"));
+  const cpus = CpuSet.parse(inputs.subject.cpus).size;
+  requireSamples({ property: "duration", percentile, each: each * cpus, repetitions });
+}
+
+/** Samples that one CPU has for certain. */
+function scheduled(seconds: number, intervalUs: number): number {
+  return Math.max(0, Math.floor(((seconds * 1e6) / intervalUs) * (1 - EDGE_SHARE)) - EDGE_SAMPLES);
 }
 
 interface TracerOptions {

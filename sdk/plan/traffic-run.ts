@@ -5,10 +5,11 @@ import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments
 import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { checkPktgen, planPktgen } from "./pktgen.ts";
+import { requireSamples } from "./samples.ts";
 import { checkTestpmdTraffic, planTestpmdTraffic } from "./testpmd-traffic.ts";
 import { makeSocketFolders, removeDeadSockets } from "./traffic-forwarder.ts";
 import type { TrafficPlan } from "./traffic-plan.ts";
-import { checkTrex, planTrex } from "./trex.ts";
+import { checkTrex, planTrex, stampedByTrex } from "./trex.ts";
 
 type TrafficInputs = Inputs<typeof traffic>;
 
@@ -24,7 +25,7 @@ export const PROBE_MS = 15_000;
 /** Start of DPDK and its ports, and their end, at most: a virtio-user port waits for its switch, and an emulated machine takes its time. */
 export const START_MS = 120_000;
 
-/** @throws InputError `traffic-length`, `traffic-unpaced`, and those of `checkWay` and `checkPktgen` */
+/** @throws InputError `traffic-length`, `traffic-unpaced`, `traffic-unstamped`, `few-samples`, and those of `checkWay` and `checkPktgen` */
 export function checkTraffic(inputs: TrafficInputs): void {
   const { generator, count, duration, rate } = inputs;
   if ((rate === "unpaced") !== (generator.kind === "testpmd"))
@@ -50,6 +51,30 @@ export function checkTraffic(inputs: TrafficInputs): void {
     });
   if (generator.kind === "pktgen") checkPktgen(inputs);
   else checkWay({ ...inputs, generator });
+  checkPercentile(inputs);
+}
+
+/** Of what stamps nothing no latency is told, and none may be asked for. */
+function checkPercentile(inputs: TrafficInputs): void {
+  const { generator, percentile, repetitions = 1 } = inputs;
+  const each = stampedOf(inputs);
+  if (each > 0) requireSamples({ property: "count", percentile, each, repetitions });
+  else if (percentile !== undefined)
+    throw new InputError({
+      code: "traffic-unstamped",
+      property: "percentile",
+      problem: `${generator.kind} stamps no frame, so no latency can be told`,
+      observed: percentile,
+      expected: "none",
+      hint: "leave `percentile` out, or send by what stamps frames",
+    });
+}
+
+/** Frames of one direction and repetition that bear their time. */
+function stampedOf(inputs: TrafficInputs): number {
+  const { generator, rate } = inputs;
+  if (generator.kind === "nfvlab") return framesOf(inputs);
+  return generator.kind === "trex" ? stampedByTrex(generator, paceOf(rate), framesOf(inputs)) : 0;
 }
 
 /** @throws InputError `traffic-both`, and those of `checkTrex` and `checkTestpmdTraffic` */

@@ -89,3 +89,16 @@ export function planTrex(
 function interfaceOf({ arguments: [argument = ""] }: ReturnType<typeof renderPort>): string {
   return argument.replace(/^--allow=/, "");
 }
+
+/** Stamped frames a second where nothing else is said, and the largest share of all that they are, as the runner has it. */
+const STAMPED_PPS = 1000;
+const STAMPED_SHARE = 0.1;
+
+/** How many of so many frames are stamped. */
+export function stampedByTrex(
+  { stampedRate = STAMPED_PPS }: Pick<TrexGenerator, "stampedRate">,
+  rate: number,
+  count: number,
+): number {
+  return Math.round((count * Math.min(stampedRate, rate * STAMPED_SHARE)) / rate);
+}

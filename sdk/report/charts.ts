@@ -4,7 +4,7 @@ import type { ReportedMetric } from "./experiment.ts";
 import { countText, latencyText } from "./figures.ts";
 import { apart, BOTTOM, fixed, horizontal, line, PLOT, renderChart, SERIES, verticals } from "./plot.ts";
 
-const TICKS = [50, 90, 99, 99.9, 99.99, 99.999];
+const TICKS = [50, 90, 99, 99.9, 99.99, 99.999, 99.9999];
 /** Room for the bar of samples beyond the range. */
 const BEYOND = 76;
 

@@ -230,6 +230,12 @@ export interface ReportedMetric {
   /** The percentile curve, for drawing. */
   readonly curve: readonly (readonly [percentile: number, ns: number])[];
   readonly bins: readonly Bin[];
+  /** Each CPU by itself, where several were measured. */
+  readonly cpus?: readonly CpuLatencies[];
+}
+
+export interface CpuLatencies extends Pick<ReportedMetric, "samples" | "minNs" | "maxNs" | "percentiles"> {
+  readonly cpu: string;
 }
 
 /** One finding of a policy, or that it holds. */

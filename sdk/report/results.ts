@@ -26,26 +26,56 @@ ${content}
 function renderOverview(records: readonly ReportedRecord[]): string {
   const metrics = records.flatMap((record) => record.metrics.map((metric) => ({ record, metric })));
   if (metrics.length === 0) return "";
-  const names = [
-    ...new Set(metrics.flatMap(({ metric }) => metric.percentiles.map(([name]) => name))),
-  ].filter((name) => metrics.some(({ metric }) => percentileOf(metric, name) !== null));
-  const rows = metrics.map(({ record, metric }) => {
-    const cells = [
-      latencyText(metric.minNs),
-      ...names.map((name) => {
-        const ns = percentileOf(metric, name);
-        return ns === null ? "–" : latencyText(ns);
-      }),
-      latencyText(metric.maxNs),
-      countText(metric.samples),
-    ];
-    return `<tr><th scope="row">${escapeName(record.name)} ${renderMarks(record)}<span class="note">${escapeName(metric.name)}</span></th>${cells.map((cell) => `<td>${escapeText(cell)}</td>`).join("")}</tr>`;
-  });
+  const names = toldOf(metrics.map(({ metric }) => metric));
+  const rows = metrics.map(
+    ({ record, metric }) =>
+      `<tr><th scope="row">${escapeName(record.name)} ${renderMarks(record)}<span class="note">${escapeName(metric.name)}</span></th>${renderLatencies(metric, names)}</tr>`,
+  );
   return `${renderTable({
     ...{ kind: "figures", caption: "Latencies of all results", rows },
-    head: ["", "min", ...names.map((name) => `p${name}`), "max", "samples"],
+    head: latencyHead(names),
   })}
 <p class="note">A dash: too few samples for that percentile, or it lies beyond the range of the histogram.</p>`;
+}
+
+type Latencies = Pick<ReportedMetric, "samples" | "minNs" | "maxNs" | "percentiles">;
+
+/** Percentiles that are known of one of them at least. */
+function toldOf(all: readonly Latencies[]): string[] {
+  const names = new Set(all.flatMap(({ percentiles }) => percentiles.map(([name]) => name)));
+  return [...names].filter((name) => all.some((latencies) => percentileOf(latencies, name) !== null));
+}
+
+const latencyHead = (names: readonly string[]) => [
+  ...["", "min"],
+  ...names.map((name) => `p${name}`),
+  ...["max", "samples"],
+];
+
+function renderLatencies(latencies: Latencies, names: readonly string[]): string {
+  const cells = [
+    latencyText(latencies.minNs),
+    ...names.map((name) => {
+      const ns = percentileOf(latencies, name);
+      return ns === null ? "–" : latencyText(ns);
+    }),
+    latencyText(latencies.maxNs),
+    countText(latencies.samples),
+  ];
+  return cells.map((cell) => `<td>${escapeText(cell)}</td>`).join("");
+}
+
+/** Of several CPUs the slowest is lost among the others. */
+function renderCpus({ name, cpus = [] }: ReportedMetric): string {
+  if (cpus.length === 0) return "";
+  const names = toldOf(cpus);
+  return `\n${renderTable({
+    ...{ kind: "figures", caption: `${name}, CPU by CPU`, shown: true },
+    rows: cpus.map(
+      (cpu) => `<tr><th scope="row">CPU ${escapeText(cpu.cpu)}</th>${renderLatencies(cpu, names)}</tr>`,
+    ),
+    head: latencyHead(names),
+  })}`;
 }
 
 /** Records of the same metric on the same axes, as of an untuned and a tuned machine. */
@@ -125,9 +155,9 @@ function renderMetric(metric: ReportedMetric): string {
   const spread =
     interval.method === "range" ? "range of the repetitions' medians" : "95 % interval of the median";
   return `<div class="charts">${drawHistogram(metric)}${drawCurve(metric)}</div>
-<p class="note">${escapeText(metric.name)}: ${countText(samples)} samples, ${countText(missing)} missing, ${countText(overflow)} beyond the range. Median ${latencyText(metric.medianNs)}, ${spread} ${latencyText(interval.lowNs)} to ${latencyText(interval.highNs)}.</p>`;
+<p class="note">${escapeText(metric.name)}: ${countText(samples)} samples, ${countText(missing)} missing, ${countText(overflow)} beyond the range. Median ${latencyText(metric.medianNs)}, ${spread} ${latencyText(interval.lowNs)} to ${latencyText(interval.highNs)}.</p>${renderCpus(metric)}`;
 }
 
-function percentileOf({ percentiles }: ReportedMetric, wanted: string): number | null {
+function percentileOf({ percentiles }: Latencies, wanted: string): number | null {
   return percentiles.find(([name]) => name === wanted)?.[1] ?? null;
 }

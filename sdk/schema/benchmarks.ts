@@ -3,7 +3,7 @@ import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { cpuList, duration, ipAddress, name, triggers, wholeNumber } from "./fields.ts";
 import { FirmwareIntent } from "./inspection.ts";
-import { ResultRecord } from "./record.ts";
+import { PERCENTILES, ResultRecord } from "./record.ts";
 
 /** Where a probe runs: on the machine itself, or in a guest on it, reached through the guest agent. */
 export const BenchmarkSubject = z.discriminatedUnion("kind", [
@@ -43,6 +43,13 @@ export const repetitions = wholeNumber(
   { min: 1, max: 1000 },
   { change: "recreate" },
 ).optional();
+
+/** A field of what takes its samples by a schedule. */
+export const toldPercentile = z.enum(PERCENTILES).optional().meta({
+  description:
+    "The rarest percentile that the record has to tell. It takes 10 / (1 - p) samples, 1000 for 99: a schedule with fewer is refused, and a record that came to fewer is not valid. Any number tells 50. Default 99.",
+  change: "recreate",
+});
 
 /** A field of every benchmark of CPUs. */
 export const besideLoad = CoLoad.optional().meta({
@@ -84,6 +91,7 @@ export const cyclictest = defineResource({
       change: "recreate",
     }).optional(),
     repetitions,
+    percentile: toldPercentile,
     coLoad: besideLoad,
     firmware: declaredFirmware,
     triggers,
@@ -101,7 +109,7 @@ export const roundTrip = defineResource({
     domain: name("Guest that sends the echoes.", { change: "recreate" }),
     target: ipAddress("Address that answers.", { change: "recreate" }),
     count: wholeNumber(
-      "Echoes of one repetition. Default 100.",
+      "Echoes of one repetition. Default 400.",
       { min: 10, max: 1_000_000 },
       { change: "recreate" },
     ).optional(),
@@ -112,6 +120,7 @@ export const roundTrip = defineResource({
       { change: "recreate" },
     ).optional(),
     repetitions,
+    percentile: toldPercentile,
     firmware: declaredFirmware,
     triggers,
   }),

@@ -4,7 +4,7 @@ import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { cpuList, duration, name, path, size, triggers, wholeNumber } from "./fields.ts";
 import { GuestPageSize } from "./guest-memory.ts";
-import { ResultRecord } from "./record.ts";
+import { PERCENTILES, ResultRecord } from "./record.ts";
 
 const recreate = { change: "recreate" } as const;
 
@@ -61,7 +61,7 @@ export const density = defineResource({
     latency: z
       .strictObject({
         percentile: z
-          .enum(["50", "90", "99", "99.9", "99.99", "99.999", "max"])
+          .enum([...PERCENTILES, "max"])
           .optional()
           .meta({ description: "Which share of its wake-ups has to come in time. Default 99.9." }),
         limit: duration("How late they may come, whole µs, 1us to 1s."),

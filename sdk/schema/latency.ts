@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BenchmarkSubject, besideLoad, declaredFirmware, repetitions } from "./benchmarks.ts";
+import { BenchmarkSubject, besideLoad, declaredFirmware, repetitions, toldPercentile } from "./benchmarks.ts";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { cpuList, duration, ipAddress, name, path, size, triggers, wholeNumber } from "./fields.ts";
@@ -103,6 +103,11 @@ export const rtla = defineResource({
         }),
       ])
       .meta({ description: "The tracer, and how its threads run.", ...recreate }),
+    percentile: toldPercentile.meta({
+      description:
+        "Of timerlat: the rarest percentile that the record has to tell, with 10 / (1 - p) samples, 1000 for 99: a schedule with fewer is refused, and a record that came to fewer is not valid. Default 99. osnoise finds what there is.",
+      ...recreate,
+    }),
     histogramMax: duration(
       "Times beyond this count as overflow, whole µs. Default 100ms.",
       recreate,

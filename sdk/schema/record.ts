@@ -1,7 +1,18 @@
 import { z } from "zod";
 
 /** The fractions that a record reports, as texts so that no float spells them differently. */
-export const PERCENTILES = ["50", "90", "99", "99.9", "99.99", "99.999"] as const;
+export const PERCENTILES = ["50", "90", "99", "99.9", "99.99", "99.999", "99.9999"] as const;
+
+/** Figures of one CPU, all repetitions together. */
+export const CpuFigures = z.object({
+  samples: z.number(),
+  min: z.number(),
+  max: z.number(),
+  percentiles: z.partialRecord(z.enum(PERCENTILES), z.number().nullable()),
+});
+export type CpuFigures = z.infer<typeof CpuFigures>;
+
+export type Percentile = (typeof PERCENTILES)[number];
 
 export const Percentiles = z.record(z.enum(PERCENTILES), z.number().nullable());
 
@@ -38,6 +49,14 @@ export const Metric = z.object({
   missing: z
     .number()
     .meta({ description: "Samples that the schedule asked for and that never came: coordinated omission." }),
+  needed: z.number().optional().meta({
+    description:
+      "Samples that it takes to tell the percentile which was asked for; fewer make the record invalid. Absent of what takes its samples as they come.",
+  }),
+  perCpu: z.record(z.string(), CpuFigures).optional().meta({
+    description:
+      "By measured CPU, all repetitions together. Absent of what is of no CPU, and of older records.",
+  }),
   repetitions: z.array(
     z.object({ samples: z.number(), min: z.number(), median: z.number(), max: z.number() }),
   ),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { declaredFirmware } from "./benchmarks.ts";
+import { declaredFirmware, toldPercentile } from "./benchmarks.ts";
 import { HostReference, hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import {
@@ -290,6 +290,11 @@ export const constantRate = {
     { min: 1, max: 1000 },
     { change: "recreate" },
   ).optional(),
+  percentile: toldPercentile.meta({
+    description:
+      "The rarest percentile of latency that the record has to tell, with 10 / (1 - p) frames of each direction, 1000 for 99: a schedule with fewer is refused, and a record that came to fewer is not valid. Any number tells 50. Default 99; of generators that stamp no frame there is none.",
+    change: "recreate",
+  }),
 };
 
 export const traffic = defineResource({

@@ -32,7 +32,7 @@ const doctor = new HostInspection("dut", {
 });
 export const inspection = doctor.inspection;
 
-const run = { host: dut, interval: "500ms", duration: "4s", repetitions: 1 };
+const run = { host: dut, interval: "500ms", duration: "4s", repetitions: 1, percentile: "50" as const };
 const loads = JSON.parse(process.env.LOADS ?? "{}");
 export const records = pulumi.all(
   Object.entries(loads).map(([name, coLoad]) =>

@@ -10,7 +10,7 @@ ls -A /var/lib/nfvlab/lxc /var/lib/nfvlab/traffic /var/lib/nfvlab/images 2>/dev/
 systemctl list-units --plain --no-legend 'nfvlab-*'
 true`;
 
-const counted = { sent: 400, received: 400, lost: 0, duplicated: 0 };
+const counted = { sent: 1000, received: 1000, lost: 0, duplicated: 0 };
 
 /** The stacks that compare paths, on a machine that is there: each frame counted at both ends. */
 export function describeLadder(server: () => TrialServer): void {
@@ -40,7 +40,7 @@ export function describeLadder(server: () => TrialServer): void {
       return said;
     };
     pulumi("config", "set", "--secret", "connection", CONNECTION);
-    const all = { rate: "100", count: "400", numaNode: "1", isolatedCpus: "2-3", ...settings };
+    const all = { rate: "100", count: "1000", numaNode: "1", isolatedCpus: "2-3", ...settings };
     pulumi(
       "config",
       "set-all",

@@ -14,7 +14,7 @@ const run = (name) => ({ host, name, duration: name === cut ? "300s" : "5s", rep
 const onHost = { kind: "host", cpus: "3" };
 const made = [
   (name, options) => new bench.Hwlatdetect(name, { ...run(name), cpus: "3" }, options),
-  (name, options) => new bench.Rtla(name, { ...run(name), subject: onHost, tracer: { kind: "timerlat", interval: "20ms" } }, options),
+  (name, options) => new bench.Rtla(name, { ...run(name), subject: onHost, percentile: "50", tracer: { kind: "timerlat", interval: "20ms" } }, options),
   (name, options) => new bench.Rtla(name, { ...run(name), subject: onHost, tracer: { kind: "osnoise", period: "1s", runtime: "500ms" } }, options),
 ];
 const names = ["hwlat", "timerlat", "osnoise"];

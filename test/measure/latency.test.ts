@@ -42,7 +42,7 @@ describe("gaps that the hardware makes", () => {
 });
 
 describe("what a tracer saw", () => {
-  const cpu = { buckets: [[5000, 3] as const], overflow: 1, maxNs: 90_000 };
+  const cpu = { cpu: 3, buckets: [[5000, 3] as const], overflow: 1, maxNs: 90_000 };
 
   it("of timers is told by interrupt and thread, with what never came", () => {
     const columns = [

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { medianInterval, medianOf } from "../../sdk/measure/median.ts";
-import { metricOf } from "../../sdk/measure/metric.ts";
+import { metricOf, ofCpus } from "../../sdk/measure/metric.ts";
 import { recordOf } from "../../sdk/measure/record.ts";
 import { throughputEvidence } from "../../sdk/measure/throughput.ts";
 import { type Fingerprint, ResultRecord } from "../../sdk/schema/record.ts";
@@ -81,6 +81,45 @@ describe("a metric", () => {
     expect([most.median, most.percentiles["50"]]).toEqual([1000, 1000]);
   });
 
+  it("tells each CPU by itself, all its repetitions together", () => {
+    const of = (cpu: number, ns: number, count: number) => ({
+      ...{ cpu, overflow: 0, max: ns },
+      buckets: [[ns, count]] as const,
+    });
+    const repetitions = [
+      [of(3, 9000, 600), of(2, 1000, 600)],
+      [of(2, 2000, 600), of(3, 8000, 600), { ...of(4, 7000, 1), overflow: 2, max: 99_000 }],
+    ].map((cpus) => ({ ...ofCpus(cpus), expected: 0 }));
+    const { perCpu, samples } = metricOf(facts, repetitions);
+    expect(samples).toBe(2403);
+    expect(Object.keys(perCpu ?? {})).toEqual(["2", "3", "4"]);
+    expect(perCpu?.[2]).toMatchObject({ samples: 1200, min: 1000, max: 2000, percentiles: { "50": 1000 } });
+    expect(perCpu?.[3]).toMatchObject({ samples: 1200, min: 8000, max: 9000 });
+    expect(perCpu?.[4]).toMatchObject({ samples: 3, min: 7000, max: 99_000, percentiles: { "50": null } });
+    expect(metricOf(facts, [{ ...ofCpus([]), expected: 1 }]).perCpu).toBeUndefined();
+  });
+
+  it("of CPUs is what it is of their samples in one", () => {
+    const cpu = fc.tuple(fc.integer({ min: 0, max: 3 }), repetition);
+    fc.assert(
+      fc.property(fc.array(fc.array(cpu, { minLength: 1, maxLength: 4 }), { minLength: 1 }), (runs) => {
+        const { perCpu = {}, ...whole } = metricOf(
+          facts,
+          runs.map((cpus) => ({
+            ...ofCpus(
+              cpus.map(([number, { buckets, overflow, max }]) => ({ cpu: number, buckets, overflow, max })),
+            ),
+            expected: 0,
+          })),
+        );
+        const each = Object.values(perCpu);
+        expect(each.reduce((sum, { samples }) => sum + samples, 0)).toBe(whole.samples);
+        expect(Math.max(...each.map(({ max }) => max))).toBe(whole.max);
+        expect(Math.min(...each.map(({ min }) => min))).toBe(whole.min);
+      }),
+    );
+  });
+
   it("is of as many different values as a day has seconds, and more", () => {
     const values = 300_000;
     const buckets = Array.from({ length: values }, (_, index) => [index + 1, 1] as const);
@@ -158,6 +197,21 @@ describe("a record", () => {
       invalidReasons: ["64 ndr: three trials in a row were worth nothing", "the run came to no figure"],
     });
     expect(ResultRecord.shape.metrics.parse(record.metrics)).toEqual([]);
+  });
+
+  it("is invalid where fewer samples came than the percentile asked for needs", () => {
+    const of = (samples: number, percentile?: "50" | "99.9") =>
+      measure({
+        metrics: [
+          metricOf({ ...facts, percentile }, [
+            { buckets: [[1000, samples]], overflow: 0, max: 1000, expected: 0 },
+          ]),
+        ],
+      }).invalidReasons;
+    expect(of(9999, "99.9")).toEqual([
+      "host.timer.latency: too few samples, 9999 of the 10000 that the percentile asked for needs",
+    ]);
+    expect([of(10_000, "99.9"), of(1, "50"), of(1)]).toEqual([[], [], []]);
   });
 
   it("is invalid where something changed meanwhile, a wake-up is missing, or there is no sample", () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { slotsPassedOver } from "../../sdk/measure/round-trip.ts";
 import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
 import { parseOslat } from "../../sdk/observe/oslat.ts";
 import { parsePing } from "../../sdk/observe/ping.ts";
@@ -119,6 +120,7 @@ describe("ping's output", () => {
       roundTripsNs: [],
       lost: [1, 2, 3],
       duplicates: 0,
+      departures: [],
     });
   });
 
@@ -142,9 +144,23 @@ describe("ping's output", () => {
           roundTripsNs: ordered.map((sequence) => (sequence + 0.25) * 1e6),
           lost: Array.from({ length: 50 }, (_, index) => index + 1).filter((one) => !answered.includes(one)),
           duplicates: doubled.length,
+          departures: [],
         });
       }),
     );
+  });
+
+  it("tells when each answered echo was sent", () => {
+    const { departures, received, sent } = parsePing(recorded("iputils/20221126/stalled.txt").stdout);
+    expect([received, sent]).toEqual([12, 12]);
+    expect(departures.map(([sequence]) => sequence)).toEqual(
+      Array.from({ length: 12 }, (_, index) => index + 1),
+    );
+    const apart = departures.slice(1).map(([, ms], index) => ms - (departures[index]?.[1] ?? 0));
+    expect(apart.filter((ms) => ms > 500)).toHaveLength(1);
+    expect(slotsPassedOver(departures, 100)).toBe(4);
+    expect(slotsPassedOver(departures, 200)).toBe(1);
+    expect(slotsPassedOver(departures, 300)).toBe(0);
   });
 
   it("that has no summary is refused", () => {

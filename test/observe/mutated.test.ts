@@ -47,6 +47,7 @@ const outputs: readonly (readonly [fixture: string, parse: Parser])[] = [
   ["libvirt/11.3.0/vcpu-exits.txt", parseExitCounters],
   ["iputils/20240905/answered.txt", parsePing],
   ["iputils/20240905/silent.txt", parsePing],
+  ["iputils/20221126/stalled.txt", parsePing],
   ["traffic/ring.txt", parseTrafficReport],
   ["traffic/forwarder.txt", parseTrafficReport],
   ["exits/emulated.txt", parseExitCost],

@@ -177,6 +177,7 @@ describe.each(["stand-in", ...(REAL === undefined ? [] : (["real"] as const))] a
           to: end,
         },
         ...{ directions: "both", rate: 1000, count: 3000, frameSize: 128, flows: 16, settle: "50ms" },
+        percentile: "50",
         addresses: { toMac: "02:00:00:00:00:77", fromIp: "198.18.1.1", toIp: "198.18.1.2" },
       });
       const counted = { planned: 3000, sent: 3000, received: 3000, lost: 0, duplicated: 0, reordered: 0 };
@@ -248,7 +249,7 @@ describe.each(["stand-in", ...(REAL === undefined ? [] : (["real"] as const))] a
       // 990 a second of 1000: within the time that a trial may be late, and no more.
       const { record } = await trafficHandler.create(on({ SENDS: "800", CAPACITY: "inf" }).operation, {
         ...{ host: base.host, name: "run", generator: base.generator, from: end, to: end },
-        ...{ rate: 1000, count: 10_000, settle: "50ms" },
+        ...{ rate: 1000, count: 10_000, settle: "50ms", percentile: "50" },
       });
       expect(record.invalidReasons).toEqual([
         expect.stringMatching(/^saturated generator: forward, it could send \d+ of 10000/),

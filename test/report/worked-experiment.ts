@@ -57,6 +57,24 @@ const hostTimers: ReportedMetric = {
     [99.995, 11_000],
   ],
   bins: bins(30, [9_211, 0, 0, 94_770, 13_902, 0, 1_489, 511, 97, 16, 4]),
+  cpus: [
+    {
+      ...{ cpu: "2", samples: 60_000, minNs: 1_000, maxNs: 7_000 },
+      percentiles: [
+        ["50", 2_000],
+        ["99.9", 5_000],
+        ["99.99", null],
+      ],
+    },
+    {
+      ...{ cpu: "3", samples: 60_000, minNs: 1_000, maxNs: 12_000 },
+      percentiles: [
+        ["50", 2_000],
+        ["99.9", 7_000],
+        ["99.99", null],
+      ],
+    },
+  ],
 };
 
 const guestTimers: ReportedMetric = {

@@ -27,6 +27,7 @@ const { connection, duration, round } = JSON.parse(readFileSync(new Config().req
 new bench.Cyclictest("job", {
   host: { name: "dut", connection: secret(connection) },
   name: "job",
+  percentile: "50",
   subject: { kind: "host", cpus: "${measured.join(",")}" },
   interval: "${interval}",
   histogramMax: "${histogramMax}",

@@ -1,7 +1,8 @@
 import { wrap } from "../../report/wrap.ts";
-import { type Metric, PERCENTILES, type ResultRecord } from "../../schema/record.ts";
+import { type Metric, PERCENTILES, type Percentile, type ResultRecord } from "../../schema/record.ts";
 import { formatNanoseconds } from "../../units/duration.ts";
 import { figure, grouped } from "../../units/figure.ts";
+import { samplesToTell } from "../../units/percentile.ts";
 import { quoteAll } from "../../units/quoting.ts";
 import { isStoreUrl } from "../../units/store-url.ts";
 import { table } from "../../units/table.ts";
@@ -160,23 +161,46 @@ function metricText(metric: Metric): string[] {
       [
         ["median", `${value(metric.median)}   ${interval} (${method})`],
         ["min, mean, max", `${value(metric.min)}, ${value(metric.mean)}, ${value(metric.max)}`],
-        ...PERCENTILES.map((percentile) => {
-          const of = metric.percentiles[percentile];
-          if (of === null || of === undefined) return [`p${percentile}`, "too few samples"];
-          const held = metric.percentileIntervals?.[percentile];
-          return [
-            `p${percentile}`,
-            held === undefined ? value(of) : `${value(of)}   ${value(held.low)} to ${value(held.high)}`,
-          ];
-        }),
+        ...percentileRows(metric),
         [
           "samples",
           `${grouped(metric.samples)}, ${grouped(metric.missing)} missing, ${grouped(metric.overflow)} beyond the range`,
         ],
+        ...cpuRows(metric),
       ],
       { indent: 4 },
     ),
   ];
+}
+
+/** Those that are known, and in one row why no rarer one is. */
+function percentileRows({ unit, samples, percentiles, percentileIntervals }: Metric): string[][] {
+  const isKnown = (percentile: Percentile) => typeof percentiles[percentile] === "number";
+  const unknown = PERCENTILES.find((percentile) => !isKnown(percentile));
+  const why =
+    unknown !== undefined && samples < samplesToTell(unknown) ? "too few samples" : "beyond the range";
+  return [
+    ...PERCENTILES.filter(isKnown).map((percentile) => {
+      const held = percentileIntervals?.[percentile];
+      const of = figure(percentiles[percentile] ?? 0, unit);
+      return [
+        `p${percentile}`,
+        held === undefined ? of : `${of}   ${figure(held.low, unit)} to ${figure(held.high, unit)}`,
+      ];
+    }),
+    ...(unknown === undefined ? [] : [[`p${unknown} and on`, why]]),
+  ];
+}
+
+/** Of several CPUs each by its rarest percentile that is known. */
+function cpuRows({ unit, perCpu = {} }: Metric): string[][] {
+  const cpus = Object.entries(perCpu);
+  if (cpus.length < 2) return [];
+  return cpus.map(([cpu, { samples, max, percentiles }]) => {
+    const rarest = PERCENTILES.findLast((percentile) => typeof percentiles[percentile] === "number");
+    const told = rarest === undefined ? [] : [`p${rarest} ${figure(percentiles[rarest] ?? max, unit)}`];
+    return [`CPU ${cpu}`, [...told, `max ${figure(max, unit)}`, `${grouped(samples)} samples`].join(", ")];
+  });
 }
 
 function rowsOf(value: object, prefix: string): string[][] {

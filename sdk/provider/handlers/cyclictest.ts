@@ -1,6 +1,7 @@
-import { metricOf } from "../../measure/metric.ts";
+import { metricOf, ofCpus } from "../../measure/metric.ts";
 import { type CyclictestThread, parseCyclictest } from "../../observe/cyclictest.ts";
-import { planCyclictest } from "../../plan/benchmarks.ts";
+import { checkCyclictest, planCyclictest } from "../../plan/benchmarks.ts";
+import { DEFAULT_PERCENTILE } from "../../plan/samples.ts";
 import { cyclictest } from "../../schema/benchmarks.ts";
 import { benchmarkCpus } from "../cpu-benchmark.ts";
 import type { Handler } from "../handler.ts";
@@ -10,6 +11,7 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
+  check: checkCyclictest,
 
   create: async (operation, inputs) => ({
     record: await benchmarkCpus(operation, inputs, {
@@ -20,11 +22,12 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
       measured: (runs, { command, expected }) => ({
         metrics: [
           metricOf(
-            { name: `${inputs.subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
+            {
+              ...{ name: `${inputs.subject.kind}.timer.latency`, unit: "ns", direction: "lower" },
+              percentile: inputs.percentile ?? DEFAULT_PERCENTILE,
+            },
             runs.map(({ threads }) => ({
-              buckets: threads.flatMap(({ buckets }) => buckets),
-              overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
-              max: Math.max(...threads.map(({ maxNs }) => maxNs)),
+              ...ofCpus(threads.map(({ maxNs, ...thread }) => ({ ...thread, max: maxNs }))),
               mean: meanOf(threads),
               expected: expected * threads.length,
             })),

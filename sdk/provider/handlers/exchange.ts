@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { type ExchangeRun, exchangeFaults, exchangeFrames, exchangeMetrics } from "../../measure/exchange.ts";
 import { type ExchangeReport, parseExchangeReport } from "../../observe/exchange.ts";
 import { checkExchange, type ExchangePlan, planExchange } from "../../plan/exchange.ts";
+import { DEFAULT_PERCENTILE } from "../../plan/samples.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { exchange } from "../../schema/exchange.ts";
 import { HostError } from "../../units/errors.ts";
@@ -39,7 +40,7 @@ export const exchangeHandler: Handler<typeof exchange> = {
           runs.push(await runOnce(operation, host, inputs, { plan: planOnce(inputs), raw }));
         }
         return {
-          metrics: exchangeMetrics(runs),
+          metrics: exchangeMetrics(runs, inputs.percentile ?? DEFAULT_PERCENTILE),
           tool: { command: plan.send, version: plan.send[0] },
           faults: runs.flatMap((run) => exchangeFaults(run, rate)),
           switch: await watch(),

@@ -1,4 +1,4 @@
-import { metricOf } from "../../measure/metric.ts";
+import { metricOf, ofCpus } from "../../measure/metric.ts";
 import { parseOslat } from "../../observe/oslat.ts";
 import {
   parseRealtimeRuntime,
@@ -37,9 +37,7 @@ export const oslatHandler: Handler<typeof oslat> = {
           metricOf(
             { name: `${inputs.subject.kind}.polling.gap`, unit: "ns", direction: "lower" },
             runs.map(({ threads }) => ({
-              buckets: threads.flatMap(({ buckets }) => buckets),
-              overflow: threads.reduce((sum, thread) => sum + thread.overflow, 0),
-              max: Math.max(...threads.map(({ maxNs }) => maxNs)),
+              ...ofCpus(threads.map(({ maxNs, ...thread }) => ({ ...thread, max: maxNs }))),
               expected: 0,
             })),
           ),

@@ -1,6 +1,7 @@
-import { metricOf } from "../../measure/metric.ts";
+import { roundTripMetric } from "../../measure/round-trip.ts";
 import { type PingRun, parsePing } from "../../observe/ping.ts";
-import { planRoundTrip } from "../../plan/benchmarks.ts";
+import { checkRoundTrip, planRoundTrip } from "../../plan/benchmarks.ts";
+import { DEFAULT_PERCENTILE } from "../../plan/samples.ts";
 import { roundTrip } from "../../schema/benchmarks.ts";
 import { HostError } from "../../units/errors.ts";
 import { runInGuest } from "../guest-agent.ts";
@@ -16,6 +17,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
   probes: {},
 
   id: ({ host, name }) => `${host.name}/bench/${name}`,
+  check: checkRoundTrip,
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
@@ -57,15 +59,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
             hint: "check the flows between the guest's port and the target",
           });
         }
-        const metric = metricOf(
-          { name: "guest.round-trip", unit: "ns", direction: "lower" },
-          runs.map(({ roundTripsNs, sent }) => ({
-            buckets: roundTripsNs.map((ns) => [ns, 1] as const),
-            overflow: 0,
-            max: roundTripsNs.reduce((most, ns) => Math.max(most, ns), 0),
-            expected: sent,
-          })),
-        );
+        const metric = roundTripMetric(runs, plan.intervalMs, inputs.percentile ?? DEFAULT_PERCENTILE);
         return { metrics: [metric], tool: { command: plan.argv, version: "ping (iputils)" } };
       },
     );

@@ -1,6 +1,7 @@
 import { traced } from "../../measure/traced.ts";
 import { parseRtla } from "../../observe/rtla.ts";
 import { LOOK_IN_GUEST, parseTracing, type Tracing, tracing } from "../../observe/tracing.ts";
+import { DEFAULT_PERCENTILE } from "../../plan/samples.ts";
 import { checkRtla, planRtla, requireTracer } from "../../plan/tracers.ts";
 import type { Inputs } from "../../schema/definition.ts";
 import { rtla } from "../../schema/latency.ts";
@@ -29,7 +30,10 @@ export const rtlaHandler: Handler<typeof rtla> = {
       parse: parseRtla,
       slowestNs: (columns) => Math.max(0, ...columns.map(({ maxNs }) => maxNs)),
       measured: (runs, { command, expected }) => ({
-        metrics: traced(runs, { place: subject.kind, ...tracer, expected: expected * cpus }),
+        metrics: traced(runs, {
+          ...{ place: subject.kind, ...tracer, expected: expected * cpus },
+          percentile: inputs.percentile ?? DEFAULT_PERCENTILE,
+        }),
         tool: { command, version: `rtla ${seen.rtla}` },
       }),
     });

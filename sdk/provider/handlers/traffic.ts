@@ -8,6 +8,7 @@ import {
 import { parseTrafficReport, receivedBySecond, trafficProgress } from "../../observe/traffic.ts";
 import { inUnit, stopUnit, unitOf } from "../../plan/benchmarks.ts";
 import { requireOnline } from "../../plan/online-cpus.ts";
+import { DEFAULT_PERCENTILE } from "../../plan/samples.ts";
 import type { TrafficPlan } from "../../plan/traffic-plan.ts";
 import { checkTraffic, planTraffic, withErrors } from "../../plan/traffic-run.ts";
 import { traffic } from "../../schema/traffic.ts";
@@ -54,7 +55,10 @@ export const trafficHandler: Handler<typeof traffic> = {
             version = run.report.dpdk;
           }
           return {
-            metrics: trafficMetrics(runs.map(({ report }) => report)),
+            metrics: trafficMetrics(
+              runs.map(({ report }) => report),
+              inputs.percentile ?? DEFAULT_PERCENTILE,
+            ),
             tool: { command: plan.argv, version },
             faults: runs.flatMap(({ report }) => trafficFaults(report, rate === "unpaced" ? 0 : rate)),
             remarks: trafficRemarks(runs),

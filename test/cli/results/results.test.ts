@@ -54,12 +54,27 @@ const lost = (counts: readonly number[]): Metric =>
     counts.map((count) => ({ buckets: [[count, 1]] as const, overflow: 0, max: count, expected: 1 })),
   );
 
+/** Latencies of which CPU 3 has the slow ones. */
+const ofTwoCpus = (metrics: readonly Metric[]): Metric[] =>
+  metrics.map(({ percentiles, ...metric }) => ({
+    ...{ ...metric, percentiles },
+    perCpu: {
+      "2": {
+        samples: 3000,
+        min: 2000,
+        max: 2050,
+        percentiles: { "50": 2000, "90": 2050, "99": 2050, "99.9": null },
+      },
+      "3": { samples: 5, min: 2000, max: 6150, percentiles: { "50": null } },
+    },
+  }));
+
 const plain = recordOf(latency(2_000, 6));
 const before: ResultRecord = {
   ...plain,
   asked: { "subject.kind": "host", "subject.cpus": "2-3", duration: "1h" },
   others: { systemUnderTest: { ...plain.fingerprint, machineId: "b2c7", settings: {} } },
-  metrics: [...plain.metrics, throughput(1_000_000, 6), lost([0, 0, 0, 0, 0, 0])],
+  metrics: [...ofTwoCpus(plain.metrics), throughput(1_000_000, 6), lost([0, 0, 0, 0, 0, 0])],
 };
 const after: ResultRecord = {
   ...recordOf(latency(3_000, 6)),

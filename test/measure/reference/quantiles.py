@@ -11,7 +11,7 @@ import numpy
 from device import Random
 from scipy import stats
 
-SHARES = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]
+SHARES = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999]
 
 
 def samples(seed):
