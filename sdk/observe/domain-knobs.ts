@@ -114,16 +114,20 @@ function pinsOf({
 
 function put(knobs: Map<string, string>, element: Told, path: readonly string[], hidden: boolean): void {
   const { name, content } = element;
-  const add: Add = (leaf, value, secret = false) => {
+  const add = addTo(knobs);
+  if (PASSWORDS.has(name)) add(path, "set");
+  else if (isWhole(element)) add(path, spoken(element), hidden);
+  else if (path.join(".") === "os.cmdline") putArguments(unescaped(content.join(" ")), path, add);
+  else putParts(knobs, element, path, hidden, add);
+}
+
+function addTo(knobs: Map<string, string>): Add {
+  return (leaf, value, secret = false) => {
     const at = leaf.join(".");
     const text = secret || value.length > LONGEST ? hashed(at, value) : value;
     // An attribute and an element of one name are both that knob.
     knobs.set(at, [...(knobs.has(at) ? [knobs.get(at)] : []), text].join(", "));
   };
-  if (PASSWORDS.has(name)) add(path, "set");
-  else if (isWhole(element)) add(path, spoken(element), hidden);
-  else if (path.join(".") === "os.cmdline") putArguments(content.join(" "), path, add);
-  else putParts(knobs, element, path, hidden, add);
 }
 
 function putParts(
@@ -215,9 +219,16 @@ function spoken({ name, attributes, content }: Told): string {
   ].join(", ");
 }
 
+/** The boot line of a guest's kernel, argument by argument. Of arguments that may hand anything to its programs there is a hash. */
+export function argumentKnobs(line: string, path: readonly string[]): Record<string, string> {
+  const knobs = new Map<string, string>();
+  putArguments(line, path, addTo(knobs));
+  return Object.fromEntries(knobs);
+}
+
 /** By argument its values in their order; those of huge pages together, since a size goes before its count. */
 function putArguments(line: string, path: readonly string[], add: Add): void {
-  const { kernel, init } = parseBootArguments(unescaped(line));
+  const { kernel, init } = parseBootArguments(line);
   const values = new Map<string, string[]>();
   const more = (name: string, value: string) => values.set(name, [...(values.get(name) ?? []), value]);
   for (const { name, value } of kernel) {

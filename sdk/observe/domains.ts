@@ -33,6 +33,8 @@ export interface ObservedDomain {
   readonly nics: readonly ObservedNic[];
   /** Names of memory that it shares with others. */
   readonly sharedMemory: readonly string[];
+  /** Whether something in it has opened the channel of a guest agent. */
+  readonly agent: "connected" | "disconnected" | "absent";
   /** Threads of its QEMU, while it runs. */
   readonly threads: readonly ObservedThread[];
   /** The definition in force, as libvirt writes it. */
@@ -57,7 +59,8 @@ const parser = new XMLParser({
   processEntities: false,
   parseTagValue: false,
   parseAttributeValue: false,
-  isArray: (name) => ["vcpupin", "iothreadpin", "interface", "hostdev", "page", "shmem"].includes(name),
+  isArray: (name) =>
+    ["vcpupin", "iothreadpin", "interface", "hostdev", "channel", "page", "shmem"].includes(name),
 });
 
 /** All guests of the machine: definitions, states, and the threads of those that run. Empty where there is no libvirt. */
@@ -132,12 +135,22 @@ function parseDomain(name: string, section: string, answer: Answer): ObservedDom
     }),
     nics: [...all("devices", "interface").map(interfaceOf), ...all("devices", "hostdev").flatMap(functionOf)],
     sharedMemory: all("devices", "shmem").map((element) => String(element["@name"])),
+    agent: agentOf(all("devices", "channel")),
     threads,
     xml,
   };
 }
 
 type Element = Readonly<Record<string, unknown>>;
+
+/** libvirt says of a running guest whether the port is open in it. */
+function agentOf(channels: readonly Element[]): ObservedDomain["agent"] {
+  const target = channels
+    .map((channel) => channel.target as Element | undefined)
+    .find((each) => each?.["@name"] === "org.qemu.guest_agent.0");
+  if (target === undefined) return "absent";
+  return target["@state"] === "connected" ? "connected" : "disconnected";
+}
 
 function interfaceOf(element: Element): ObservedNic {
   const part = (name: string) => element[name] as Element | undefined;

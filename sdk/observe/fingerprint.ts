@@ -3,6 +3,7 @@ import type { HostFacts } from "../schema/facts.ts";
 import type { Fingerprint } from "../schema/record.ts";
 import { knobsOf } from "./domain-knobs.ts";
 import { domains, type ObservedDomain } from "./domains.ts";
+import type { GuestInside } from "./guest-inside.ts";
 import { hostFactsOf, hostFactsProbes } from "./host-facts.ts";
 import { interruptSettings } from "./interrupts.ts";
 import { kernelThreadsNow, type ObservedThread } from "./kernel-threads.ts";
@@ -27,10 +28,12 @@ export const fingerprintProbes = {
  * itself, such as free memory.
  *
  * @param declared what was declared, by name, with what the machine shows of it: firmware settings
+ * @param inside what is in force inside guests, by their names, as far as they say: `inside.kernel`
  */
 export function fingerprintOf(
   observed: Observed<typeof fingerprintProbes>,
   declared: Readonly<Record<string, string>> = {},
+  inside: ReadonlyMap<string, Pick<GuestInside, "knobs">> = new Map(),
 ): Fingerprint {
   const facts = hostFactsOf(observed);
   const { identity, kernel } = facts;
@@ -66,7 +69,10 @@ export function fingerprintOf(
     switchState: database.state,
     switchOptions: database.state === "answering" ? { ...database.otherConfig } : {},
     switchPorts: database.state === "answering" ? portsOf(database.interfaces) : {},
-    guests: guestsOf(observed.domains.filter(({ state }) => state === "running")),
+    guests: guestsOf(
+      observed.domains.filter(({ state }) => state === "running"),
+      inside,
+    ),
     declared: { ...declared },
   };
   return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
@@ -139,13 +145,16 @@ function configured(settings: ObservedInterface["settings"]): Record<string, str
 const MOST_KNOBS = 4096;
 
 /** By guest its knobs. Of guests that are too many for a record the hash of them alone. */
-function guestsOf(guests: readonly ObservedDomain[]): Fingerprint["guests"] {
+function guestsOf(
+  guests: readonly ObservedDomain[],
+  inside: ReadonlyMap<string, Pick<GuestInside, "knobs">>,
+): Fingerprint["guests"] {
   let held = 0;
   return Object.fromEntries(
     guests
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
       .map((guest) => {
-        const knobs = knobsOf(guest);
+        const knobs = { ...knobsOf(guest), ...inside.get(guest.name)?.knobs };
         held += Object.keys(knobs).length;
         return [guest.name, held <= MOST_KNOBS ? knobs : sha256(canonical(knobs))];
       }),

@@ -71,6 +71,7 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
     host,
     {
       ...{ kind: benchmark.kind, name: inputs.name, seconds, firmware, asked: inputs },
+      guests: subject.kind === "guest" ? [subject.domain] : [],
       subject: `${placeOf(inputs)}, CPUs ${subject.cpus}${beside}`,
     },
     (facts) => {

@@ -26,6 +26,7 @@ import type {
   SwitchActivity,
 } from "../schema/record.ts";
 import { HostError } from "../units/errors.ts";
+import { askAgain, askGuests, type ToldByGuests } from "./asking-guests.ts";
 import type { Host, Operation } from "./handler.ts";
 import { keeping } from "./keeping.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
@@ -66,6 +67,8 @@ export interface Measurement {
   readonly asked: object;
   /** How the firmware is declared to be set up. */
   readonly firmware?: FirmwareIntent | undefined;
+  /** Guests of the machine that are measured themselves: one that boots again meanwhile makes the record invalid. */
+  readonly guests?: readonly string[] | undefined;
   /** Other machines that take part, and are nobody else's meanwhile, by what each is to it; what is the same machine by another name is none. */
   readonly others?: Readonly<Record<string, Host>> | undefined;
 }
@@ -104,7 +107,9 @@ export async function measuring(
   const turns = [...machines].map(([machineId, of]) => ({ host: of, machineId }));
   const measure = prepare(facts);
   return keeping(operation, { ...subject, name }, (raw) =>
-    inTurns(operation, turns, seconds, () => record(host, { ...subject, others }, () => measure(raw))),
+    inTurns(operation, turns, seconds, () =>
+      record(operation, host, { ...subject, others }, () => measure(raw)),
+    ),
   );
 }
 
@@ -186,35 +191,48 @@ function notTaken(host: Host, code: number, stderr: string): HostError {
 }
 
 async function record(
+  operation: Operation,
   host: Host,
-  { firmware, asked, others = {}, ...subject }: Omit<Measurement, "seconds" | "name">,
+  { firmware, asked, guests = [], others = {}, ...subject }: Omit<Measurement, "seconds" | "name">,
   measure: () => Promise<Measured>,
 ): Promise<ResultRecord> {
   const roles = Object.entries(others);
   const waiting = await waitingBoot(host);
+  // One machine after another: two roles may be of one, and an agent does one thing at a time.
+  const told = await askGuests(operation, host);
+  const toldOthers: ToldByGuests[] = [];
+  for (const [, other] of roles) toldOthers.push(await askGuests(operation, other));
   const lookAtOthers = () => Promise.all(roles.map(([, other]) => look(other)));
   const [before, othersBefore] = [await look(host, firmware), await lookAtOthers()];
   const startedAt = new Date().toISOString();
   const begun = performance.now();
-  const { faults, ...measured } = await measure();
+  const { faults, remarks, ...measured } = await measure();
   const durationMs = Math.round(performance.now() - begun);
   const [after, othersAfter] = [await look(host, firmware), await lookAtOthers()];
+  const again = await askAgain(operation, host, guests, told);
   return recordOf({
     ...subject,
     ...measured,
     asked: askedOf(asked),
-    faults: [...waiting, ...before.contradictions, ...(faults ?? [])],
-    before: before.fingerprint,
-    after: after.fingerprint,
+    faults: [...waiting, ...before.contradictions, ...again.faults, ...(faults ?? [])],
+    remarks: [
+      ...(remarks ?? []),
+      ...[...told.remarks, ...again.remarks],
+      ...roles.flatMap(([, { name }], index) =>
+        (toldOthers[index]?.remarks ?? []).map((remark) => `on ${name}, ${remark}`),
+      ),
+    ],
+    before: before.fingerprint(told),
+    after: after.fingerprint(again),
     disturbances: { before: before.disturbances, after: after.disturbances },
     counts: { before: before.counts, after: after.counts },
     others: roles.flatMap(([role, { name }], index) => {
-      const [from, to] = [othersBefore[index], othersAfter[index]];
-      return from === undefined || to === undefined
+      const [from, to, inside] = [othersBefore[index], othersAfter[index], toldOthers[index]];
+      return from === undefined || to === undefined || inside === undefined
         ? []
         : [
             {
-              ...{ role, name, before: from.fingerprint, after: to.fingerprint },
+              ...{ role, name, before: from.fingerprint(inside), after: to.fingerprint(inside) },
               disturbances: { before: from.disturbances, after: to.disturbances },
             },
           ];
@@ -232,7 +250,7 @@ async function waitingBoot(host: Host): Promise<string[]> {
   return [seen && pendingBoot(seen.loader, seen.booted)].flatMap((sentence) => sentence ?? []);
 }
 
-/** What is in force, and what was declared beside it. A machine of which nothing is declared is not asked about its firmware. */
+/** What is in force, beside what its guests say, and what was declared of it. A machine of which nothing is declared is not asked about its firmware. */
 async function look(host: Host, firmware: FirmwareIntent = {}) {
   const isDeclared = Object.keys(firmware).length > 0;
   const observed = await host.observeNow({
@@ -241,7 +259,7 @@ async function look(host: Host, firmware: FirmwareIntent = {}) {
   });
   const { declared, contradictions } = declaredFirmware(isDeclared ? shownOf(firmware, observed) : []);
   return {
-    fingerprint: fingerprintOf(observed, declared),
+    fingerprint: ({ inside }: ToldByGuests) => fingerprintOf(observed, declared, inside),
     disturbances: observed.disturbances,
     counts: observed.counts,
     contradictions,

@@ -110,7 +110,7 @@ export const Fingerprint = z.object({
     .meta({ description: "What each interface of the switch is configured to, as JSON." }),
   guests: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])).meta({
     description:
-      "Of each running guest what is in force, by path of its live definition: `cputune.vcpupin.0.cpuset`, with the CPUs its threads may use. Of what may hold a secret there is a hash. Of older records, and of guests that are too many for a record, one SHA-256 of a whole guest.",
+      "Of each running guest what is in force, by path of its live definition: `cputune.vcpupin.0.cpuset`, with the CPUs its threads may use; and what is in force inside, as far as its agent said before the measurement: `inside.kernel`, `inside.bootArguments.isolcpus`, `inside.os`, `inside.clocksource`, `inside.onlineCpus`, `inside.isolatedCpus`, `inside.nohzFullCpus`. Of what may hold a secret there is a hash. Of older records, and of guests that are too many for a record, one SHA-256 of a whole guest.",
   }),
   declared: z.record(z.string(), z.string()).meta({
     description:

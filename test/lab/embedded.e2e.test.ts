@@ -93,6 +93,12 @@ describe("the embedded testbed", () => {
       expect(record.metrics[0]?.samples).toBeGreaterThan(100);
       expect(record.fingerprint.isolatedCpus).toBe("2-3");
     }
+    // The guest boots the machine's own kernel, and says so itself.
+    for (const name of ["guest-timers-run", "vnf-to-bridge-run"]) {
+      const { kernel, guests } = records[name]?.fingerprint ?? {};
+      expect(kernel).toMatch(/^\d/);
+      expect(guests?.["vnf"]).toMatchObject({ "inside.kernel": kernel, "inside.onlineCpus": "0" });
+    }
   });
 
   it("changes nothing the second time", async () => {

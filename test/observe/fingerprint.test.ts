@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differencesOf } from "../../sdk/measure/differences.ts";
 import { fingerprintOf, fingerprintProbes } from "../../sdk/observe/fingerprint.ts";
+import { parseGuestInside } from "../../sdk/observe/guest-inside.ts";
 import { type Answer, factsOf } from "../../sdk/observe/probe.ts";
 import { Fingerprint } from "../../sdk/schema/record.ts";
-import { recorded, recordedMachine } from "./recorded.ts";
+import { insideGuest, recorded, recordedMachine } from "./recorded.ts";
 
 type Answers = ReadonlyMap<string, Answer>;
 
@@ -259,6 +260,53 @@ describe("guests", () => {
     expect(Object.keys(one!.guests)).toHaveLength(200);
     expect(Object.values(one!.guests).filter((guest) => typeof guest === "string").length).toBeGreaterThan(0);
     expect(JSON.stringify(one!.guests).length).toBeLessThan(400_000);
+  });
+
+  const inside = (text: string) => {
+    const facts = factsOf(fingerprintProbes, answers);
+    return fingerprintOf(facts, {}, new Map([["vnf probe", parseGuestInside(text)]]));
+  };
+
+  test("that say what is in force inside are told with it, and another kernel there is what differs", () => {
+    const [one, other] = [
+      inside(insideGuest()),
+      inside(insideGuest().replaceAll("6.12.117-1", "6.12.120-1")),
+    ];
+    expect(Fingerprint.strict().parse(one)).toEqual(one);
+    expect(one.guests["vnf probe"]).toEqual({
+      ...(told as object),
+      ...parseGuestInside(insideGuest()).knobs,
+    });
+    expect(other.hash).not.toBe(one.hash);
+    expect(differencesOf(one, other)).toEqual([
+      "guests.vnf probe.inside.kernel: 6.12.117+deb13-rt-amd64 #1 SMP PREEMPT_RT Debian 6.12.117-1 (2026-11-12), then 6.12.117+deb13-rt-amd64 #1 SMP PREEMPT_RT Debian 6.12.120-1 (2026-11-12)",
+    ]);
+  });
+
+  test("differ by a boot argument, and not by which boot it was", () => {
+    const [one, pinned] = [inside(insideGuest()), inside(insideGuest().replace("nohz_full=1 ", ""))];
+    expect(differencesOf(one, pinned)).toEqual([
+      "guests.vnf probe.inside.bootArguments.nohz_full: 1, then not there",
+    ]);
+    expect(inside(insideGuest().replace("5d0f6f2e", "6d0f6f2e")).hash).toBe(one.hash);
+  });
+
+  test("that are too many for a record differ by their hashes where something inside is another", () => {
+    const facts = factsOf(fingerprintProbes, answers);
+    const names = Array.from({ length: 200 }, (_, index) => `vnf${index}`);
+    const with200 = (last: string) => {
+      const of = (text: string) => parseGuestInside(text);
+      return fingerprintOf(
+        { ...facts, domains: names.map((name) => ({ ...facts.domains[0]!, name })) },
+        {},
+        new Map(names.map((name) => [name, of(name === "vnf99" ? last : insideGuest())])),
+      );
+    };
+    const [one, other] = [with200(insideGuest()), with200(insideGuest().replaceAll("6.12.117-1", "6.12.9"))];
+    expect(typeof one.guests["vnf99"]).toBe("string");
+    expect(differencesOf(one, other)).toEqual([
+      expect.stringMatching(/^guests\.vnf99: \w{64}, then \w{64}$/),
+    ]);
   });
 
   test.each<[string, Fingerprint["guests"], Fingerprint["guests"], string[]]>([

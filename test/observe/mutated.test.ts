@@ -7,6 +7,7 @@ import { menuEntries } from "../../sdk/observe/boot-loader.ts";
 import { parseCyclictest } from "../../sdk/observe/cyclictest.ts";
 import { parseDensity } from "../../sdk/observe/density.ts";
 import { parseExitCost } from "../../sdk/observe/exit-cost.ts";
+import { parseGuestInside } from "../../sdk/observe/guest-inside.ts";
 import { parseHwlatdetect } from "../../sdk/observe/hwlatdetect.ts";
 import { interruptsIn } from "../../sdk/observe/kernel-files.ts";
 import { parseLscpu } from "../../sdk/observe/lscpu.ts";
@@ -25,7 +26,7 @@ import { parseTrafficReport } from "../../sdk/observe/traffic.ts";
 import { parseExitCounters } from "../../sdk/observe/vcpu-exits.ts";
 import { LabError } from "../../sdk/units/errors.ts";
 import { mutated, mutations } from "./mutations.ts";
-import { recorded, recordedMachine, said } from "./recorded.ts";
+import { insideGuest, recorded, recordedMachine, said } from "./recorded.ts";
 
 /** Mutations of each recorded text. `NFVLAB_LONG_TRIALS=1` takes a hundred times as many, others each time. */
 const isLong = process.env["NFVLAB_LONG_TRIALS"] === "1";
@@ -199,6 +200,10 @@ describe("what a tool printed, with something wrong in it, is a value or a typed
       }
     },
   );
+
+  it("what a guest says of itself", long, () => {
+    survives(parseGuestInside, insideGuest());
+  });
 
   it("boot arguments", long, () => {
     survives(

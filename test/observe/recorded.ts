@@ -24,6 +24,20 @@ export function recordedMachine(path: string): Map<string, Answer> {
   );
 }
 
+/** The answers of a guest's agent to the question what is in force inside it, by the command. */
+export function agentAnswers(): Readonly<Record<"guest-exec" | "guest-exec-status", string>> {
+  const [exec = "", status = ""] = recorded("qemu-ga/7.2.22/guest-inside.txt").stdout.split("\n");
+  return { "guest-exec": exec, "guest-exec-status": status };
+}
+
+/** What the guest printed for it. */
+export function insideGuest(): string {
+  const { return: of } = JSON.parse(agentAnswers()["guest-exec-status"]) as {
+    readonly return: { readonly "out-data": string };
+  };
+  return Buffer.from(of["out-data"], "base64").toString("utf8");
+}
+
 export function said(stdout: string): Answer {
   return { code: 0, stdout, stderr: "" };
 }

@@ -262,6 +262,7 @@ const guest = (more: Partial<ObservedDomain> = {}): ObservedDomain => ({
     iothreadPins: [],
     nics: [],
     sharedMemory: [],
+    agent: "absent",
     threads: [],
     xml: "",
   },

@@ -32,7 +32,10 @@ export const exchangeHandler: Handler<typeof exchange> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "exchange", name: inputs.name, subject, seconds, firmware, asked: inputs },
+      {
+        ...{ kind: "exchange", name: inputs.name, subject, seconds, firmware, asked: inputs },
+        guests: [from.domain, to.domain],
+      },
       () => async (raw) => {
         const watch = await watchSwitch(host);
         for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {

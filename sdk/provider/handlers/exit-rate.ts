@@ -28,7 +28,7 @@ export const exitRateHandler: Handler<typeof exitRate> = {
     const record = await measuring(
       operation,
       host,
-      { kind: "exit-rate", name, subject, seconds, firmware, asked: inputs },
+      { kind: "exit-rate", name, subject, seconds, firmware, asked: inputs, guests: [domain] },
       ({ versions }) =>
         async (raw) => {
           const runs: ExitCounters[][] = [];

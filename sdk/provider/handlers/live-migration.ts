@@ -56,7 +56,7 @@ export const liveMigrationHandler: Handler<typeof liveMigration> = {
       home,
       {
         ...{ kind: "live-migration", name: inputs.name, subject, seconds, firmware },
-        ...{ asked: inputs, others },
+        ...{ asked: inputs, others, guests: [domain] },
       },
       (facts) => {
         if (facts.identity.machineId === machineId) throw oneMachine(home, away);

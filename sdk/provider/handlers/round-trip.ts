@@ -40,6 +40,7 @@ export const roundTripHandler: Handler<typeof roundTrip> = {
         seconds: plan.repetitions * (plan.seconds + SLACK_S),
         firmware: inputs.firmware,
         asked: inputs,
+        guests: [domain],
       },
       () => async (raw) => {
         // The first exchange resolves addresses and installs flows in the datapath: it is no sample.
