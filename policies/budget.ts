@@ -38,6 +38,8 @@ export interface Budget {
   readonly minSamples?: number;
   /** Fewest repetitions that count as evidence. */
   readonly minRepetitions?: number;
+  /** Every measured CPU keeps the bounds by itself: of several the slowest is lost among the others. Of percentiles, `min` and `max`. */
+  readonly eachCpu?: boolean;
   /** Only records with this load beside them; `none` for those without, `any` for those with one. Default: all. */
   readonly beside?: string;
   /** Only benchmarks of this name; `*` for any characters. Default: all. */
@@ -93,6 +95,10 @@ export const budgetsSchema: ConfigProperty = {
       },
       minSamples: { ...count, description: "Fewest samples that count as evidence." },
       minRepetitions: { ...count, description: "Fewest repetitions that count as evidence." },
+      eachCpu: {
+        type: "boolean",
+        description: "Every measured CPU keeps the bounds by itself; of percentiles, min and max.",
+      },
       beside: {
         ...name,
         description:
@@ -107,7 +113,9 @@ export const budgetsSchema: ConfigProperty = {
 };
 
 /** Why a budget bounds nothing; undefined where it does. */
-export function idleBudget({ maxNs, max, min, against }: Budget): string | undefined {
+export function idleBudget({ maxNs, max, min, against, eachCpu, percentile }: Budget): string | undefined {
+  if (eachCpu === true && ["mean", "median", "spread"].includes(percentile))
+    return `eachCpu: observed ${percentile}, expected a percentile, min or max`;
   if (against === undefined)
     return [maxNs, max, min].some((bound) => bound !== undefined)
       ? undefined
@@ -167,6 +175,38 @@ export function figureOf(
     low: typeof low === "number" ? Math.min(low, value) : value,
     high: typeof high === "number" ? Math.max(high, value) : value,
   };
+}
+
+/** Figures of each CPU of a metric, or a sentence that says why there are none. */
+export function cpuFiguresOf(
+  benchmark: PolicyResource,
+  { name, index }: MetricAt,
+  { percentile, minSamples = 1 }: Budget,
+  limit: string,
+): (readonly [cpu: string, figure: Figure])[] | { readonly missing: string } {
+  const at = ["record", "metrics", index, "perCpu"] as const;
+  const cpus = keys(benchmark, ...at);
+  if (!Array.isArray(cpus) || cpus.length === 0)
+    return {
+      missing: `${name} of ${benchmark.name} is of no CPU by itself, ${limit}: take eachCpu away, or measure again where the record is an older one.`,
+    };
+  const needed = Math.max(minSamples, supportOf(percentile));
+  return cpus
+    .toSorted((one, other) => Number(one) - Number(other))
+    .map((cpu) => {
+      const samples = Number(number(benchmark, ...at, cpu, "samples") ?? 0);
+      const path = /^\d/.test(percentile) ? ["percentiles", percentile] : [percentile];
+      const value = number(benchmark, ...at, cpu, ...path);
+      if (samples >= needed && typeof value === "number") return [cpu, point(value)] as const;
+      const why =
+        samples < needed ? `${samples} samples, needed are ${needed}` : "it lies beyond the histogram";
+      return [
+        cpu,
+        {
+          missing: `${name} ${labelOf(percentile)} of ${benchmark.name} on CPU ${cpu} is not known: ${why}, ${limit}.`,
+        },
+      ] as const;
+    });
 }
 
 function point(value: number): Figure {

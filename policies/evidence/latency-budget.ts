@@ -5,6 +5,8 @@ import {
   type Budget,
   besideOf,
   budgetsSchema,
+  cpuFiguresOf,
+  type Figure,
   figureOf,
   idleBudget,
   inUnit,
@@ -34,6 +36,8 @@ interface Configuration {
  * another record of the stack, or of a stored value, which counts only for what was in force when it was taken.
  *
  * A record that is invalid, stale, foreign or functional is no evidence, whatever its numbers say; one of a preview is not there yet.
+ *
+ * With `eachCpu` every measured CPU has to keep the bounds by itself.
  *
  * Configure `budgets` and `functional`; change what the metric depends on, or the budget.
  *
@@ -151,8 +155,8 @@ function isMeant({ benchmark: pattern, beside }: Budget, benchmark: PolicyResour
 
 /** What is wrong with one figure by itself. */
 function bounds(benchmark: PolicyResource, metric: MetricAt, budget: Budget, at: string): string[] {
-  const { maxNs, max = maxNs, min, percentile } = budget;
-  if (max === undefined && min === undefined) return [];
+  const { maxNs, max = maxNs, min } = budget;
+  if ((max === undefined && min === undefined) || idleBudget(budget) !== undefined) return [];
   const { name } = metric;
   const unit = unitOf(benchmark, metric, budget);
   if (maxNs !== undefined && unit !== "ns")
@@ -163,9 +167,29 @@ function bounds(benchmark: PolicyResource, metric: MetricAt, budget: Budget, at:
     ...(max === undefined ? [] : [unit === "ns" ? formatNanoseconds(max) : `${inUnit(max, unit)} at most`]),
     ...(min === undefined ? [] : [`${inUnit(min, unit)} at least`]),
   ].join(" and ");
-  const figure = figureOf(benchmark, metric, budget, `allowed ${allowed} (${at})`);
-  if ("missing" in figure) return [figure.missing];
-  const { value, low, high } = figure;
+  const limits = `allowed ${allowed} (${at})`;
+  const figures: ReturnType<typeof cpuFiguresOf> =
+    budget.eachCpu === true
+      ? cpuFiguresOf(benchmark, metric, budget, limits)
+      : [["", figureOf(benchmark, metric, budget, limits)]];
+  if ("missing" in figures) return [figures.missing];
+  return figures.flatMap(([cpu, figure]) =>
+    "missing" in figure ? [figure.missing] : excesses(benchmark, metric, budget, at, figure, cpu),
+  );
+}
+
+/** What of a figure is beyond its bounds. */
+function excesses(
+  benchmark: PolicyResource,
+  metric: MetricAt,
+  budget: Budget,
+  at: string,
+  { value, low, high }: Exclude<Figure, { readonly missing: string }>,
+  cpu: string,
+): string[] {
+  const { maxNs, max = maxNs, min, percentile } = budget;
+  const unit = unitOf(benchmark, metric, budget);
+  const name = `${metric.name}${cpu === "" ? "" : ` of CPU ${cpu}:`}`;
   const broken = (bound: number, limit: number, least: boolean) => {
     // Two numbers that look alike when rounded are told apart by their last digit.
     const alike = inUnit(bound, unit) === inUnit(limit, unit);

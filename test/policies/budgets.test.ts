@@ -101,6 +101,28 @@ describe("a budget", () => {
     );
   });
 
+  it("is kept by every measured CPU by itself, where it says so", async () => {
+    const cpu = (max: number, p99: number | null, samples = 60_000) => ({
+      ...{ samples, min: 1000, max, percentiles: { 50: 2000, 99: p99 } },
+    });
+    const of = (more: Props = {}) =>
+      timed(
+        {},
+        { percentiles: { 99: 3000 }, perCpu: { 2: cpu(9000, 2500), 10: cpu(90_000, 40_000), ...more } },
+      );
+    expect(await judged({ maxNs: 5000 }, of())).toEqual(nothing);
+    expect(await judged({ maxNs: 40_000, eachCpu: true }, of())).toEqual(nothing);
+    const found = [
+      await judged({ maxNs: 5000, eachCpu: true }, of()),
+      await judged({ percentile: "max", maxNs: 8000, eachCpu: true }, of()),
+      await judged({ maxNs: 50_000, eachCpu: true }, of({ 3: cpu(9000, null, 12), 4: cpu(9000, null) })),
+      await judged({ maxNs: 50_000, eachCpu: true }, timed({}, {})),
+      await judged({ percentile: "mean", maxNs: 50_000, eachCpu: true }, of()),
+    ];
+    await expect(found.map(textOf).join("")).toMatchFileSnapshot(golden("budget-each-cpu"));
+    expect(found.map(({ violations }) => violations.length)).toEqual([1, 2, 2, 1, 1]);
+  });
+
   it("gates a throughput that was searched for by what is proven of it, its lower bound", async () => {
     const found = (lowerPps: number, throughputPps = lowerPps) => ({
       ndr: { kind: "regular" as const, throughputPps, lowerPps, upperPps: lowerPps + 50 },

@@ -25,10 +25,13 @@ export function openMetricsText(records: readonly NamedRecord[]): string[] {
       const family = `nfvlab_${metric.name.replace(/[^A-Za-z0-9]+/g, "_")}${suffix === "" ? "" : `_${suffix}`}`;
       const head = [`# TYPE ${family} gauge`, ...(suffix === "" ? [] : [`# UNIT ${family} ${suffix}`])];
       const lines = families.get(family) ?? head;
-      const samples = statisticsOf(metric).map(
-        ([statistic, value]) => `${family}${labelled({ ...labels, statistic })} ${value / factor}`,
-      );
-      families.set(family, [...lines, ...samples]);
+      const sample = (more: Readonly<Record<string, string>>, value: number) =>
+        `${family}${labelled({ ...labels, ...more })} ${value / factor}`;
+      families.set(family, [
+        ...lines,
+        ...statisticsOf(metric).map(([statistic, value]) => sample({ statistic }, value)),
+        ...cpuStatistics(metric).map(([cpu, statistic, value]) => sample({ cpu, statistic }, value)),
+      ]);
     }
   }
   return [
@@ -54,11 +57,28 @@ function statisticsOf(metric: Metric): (readonly [statistic: string, value: numb
     ["low95", metric.interval95.low],
     ["high95", metric.interval95.high],
     ["max", metric.max],
-    ...PERCENTILES.flatMap((percentile) => {
-      const value = metric.percentiles[percentile];
-      return value === null || value === undefined ? [] : [[`p${percentile}`, value] as const];
-    }),
+    ...percentilesOf(metric.percentiles),
   ];
+}
+
+/** Of several CPUs each by itself. */
+function cpuStatistics({
+  perCpu = {},
+}: Metric): (readonly [cpu: string, statistic: string, value: number])[] {
+  const cpus = Object.entries(perCpu);
+  if (cpus.length < 2) return [];
+  return cpus.flatMap(([cpu, { min, max, percentiles }]) =>
+    ([["min", min], ["max", max], ...percentilesOf(percentiles)] as const).map(
+      ([statistic, value]) => [cpu, statistic, value] as const,
+    ),
+  );
+}
+
+function percentilesOf(percentiles: Metric["percentiles"]): (readonly [statistic: string, value: number])[] {
+  return PERCENTILES.flatMap((percentile) => {
+    const value = percentiles[percentile];
+    return value === null || value === undefined ? [] : [[`p${percentile}`, value] as const];
+  });
 }
 
 function labelled(labels: Readonly<Record<string, string>>): string {
