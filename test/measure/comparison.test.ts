@@ -58,6 +58,16 @@ describe("a comparison", () => {
     expect(comparisonOf(one, { ...other, fingerprint: same }).environment).toEqual([]);
   });
 
+  it("names the kernel alone of a guest that boots another one", () => {
+    const booted = (hash: string, kernel: string): ResultRecord => {
+      const guests = { vnf: { "cputune.vcpupin.0.cpuset": "3", "inside.kernel": kernel } };
+      return { ...of(1), fingerprint: { ...fingerprint, hash, guests } };
+    };
+    expect(comparisonOf(booted("a", "6.12.117 #1"), booted("b", "6.12.120 #1")).environment).toEqual([
+      "guests.vnf.inside.kernel: 6.12.117 #1, then 6.12.120 #1",
+    ]);
+  });
+
   it("names what changed on another machine that took part, and which one it was", () => {
     const others = (one: Partial<Fingerprint>): ResultRecord => ({
       ...{ ...of(1), others: { systemUnderTest: { ...fingerprint, machineId: "dut", ...one } } },
