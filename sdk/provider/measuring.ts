@@ -201,7 +201,10 @@ async function record(
   // One machine after another: two roles may be of one, and an agent does one thing at a time.
   const told = await askGuests(operation, host);
   const toldOthers: ToldByGuests[] = [];
-  for (const [, other] of roles) toldOthers.push(await askGuests(operation, other));
+  for (const [, other] of roles) {
+    waiting.push(...(await waitingBoot(other)).map((fault) => `on ${other.name}, ${fault}`));
+    toldOthers.push(await askGuests(operation, other));
+  }
   const lookAtOthers = () => Promise.all(roles.map(([, other]) => look(other)));
   const [before, othersBefore] = [await look(host, firmware), await lookAtOthers()];
   const startedAt = new Date().toISOString();

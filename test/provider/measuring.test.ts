@@ -103,11 +103,14 @@ it("asks nothing of a firmware of which nothing is declared, and compares as bef
   expect((await recordedWith({})).record.fingerprint.hash).toBe(record.fingerprint.hash);
 });
 
-it("is not valid where the machine waits for a reboot", async () => {
+/** The machine once it boots next with other arguments. */
+function pending(answers: Answers): Answers {
   const set = Buffer.from(setFile([{ name: "nohz_full", value: "3" }], undefined)).toString("base64");
-  const answers = new Map(recordedAnswers);
-  answers.set("boot-loader", said(`@file /etc/default/grub.d/90-nfvlab-ticks.cfg ${set}\n`));
-  const { host } = machine("dut", answers);
+  return new Map(answers).set("boot-loader", said(`@file /etc/default/grub.d/90-nfvlab-ticks.cfg ${set}\n`));
+}
+
+it("is not valid where the machine waits for a reboot", async () => {
+  const { host } = machine("dut", pending(recordedAnswers));
   const record = await measuring(operation, host, what, () => async () => measured);
   expect(record.valid).toBe(false);
   expect(record.invalidReasons).toEqual([
@@ -157,6 +160,15 @@ describe("a machine that takes part", () => {
     };
     expect((await of(machineChecks(0), machineChecks(2))).record.invalidReasons).toEqual([
       "on dut, the hardware reported errors while it ran: machine check exceptions 2 times",
+    ]);
+  });
+
+  it("makes the record worthless where it waits for a reboot, and is named", async () => {
+    const { record } = await of(pending(changed(MACHINE)));
+    expect(record.invalidReasons).toEqual([
+      expect.stringMatching(
+        /^on dut, a reboot is pending: the machine runs by no entry of nfvlab's, and boots next by /,
+      ),
     ]);
   });
 
