@@ -47,6 +47,8 @@ export interface BenchmarkResults {
   readonly invalidReasons: readonly string[];
   /** Hash of what was in force: results are comparable where it is the same. */
   readonly inForce: string;
+  /** Likewise of other machines that took part, by what each was: `systemUnderTest`; absent where there was none. */
+  readonly othersInForce?: Readonly<Record<string, string>>;
   /** What ran beside it, and the least busy share of the CPUs that carried it; absent where nothing did. */
   readonly coLoad?: {
     /** What the load was of: `cpu`, `memory`, `io`. */
@@ -226,12 +228,15 @@ export function measured(record: pulumi.Output<ResultRecord>): Measured {
 }
 
 function inShort(record: ResultRecord): BenchmarkResults {
-  const { valid, functional, invalidReasons, metrics, fingerprint, coLoad } = record;
+  const { valid, functional, invalidReasons, metrics, fingerprint, others, coLoad } = record;
   return {
     valid,
     functional,
     invalidReasons,
     inForce: fingerprint.hash,
+    ...(others !== undefined && {
+      othersInForce: Object.fromEntries(Object.entries(others).map(([role, { hash }]) => [role, hash])),
+    }),
     ...(coLoad !== undefined && {
       coLoad: {
         kind: coLoad.kind,

@@ -1,6 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
-import { functionalCaveat, invalidCaveats } from "./caveats.ts";
+import { functionalCaveat, invalidCaveats, setUpOf } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 /** Times that are compared, with what a reader is told of each. */
@@ -70,9 +70,9 @@ export function compareMigrations({ baseline, tuned, published }: MigrationSides
       "taken on emulated servers. It shows that the path works, not what settings gain.",
     ),
     ...invalidCaveats(sides),
-    ...(baseline.inForce === tuned.inForce
+    ...(setUpOf(baseline) === setUpOf(tuned)
       ? []
-      : ["not the same was in force on the guest's host: what differs need not be the settings"]),
+      : ["not the same was in force on the machines: what differs need not be the settings"]),
   ];
   return { rows, caveats, text: tableOf(rows, caveats, published) };
 }

@@ -7,7 +7,7 @@ import {
   type PacketPath,
 } from "../sdk/units/packet-path.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
-import { functionalCaveat, invalidCaveats } from "./caveats.ts";
+import { functionalCaveat, invalidCaveats, setUpOf } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 /** What was counted at both ends of a path, in one direction. */
@@ -95,7 +95,7 @@ function caveatsOf(all: readonly (readonly [name: string, results: BenchmarkResu
       "taken on an emulated server. It shows that each path works, not how fast it is.",
     ),
     ...invalidCaveats(all),
-    ...(new Set(all.map(([, { inForce }]) => inForce)).size > 1
+    ...(new Set(all.map(([, results]) => setUpOf(results))).size > 1
       ? ["not all paths were measured with the same in force"]
       : []),
   ];

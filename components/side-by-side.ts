@@ -1,6 +1,6 @@
 import { formatNanoseconds } from "../sdk/units/duration.ts";
 import type { BenchmarkResults } from "./benchmarks.ts";
-import { functionalCaveat, invalidCaveats } from "./caveats.ts";
+import { functionalCaveat, invalidCaveats, setUpOf } from "./caveats.ts";
 import { columns } from "./columns.ts";
 
 /** Percentiles that stand in the table, with the maximum. */
@@ -75,7 +75,7 @@ function caveatsOf(sides: readonly Sides[]): string[] {
     [`untuned, ${load}`, untuned] as const,
     [`tuned, ${load}`, tuned] as const,
   ]);
-  const hashes = (side: "untuned" | "tuned") => new Set(sides.map(({ [side]: { inForce } }) => inForce));
+  const hashes = (side: "untuned" | "tuned") => new Set(sides.map(({ [side]: results }) => setUpOf(results)));
   const [before, after] = [hashes("untuned"), hashes("tuned")];
   return [
     ...functionalCaveat(

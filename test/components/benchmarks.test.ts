@@ -147,6 +147,16 @@ describe("CyclictestBenchmark", () => {
     });
   });
 
+  it("says what was in force on each machine that took part", async () => {
+    const others = { systemUnderTest: { ...record.fingerprint, hash: "beef" } };
+    const registered = await register(() => new CyclictestBenchmark("timers", { on: aHost() }), {
+      answers: { ...answers, "nfvlab:bench:Cyclictest": { record: { ...record, others } } },
+    });
+    expect(named(registered, "timers").outputs).toMatchObject({
+      results: { inForce: "cafe", othersInForce: { systemUnderTest: "beef" } },
+    });
+  });
+
   it("has no results before it is measured, and none where an update leaves it out", async () => {
     const preview = await register(() => new CyclictestBenchmark("timers", { on: aHost() }), {
       preview: true,

@@ -144,7 +144,14 @@ describe("a comparison", () => {
     expect(compareMigrations({ baseline, tuned }).caveats).toEqual([
       "functional: taken on emulated servers. It shows that the path works, not what settings gain.",
       "tuned is not valid: migration 1, there: it was cancelled",
-      "not the same was in force on the guest's host: what differs need not be the settings",
+      "not the same was in force on the machines: what differs need not be the settings",
+    ]);
+    const [one, other] = ["c", "d"].map((destination) =>
+      side({ othersInForce: { destination } }, ["total", 2e9]),
+    );
+    expect(compareMigrations({ baseline: one!, tuned: one! }).caveats).toEqual([]);
+    expect(compareMigrations({ baseline: one!, tuned: other! }).caveats).toEqual([
+      "not the same was in force on the machines: what differs need not be the settings",
     ]);
   });
 });

@@ -79,4 +79,24 @@ describe("paths side by side", () => {
     });
     expect(rows[0]).toMatchObject({ sent: 9, medianNs: null, p99Ns: null, longestNs: null });
   });
+
+  it.each([
+    ["the same machine as it was", { systemUnderTest: "a", generator: "b" }, []],
+    [
+      "a machine that forwards by another set-up",
+      { systemUnderTest: "c", generator: "b" },
+      ["not all paths were measured with the same in force"],
+    ],
+  ])("go through %s", (_, othersInForce, caveats) => {
+    const measured = (others: Readonly<Record<string, string>>) => ({
+      ...{ path: ring, frames: { forward: counted(9, 9), reverse: null } },
+      results: results({}, { othersInForce: others }),
+    });
+    expect(
+      comparePaths({
+        one: measured({ generator: "b", systemUnderTest: "a" }),
+        other: measured(othersInForce),
+      }).caveats,
+    ).toEqual(caveats);
+  });
 });

@@ -42,6 +42,15 @@ describe("untuned beside tuned", () => {
     expect(sideBySide(METRIC, mixed).caveats).toEqual([
       "not all loads of one side were measured with the same in force",
     ]);
+    // The generator that measures is the same; what is tuned forwards.
+    const on = (systemUnderTest: string) => results("g", 1, { othersInForce: { systemUnderTest } });
+    expect(sideBySide(METRIC, [{ load: "idle", untuned: on("a"), tuned: on("b") }]).caveats).toEqual([]);
+    expect(
+      sideBySide(METRIC, [
+        { load: "idle", untuned: on("a"), tuned: on("b") },
+        { load: "cpu", untuned: on("c"), tuned: on("b") },
+      ]).caveats,
+    ).toEqual(["not all loads of one side were measured with the same in force"]);
     const wrong = results("b", 1, {
       valid: false,
       functional: true,
