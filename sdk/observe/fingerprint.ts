@@ -4,9 +4,11 @@ import type { Fingerprint } from "../schema/record.ts";
 import { knobsOf } from "./domain-knobs.ts";
 import { domains, type ObservedDomain } from "./domains.ts";
 import type { GuestInside } from "./guest-inside.ts";
+import { hardware, memoryOf, processorsOf } from "./hardware.ts";
 import { hostFactsOf, hostFactsProbes } from "./host-facts.ts";
 import { interruptSettings } from "./interrupts.ts";
 import { kernelThreadsNow, type ObservedThread } from "./kernel-threads.ts";
+import { nicKnobs, nicLinks, nicSettings } from "./nic-settings.ts";
 import { type ObservedInterface, ovsDatabase, type Switch } from "./ovs.ts";
 import type { Observed } from "./probe.ts";
 import { idleLatencyLimit, kernelSettings } from "./settings.ts";
@@ -15,6 +17,8 @@ import { byStandingName } from "./standing-names.ts";
 /** Everything that is in force on a machine, for one round trip. */
 export const fingerprintProbes = {
   ...hostFactsProbes,
+  hardware,
+  nicSettings,
   settings: kernelSettings,
   idleLatencyLimit,
   interrupts: interruptSettings,
@@ -25,7 +29,7 @@ export const fingerprintProbes = {
 
 /**
  * What is in force, and a hash of it. Equal hashes mean that two numbers may be compared; which boot it was does not count, and neither does what moves by
- * itself, such as free memory.
+ * itself, such as free memory. Links are told and do not count: after a reset of a card or of its partner they come up by themselves, seconds later.
  *
  * @param declared what was declared, by name, with what the machine shows of it: firmware settings
  * @param inside what is in force inside guests, by their names, as far as they say: `inside.kernel`
@@ -37,7 +41,10 @@ export function fingerprintOf(
 ): Fingerprint {
   const facts = hostFactsOf(observed);
   const { identity, kernel } = facts;
-  const { database, idleLatencyLimit: limit } = observed;
+  const { database, idleLatencyLimit: limit, hardware: built } = observed;
+  const memory = memoryOf(built);
+  const knobs = nicKnobs(observed.nicSettings, built.smbios.slots);
+  const links = nicLinks(observed.nicSettings, facts.nics);
   const inForce = {
     machineId: identity.machineId,
     firmware: [identity.vendor, identity.product, identity.bios, identity.biosDate]
@@ -53,6 +60,8 @@ export function fingerprintOf(
     clocksource: kernel.clocksource,
     cpuModel: facts.cpuModel,
     microcode: facts.microcode ?? null,
+    processors: processorsOf(facts, built),
+    ...(hasAny(memory) && { memory }),
     settings: {
       ...observed.settings,
       ...(limit !== undefined && { "/dev/cpu_dma_latency": `${limit}` }),
@@ -65,6 +74,7 @@ export function fingerprintOf(
       ),
     ),
     nics: Object.fromEntries(facts.nics.map((nic) => [nic.address, described(nic)])),
+    ...(hasAny(knobs) && { nicSettings: knobs }),
     versions: versionsOf(facts, database),
     switchState: database.state,
     switchOptions: database.state === "answering" ? { ...database.otherConfig } : {},
@@ -75,7 +85,17 @@ export function fingerprintOf(
     ),
     declared: { ...declared },
   };
-  return { hash: sha256(canonical(inForce)), bootId: identity.bootId, ...inForce };
+  return {
+    hash: sha256(canonical(inForce)),
+    bootId: identity.bootId,
+    ...inForce,
+    ...(hasAny(links) && { links }),
+  };
+}
+
+/** What a machine does not tell is absent of its record. */
+function hasAny(told: Readonly<Record<string, string>>): boolean {
+  return Object.keys(told).length > 0;
 }
 
 /** Threads of the kernel that are there from its boot on. Those of devices, file systems and guests come and go, as khugepaged does with its setting. */

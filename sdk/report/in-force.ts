@@ -13,9 +13,13 @@ export interface InForceGroup {
 
 const TITLES: Readonly<Record<string, string>> = {
   "": "Machine and kernel",
+  processors: "Processors",
+  memory: "Memory",
   hugepages: "Huge pages",
   versions: "Versions",
   nics: "Network cards",
+  nicSettings: "Settings of network cards",
+  links: "Links",
   switchOptions: "Options of the switch",
   switchPorts: "Ports of the switch",
   guests: "Guests",

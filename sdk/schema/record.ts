@@ -69,9 +69,9 @@ export type Metric = z.infer<typeof Metric>;
 
 /** Everything that was in force. Two results are comparable where `hash` is the same. */
 export const Fingerprint = z.object({
-  hash: z
-    .string()
-    .meta({ description: "SHA-256 of all the rest but bootId: two boots of one set-up have the same." }),
+  hash: z.string().meta({
+    description: "SHA-256 of all the rest but bootId and links: two boots of one set-up have the same.",
+  }),
   bootId: z.string(),
   machineId: z.string(),
   firmware: z.string().meta({
@@ -89,6 +89,14 @@ export const Fingerprint = z.object({
   clocksource: z.string(),
   cpuModel: z.string(),
   microcode: z.string().nullable(),
+  processors: z.record(z.string(), z.string()).optional().meta({
+    description:
+      "How many are online: `sockets`, `cores`, `threads`; and `nominalFrequency`, where anything tells it. Absent of older records.",
+  }),
+  memory: z.record(z.string(), z.string()).optional().meta({
+    description:
+      "Modules by kind and their slots as the firmware tells them (SMBIOS, read by root): `dimms`, `8 x 32 GiB DDR5 4800 of 5600 MT/s, registered, 2 ranks`, and `slots`, `8 of 16: A1, B1, …`; memory of each node in whole blocks of the kernel: `node0`. What the machine does not tell is absent, and all of it of older records.",
+  }),
   settings: z.record(z.string(), z.string()).meta({
     description:
       "Settings of the running kernel by path, those of each CPU under cpu*: governors, idle states, mitigations, scheduling, modules; CPUs of interrupts and of the kernel's threads, by name.",
@@ -97,6 +105,14 @@ export const Fingerprint = z.object({
   nics: z
     .record(z.string(), z.string())
     .meta({ description: "Network cards by PCI address: vendor:device, driver, virtual functions." }),
+  nicSettings: z.record(z.string(), z.string()).optional().meta({
+    description:
+      "How cards are set up, by address and name, `0000:3b:00.0 rings`: slot, revision, subsystem, firmware, driver version, mtu, queues, rings, interrupt coalescing, each offload that can be turned, sizes of PCI Express. Not of virtual functions, nor of more than 16 cards. What needs ethtool is absent without it, and of cards that no driver of the kernel has; all of it of older records.",
+  }),
+  links: z.record(z.string(), z.string()).optional().meta({
+    description:
+      "What cards agreed on with their partners, by address: `25000 Mb/s, full duplex` of those that have a link, `8 GT/s, 8 lanes` by PCI Express. Not in the hash: links come and go by themselves. Absent of older records.",
+  }),
   versions: z.record(z.string(), z.string()).meta({
     description: "Open vSwitch and DPDK as they run, else as installed; the rest as installed.",
   }),

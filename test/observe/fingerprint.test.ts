@@ -7,6 +7,17 @@ import { type Answer, factsOf } from "../../sdk/observe/probe.ts";
 import { Fingerprint } from "../../sdk/schema/record.ts";
 import { insideGuest, recorded, recordedMachine } from "./recorded.ts";
 
+/** The card whose settings the recording has. */
+const CARD = "0000:00:02.0";
+
+/** A link of PCI Express as another card shows it. */
+const EXPRESS = Object.entries({
+  ...{ current_link_speed: "2.5 GT/s PCIe", current_link_width: "1" },
+  ...{ max_link_speed: "5.0 GT/s PCIe", max_link_width: "4" },
+})
+  .map(([file, value]) => `/sys/bus/pci/devices/0000:21:00.0/${file}:${value}\n`)
+  .join("");
+
 type Answers = ReadonlyMap<string, Answer>;
 
 const answers = recordedMachine("machine/debian-13/emulated-server.txt");
@@ -39,6 +50,14 @@ test("everything that is in force, as its schema says", () => {
       "0000:21:00.0": "0x8086:0x10c9, igb, 0 virtual functions",
       "0000:31:00.0": "0x8086:0x10c9, igb, 0 virtual functions",
     },
+    processors: { sockets: "2", cores: "4", threads: "4" },
+    memory: {
+      dimms: "1 x 2.5 GiB RAM",
+      slots: "1 of 1: DIMM 0",
+      node0: "1.25 GiB",
+      node1: "1.25 GiB",
+    },
+    nicSettings: { [`${CARD} queues`]: "rx 1, tx 1", [`${CARD} offload tcp-segmentation-offload`]: "on" },
     versions: { ovs: "3.5.0", dpdk: "24.11.8", qemu: "10.0.13", libvirt: "11.3.0", rtTests: "2.60" },
     switchState: "answering",
     switchOptions: {
@@ -104,6 +123,28 @@ describe("what was changed by somebody changes the hash, and is named", () => {
       "0000:31:00.0/sriov_numvfs:0",
       "0000:31:00.0/sriov_numvfs:2",
       "nics.0000:31:00.0",
+    ],
+    ["a node's memory", "hardware", "@node 1 10", "@node 1 9", "memory.node1"],
+    [
+      "the firmware of a card",
+      "nic-settings",
+      "firmware-version: ",
+      "firmware-version: 2",
+      `nicSettings.${CARD} firmware`,
+    ],
+    [
+      "a card's rings",
+      "nic-settings",
+      /(Current hardware settings:\nRX:\t+)256/,
+      "$1512",
+      `nicSettings.${CARD} rings`,
+    ],
+    [
+      "a card's offload",
+      "nic-settings",
+      "generic-receive-offload: on",
+      "generic-receive-offload: off",
+      `nicSettings.${CARD} offload generic-receive-offload`,
     ],
     [
       "poll-mode CPUs",
@@ -206,6 +247,9 @@ describe("what was changed by somebody changes the hash, and is named", () => {
 describe("what moves by itself does not", () => {
   test.each([
     ["another boot", "identity", /boot_id:\w{8}/, "boot_id:00000000"],
+    ["a link that came up", "nic-settings", "speed -1", "speed 1000"],
+    ["a link of PCI Express that trained", "pci-files", /^/, EXPRESS],
+    ["what the kernel took of memory", "numa-nodes", /MemTotal: +\d+/, "MemTotal: 1288512"],
     ["free memory", "numa-nodes", /MemFree: +\d+/, "MemFree: 1"],
     ["huge pages in use", "hugepage-pools", /free_hugepages:\d+/, "free_hugepages:7"],
     ["a guest that connects", "ovs-database", '"disconnected"', '"connected"'],

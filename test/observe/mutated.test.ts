@@ -85,6 +85,8 @@ const alone: readonly (readonly [fixture: string, probe: string])[] = [
   ["procfs/swap-on.txt", "swap"],
   ["procfs/6.12/confined-tasks.txt", "confined-tasks"],
   ["procfs/6.12/listening-sockets.txt", "listening-sockets"],
+  ["smbios/registered.txt", "hardware"],
+  ["ethtool/6.14.2/nic-settings.txt", "nic-settings"],
 ];
 
 const folder = join(import.meta.dirname, "../../sdk/observe");

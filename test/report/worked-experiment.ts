@@ -158,8 +158,12 @@ const inForce = {
   microcode: "unknown",
   "settings./proc/sys/kernel/sched_rt_runtime_us": "-1",
   "settings./sys/devices/system/cpu/cpu*/cpufreq/scaling_governor": "performance",
+  "processors.sockets": "2",
+  "memory.dimms": "8 x 32 GiB DDR5 4800 of 5600 MT/s, registered, 2 ranks",
   "hugepages.node1/2MiB": "512",
   "nics.0000:5e:00.0": "0x8086:0x1592, vfio-pci, 0 virtual functions",
+  "nicSettings.0000:5e:00.0 PCI Express payload": "256 bytes",
+  "links.0000:5e:00.0 PCI Express": "16 GT/s, 16 lanes",
   "versions.ovs": "3.5.0",
   "versions.dpdk": "24.11.3",
 };
