@@ -23,7 +23,9 @@ export type OutageEventArgs =
       readonly kind: "add-port";
       readonly bridge: OvsDpdkBridge;
       readonly interface?: "vhost-user" | "internal";
-    };
+    }
+  /** The bridge gets flows more that no frame meets, 1000 unless said otherwise, which go again. */
+  | { readonly kind: "add-flows"; readonly bridge: OvsDpdkBridge; readonly count?: number };
 
 export interface OutageBenchmarkArgs
   extends Pick<
@@ -56,13 +58,13 @@ interface Interrupted extends Measured {
 }
 
 /**
- * How long no frame comes when a switch restarts, a guest is reset or a bridge gets a port: constant-rate traffic from before it until after. Nothing is restarted but what `event` names, and nothing on an unchanged `up`.
+ * How long no frame comes when a switch restarts, a guest is reset or a bridge gets a port or flows: constant-rate traffic from before it until after. Nothing is restarted but what `event` names, and nothing on an unchanged `up`.
  *
- * @property event `{ kind: "switch-restart" }`, `{ kind: "guest-reset", guest }` or `{ kind: "add-port", bridge }`
+ * @property event `{ kind: "switch-restart" }`, `{ kind: "guest-reset", guest }`, `{ kind: "add-port", bridge }` or `{ kind: "add-flows", bridge, count }`
  * @property rate frames per second and direction: the time between two is what the outage is known to
  * @property watch how long frames go on behind the event; they have to come again in this time
  * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
- * @see RFC 2544, section 26.6, and RFC 6201
+ * @see RFC 2544, section 26.6, RFC 6201, and RFC 8204 for flows
  * @example
  * const restart = new OutageBenchmark("restart", {
  *   on: dut, tool, cpus: "4-5", rate: 10_000, event: { kind: "switch-restart" },
@@ -130,6 +132,10 @@ function eventOf(event: OutageEventArgs) {
         inputs: { kind, bridge: bridge.bridgeName, ...(port !== undefined && { interface: port }) },
         needs: [bridge.bridge],
       };
+    }
+    case "add-flows": {
+      const { bridge, ...rest } = event;
+      return { inputs: { ...rest, bridge: bridge.bridgeName }, needs: [bridge.bridge] };
     }
   }
 }

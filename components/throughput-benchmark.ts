@@ -99,10 +99,10 @@ export class ThroughputBenchmark extends LabComponent<ThroughputMeasured> {
 export interface FrameLossBenchmarkArgs extends TrialArgs, Pick<ArgsOf<typeof frameLoss>, "step" | "trial"> {}
 
 /**
- * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing.
+ * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing, and the maximum forwarding rate.
  *
  * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
- * @see RFC 2544, section 26.3
+ * @see RFC 2544, section 26.3, and RFC 2889, section 5.6
  * @example
  * new FrameLossBenchmark("loss", {
  *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], step: 0.05,

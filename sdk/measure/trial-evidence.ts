@@ -83,17 +83,33 @@ export function latencyEvidence(
   };
 }
 
-/** Loss by load, in percent of the highest one. */
+/** Loss by load, in percent of the highest one; and what came of them a second, at the highest load and at most (RFC 2285, FRMOL and MFR). */
 export function lossEvidence(frame: string, points: readonly LossPoint[]): Evidence {
   const highest = Math.max(...points.map(({ loadPps }) => loadPps));
+  const percentOf = (loadPps: number) => Number(((loadPps / highest) * 100).toFixed(1));
+  const rates = points.map(({ loadPps, lossRatio }) => ({ loadPps, pps: loadPps * (1 - lossRatio) }));
+  const most = Math.max(...rates.map(({ pps }) => pps));
+  const best = rates.find(({ pps }) => pps === most)?.loadPps ?? highest;
+  const rate = (role: string, pps: number) =>
+    metricOf({ name: `forwarding.${frame}.${role}`, unit: "pps", direction: "higher" }, [
+      single(Math.round(pps)),
+    ]);
   return {
-    metrics: points.map(({ loadPps, lossRatio }) => {
-      const percent = Number(((loadPps / highest) * 100).toFixed(1));
-      const name = `loss.${frame}.${percent}`;
-      return metricOf({ name, unit: "ratio", direction: "lower" }, [single(lossRatio)]);
-    }),
+    metrics: [
+      ...points.map(({ loadPps, lossRatio }) => {
+        const name = `loss.${frame}.${percentOf(loadPps)}`;
+        return metricOf({ name, unit: "ratio", direction: "lower" }, [single(lossRatio)]);
+      }),
+      rate("mfr", most),
+      ...rates.filter(({ loadPps }) => loadPps === highest).map(({ pps }) => rate("frmol", pps)),
+    ],
     faults: [],
-    remarks: [],
+    remarks:
+      best === highest
+        ? []
+        : [
+            `forwarding.${frame}.mfr: at ${percentOf(best)} % of the highest load, ${Math.round(best)} frames/s`,
+          ],
   };
 }
 

@@ -6,6 +6,7 @@ import { exactDuration } from "../units/duration.ts";
 import { HostError, InputError } from "../units/errors.ts";
 import { VIRSH } from "./domain.ts";
 import { restartSteps } from "./ovs-daemon.ts";
+import { removeFlows } from "./ovs-flows.ts";
 import { removePort, transaction } from "./ovs-port.ts";
 import type { Step } from "./step.ts";
 import type { TrafficPlan } from "./traffic-plan.ts";
@@ -22,6 +23,17 @@ const EVENT_S = 240;
 /** The option is `--kill-whom` since systemd 252, of which this is a prefix; before that it is its name. */
 const MARK = 'systemctl kill --kill-who=main --signal=SIGUSR2 "$1"';
 
+/**
+ * Adds flows that no frame meets, UDP from one block of addresses for documentation to another (RFC 5737), by one bundle: all of them or none. They are made on the machine, since a million of
+ * them is a hundred megabytes. They have the highest priority, or a switch would not look at them: what it finds for a frame ends its search among flows of less. So it finds the same for each frame,
+ * but by more of the frame's fields, and sets up its way through the datapath anew meanwhile.
+ */
+const ADD_FLOWS = `{ awk -v cookie="$2" -v count="$3" 'BEGIN {
+  for (i = 0; i < count; i++)
+    printf "cookie=%s,priority=65535,udp,nw_src=198.51.100.%d,nw_dst=203.0.113.%d,tp_dst=%d,actions=drop\\n", cookie, int(i / 256) % 256, i % 256, 1 + int(i / 65536)
+}' || echo not all flows; } | ovs-ofctl --timeout=${EVENT_S} -O OpenFlow13 --bundle add-flows "$1" -`;
+const MATCHED = /^(198\.51\.100|203\.0\.113)\./;
+
 /** Defaults filled in: durations in ms. */
 export function outageSettings({ lead = "5s", watch = "30s", repetitions = 1 }: OutageInputs) {
   return { leadMs: exactDuration(lead, "ms"), watchMs: exactDuration(watch, "ms"), repetitions };
@@ -33,7 +45,7 @@ function sendingSeconds(inputs: OutageInputs): number {
   return Math.ceil((leadMs + watchMs) / 1000) + EVENT_S;
 }
 
-/** @throws InputError `traffic-both`, `outage-short`, `outage-frames` */
+/** @throws InputError `traffic-both`, `traffic-broadcast`, `outage-short`, `outage-frames`, `outage-addresses` */
 export function checkOutage(inputs: OutageInputs): void {
   checkWay(inputs);
   const { leadMs, watchMs } = outageSettings(inputs);
@@ -54,6 +66,16 @@ export function checkOutage(inputs: OutageInputs): void {
       observed: `${inputs.rate} frames/s, for ${seconds} s where the event takes long`,
       expected: `${MOST_FRAMES} frames at most`,
       hint: "a rate of which the outage lasts a hundred frames tells it well",
+    });
+  const { fromIp = "", toIp = "" } = inputs.addresses ?? {};
+  if (inputs.event.kind === "add-flows" && [fromIp, toIp].some((address) => MATCHED.test(address)))
+    throw new InputError({
+      code: "outage-addresses",
+      property: MATCHED.test(fromIp) ? "addresses.fromIp" : "addresses.toIp",
+      problem: "no frame may meet the flows that are added",
+      observed: MATCHED.test(fromIp) ? fromIp : toIp,
+      expected: "an address outside of 198.51.100.0/24 and 203.0.113.0/24",
+      hint: "198.18.0.0/15 is for benchmarks",
     });
 }
 
@@ -100,6 +122,21 @@ export function planEvent(event: OutageEvent, tag: string): PlannedEvent {
         undo: removePort(bridge, port),
       };
     }
+    case "add-flows": {
+      const { bridge, count = 1000 } = event;
+      // "nfvl", and the resource.
+      const cookie = `0x6e66766c${tag}`;
+      return {
+        steps: [
+          {
+            purpose: `add ${count} flows to ${bridge}`,
+            argv: ["sh", "-c", ADD_FLOWS, "sh", bridge, cookie, `${count}`],
+            timeoutMs: (EVENT_S + 10) * 1000,
+          },
+        ],
+        undo: removeFlows(bridge, cookie),
+      };
+    }
   }
 }
 
@@ -127,17 +164,21 @@ export function requireEventGround(
       expected: "running",
     });
   }
-  if (event.kind !== "add-port" || database === undefined) return;
+  if (event.kind === "switch-restart" || database === undefined) return;
   const bridges = database.bridges.map(({ name }) => name);
   if (!bridges.includes(event.bridge))
     throw new HostError({
       code: "bridge-missing",
       property: "event.bridge",
-      problem: `${host} has no bridge ${event.bridge} to add a port to`,
+      problem: `${host} has no bridge ${event.bridge} to add ${event.kind === "add-port" ? "a port" : "flows"} to`,
       observed: bridges.join(", ") || "no bridge",
       expected: event.bridge,
     });
-  if (event.interface !== "internal" && !database.interfaceTypes.includes("dpdkvhostuserclient"))
+  if (
+    event.kind === "add-port" &&
+    event.interface !== "internal" &&
+    !database.interfaceTypes.includes("dpdkvhostuserclient")
+  )
     throw new HostError({
       code: "port-unsupported",
       property: "event.interface",

@@ -1,4 +1,5 @@
 import type { Inputs } from "../schema/definition.ts";
+import { BROADCAST } from "../schema/fields.ts";
 import type { traffic } from "../schema/traffic.ts";
 import type { SearchGenerator } from "../schema/traffic-generator.ts";
 import { ealArguments, portArguments, renderPort } from "../units/dpdk-arguments.ts";
@@ -49,9 +50,27 @@ export function checkTraffic(inputs: TrafficInputs): void {
       expected: rate === "unpaced" ? "a duration" : "one of them",
       hint: rate === "unpaced" ? "leave `count` out" : "leave `duration` out",
     });
-  if (generator.kind === "pktgen") checkPktgen(inputs);
-  else checkWay({ ...inputs, generator });
+  if (generator.kind === "pktgen") {
+    checkBroadcast(inputs);
+    checkPktgen(inputs);
+  } else checkWay({ ...inputs, generator });
   checkPercentile(inputs);
+}
+
+/** What is sent to all comes from one, and is counted where it is known by its number. */
+function checkBroadcast({
+  generator,
+  directions = "forward",
+  addresses,
+}: Pick<TrafficInputs, "generator" | "directions" | "addresses">): void {
+  if (addresses?.toMac !== BROADCAST || (generator.kind === "nfvlab" && directions === "forward")) return;
+  throw new InputError({
+    code: "traffic-broadcast",
+    property: "addresses.toMac",
+    problem: "frames to every station are sent one way, by the traffic program",
+    observed: generator.kind === "nfvlab" ? `directions "${directions}"` : generator.kind,
+    expected: 'generator.kind nfvlab, and directions "forward"',
+  });
 }
 
 /** Of what stamps nothing no latency is told, and none may be asked for. */
@@ -77,7 +96,7 @@ function stampedOf(inputs: TrafficInputs): number {
   return generator.kind === "trex" ? stampedByTrex(generator, paceOf(rate), framesOf(inputs)) : 0;
 }
 
-/** @throws InputError `traffic-both`, and those of `checkTrex` and `checkTestpmdTraffic` */
+/** @throws InputError `traffic-both`, `traffic-broadcast`, and those of `checkTrex` and `checkTestpmdTraffic` */
 export function checkWay(way: TrafficWay): void {
   const { generator, to, directions } = way;
   if (directions === "both" && to === undefined)
@@ -89,6 +108,7 @@ export function checkWay(way: TrafficWay): void {
       expected: "two ports",
       hint: "give `to`",
     });
+  checkBroadcast(way);
   if (generator.kind === "trex") checkTrex({ ...way, generator });
   if (generator.kind === "testpmd") checkTestpmdTraffic({ ...way, generator });
 }

@@ -155,7 +155,7 @@ export function checkPaced({ generator }: Pick<TrialInputs, "generator">): void 
  * Refuses what no trial could measure, of all sizes of frames at once.
  *
  * @param longestMs the longest trial of all
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`
  */
 export function checkTrials(inputs: TrialInputs, longestMs: number, minLoad = 1): void {
   checkWay(inputs);
@@ -227,7 +227,7 @@ function goalTrialMs(method: "mlrsearch" | "rfc2544", { trial }: ThroughputGoal)
   return exactDuration(trial ?? (method === "rfc2544" ? "60s" : "1s"), "ms");
 }
 
-/** @throws InputError `generator-unpaced`, `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `goal-method` */
+/** @throws InputError `generator-unpaced`, `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `goal-method` */
 export function checkThroughput(inputs: ThroughputInputs): void {
   checkPaced(inputs);
   const { method, goals, minLoad, warmUpMs, latency } = throughputSettings(inputs);
@@ -320,7 +320,7 @@ export function backToBackMs(inputs: BackToBackInputs): number {
  * The same of what needs a throughput that was measured before.
  *
  * @param longestMs the longest trial of all
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`
  */
 export function checkKnown(inputs: BackToBackInputs | SoakInputs | RecoveryInputs, longestMs: number): void {
   checkTrials(inputs, longestMs);

@@ -169,7 +169,7 @@ export class RoundTrip extends resourceClass(roundTrip) {}
  * @property from port that frames are sent at; `to` is where they are received, `from` itself where it is left out
  * @property count frames, or `duration` to send for
  * @property frames sent, received, lost, duplicated and reordered, by direction
- * @throws InputError `traffic-length`, `traffic-both`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`
+ * @throws InputError `traffic-length`, `traffic-both`, `traffic-broadcast`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`
  * @see RFC 2544, RFC 4737, and RFC 5481 for how latency varies
  * @example
  * const run = new Traffic("p2p", {
@@ -188,7 +188,7 @@ export class Traffic extends resourceClass(traffic) {}
  * @property goals by name, each `{ loss }` and more; `{ ndr: { loss: 0 } }` by default
  * @property byFrame by frame size and goal: `throughputPps`, `lowerPps`, `upperPps`, and `kind`
  * @property ended `"interrupted"` where it was ended half-way: then there is no record, and the next `up` runs it again
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `goal`, `goal-method`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`,
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `goal`, `goal-method`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`,
  *   `trial-silent`, `interrupted`
  * @see RFC 2544 and https://datatracker.ietf.org/doc/draft-ietf-bmwg-mlrsearch/
  * @example
@@ -203,12 +203,12 @@ export class Traffic extends resourceClass(traffic) {}
 export class Throughput extends resourceClass(throughput) {}
 
 /**
- * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing. Runs at create, and again when an input or a trigger changes, or where it was interrupted.
+ * Loss by load for each frame size, from the highest load down until two loads in a row lose nothing, and by the same trials the maximum forwarding rate, `forwarding.64.mfr`, and that at the highest load, `.frmol`. Runs at create, and again when an input or a trigger changes, or where it was interrupted.
  * Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property step distance of two loads, as a share of the highest: a tenth at most
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`, `interrupted`
- * @see RFC 2544, section 26.3
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`, `interrupted`
+ * @see RFC 2544, section 26.3, and RFC 2889, section 5.6
  * @example
  * new FrameLoss("loss", {
  *   host, name: "loss", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], step: 0.05,
@@ -223,7 +223,7 @@ export class FrameLoss extends resourceClass(frameLoss) {}
  * where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property throughput frames per second and direction by frame size, measured before
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `bursts`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `bursts`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
  *   `traffic-failed`, `trial-silent`, `interrupted`
  * @see RFC 2544, section 26.4, and RFC 9004
  * @example
@@ -240,7 +240,7 @@ export class BackToBack extends resourceClass(backToBack) {}
  * again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
  *
  * @property throughput frames per second and direction by frame size, measured before; `percent` of it is sent
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `soak-short`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `soak-short`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`,
  *   `traffic-failed`, `trial-silent`, `interrupted`
  * @see https://datatracker.ietf.org/doc/draft-vpolak-bmwg-plrsearch/ for why an hour says more than a minute
  * @example
@@ -261,7 +261,7 @@ export class Soak extends resourceClass(soak) {}
  * @property throughput frames per second and direction by frame size, measured before; `percent` of it is the overload, 110 by default
  * @property overload how long it is sent, 60s by default; a record of less says that it is short
  * @property relief how long half of it is sent then
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `generator-unpaced`, `generator-rate-change`, `recovery-short`, `cpu-unknown`; HostError
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `throughput-unknown`, `generator-unpaced`, `generator-rate-change`, `recovery-short`, `cpu-unknown`; HostError
  *   `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`, `interrupted`
  * @see RFC 2544, section 26.5
  * @example
@@ -274,18 +274,18 @@ export class Soak extends resourceClass(soak) {}
 export class SystemRecovery extends resourceClass(systemRecovery) {}
 
 /**
- * How long no frame comes while something is done to the machine that forwards: a restart of ovs-vswitchd with its flows kept, which interrupts all its ports; a reset of a guest without asking it; or a port that a bridge
+ * How long no frame comes while something is done to the machine that forwards: a restart of ovs-vswitchd with its flows kept, which interrupts all its ports; a reset of a guest without asking it; or a port or flows that a bridge
  * gets, and loses again. Frames go through at a constant rate from before it until after. Done at create, and again when an input or a trigger changes; never on an unchanged `up`, and nothing but what `event` names. Delete
  * forgets the record; what is in a results folder or object store stays.
  *
  * Its metrics are `outage.switch-restart`, the longest time without a frame since the event began, above the usual one, in ns; `.by-loss`, the frames lost by the rate; `.lost`; and `.before`, the first one before the event.
  *
- * @property event `{ kind: "switch-restart" }`, `{ kind: "guest-reset", domain }` or `{ kind: "add-port", bridge }`
+ * @property event `{ kind: "switch-restart" }`, `{ kind: "guest-reset", domain }`, `{ kind: "add-port", bridge }` or `{ kind: "add-flows", bridge, count }`, with 1000 flows unless said otherwise
  * @property rate frames per second and direction: the time between two is what the outage is known to
  * @property lead,watch how long frames go through before the event, 5s, and behind it, 30s
- * @throws InputError `traffic-both`, `outage-short`, `outage-frames`, `cpu-unknown`; HostError `guest-not-running`, `bridge-missing`, `port-unsupported`, `ovs-missing`, `ovs-not-answering`, `systemd-missing`,
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `outage-short`, `outage-frames`, `outage-addresses`, `cpu-unknown`; HostError `guest-not-running`, `bridge-missing`, `port-unsupported`, `ovs-missing`, `ovs-not-answering`, `systemd-missing`,
  *   `measurement-running`, `traffic-failed`
- * @see RFC 2544, section 26.6, and RFC 6201
+ * @see RFC 2544, section 26.6, RFC 6201, and RFC 8204 for flows
  * @example
  * const restart = new Outage("restart", {
  *   host, name: "restart", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, rate: 10_000, event: { kind: "switch-restart" },
@@ -303,7 +303,7 @@ export class Outage extends resourceClass(outage) {}
  * @property loss share of the frames, 1e-7 by default
  * @property duration how long trials of each frame size send: the longer, the smaller the standard deviation
  * @property byFrame by frame size: `averagePps`, `stdevPps`, and `kind`
- * @throws InputError `traffic-both`, `frames-twice`, `loads`, `trial-frames`, `trial-ms`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`,
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `loads`, `trial-frames`, `trial-ms`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`, `trial-silent`,
  *   `interrupted`
  * @see https://datatracker.ietf.org/doc/draft-vpolak-bmwg-plrsearch/
  * @example

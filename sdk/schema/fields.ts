@@ -114,12 +114,23 @@ export const pciAddress = (description: string, facts: FieldFacts = {}) =>
     )
     .meta({ description, ...facts });
 
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+/** To every station. */
+export const BROADCAST = "ff:ff:ff:ff:ff:ff";
+
 export const macAddress = (description: string, facts: FieldFacts = {}) =>
   z
     .string(sentence("a MAC address"))
+    .refine((text) => MAC.test(text) && unicast(text), sentence("a unicast MAC address in lower case"))
+    .meta({ description, ...facts });
+
+/** A destination of frames: one station, or all of them. */
+export const destinationMac = (description: string, facts: FieldFacts = {}) =>
+  z
+    .string(sentence("a MAC address"))
     .refine(
-      (text) => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(text) && unicast(text),
-      sentence("a unicast MAC address in lower case"),
+      (text) => MAC.test(text) && (unicast(text) || text === BROADCAST),
+      sentence(`a unicast MAC address in lower case, or ${BROADCAST}`),
     )
     .meta({ description, ...facts });
 

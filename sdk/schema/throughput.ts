@@ -226,8 +226,8 @@ const STEP = "a number from 0.01 to 0.1";
 export const frameLoss = defineResource({
   token: "nfvlab:bench:FrameLoss",
   description:
-    "Frame loss rate of a path for each frame size (RFC 2544, section 26.3): from the highest load down in equal steps, until two loads in a row lose nothing. The generator is tried first, as for " +
-    "a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
+    "Frame loss rate of a path for each frame size (RFC 2544, section 26.3): from the highest load down in equal steps, until two loads in a row lose nothing; and of the same trials the maximum forwarding rate " +
+    "and that at the maximum offered load (RFC 2889, section 5.6). The generator is tried first, as for a throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
   inputs: z.strictObject({
     ...searchPath,
     step: z

@@ -3,6 +3,7 @@ import { declaredFirmware, toldPercentile } from "./benchmarks.ts";
 import { HostReference, hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import {
+  destinationMac,
   duration,
   interfaceName,
   ipAddress,
@@ -70,8 +71,8 @@ export type TrafficPort = z.infer<typeof TrafficPort>;
 const addresses = z
   .strictObject({
     fromMac: macAddress("Source of what is sent at `from`. Default: the port's own.").optional(),
-    toMac: macAddress(
-      "Destination of what is sent at `from`. Default: the address of the port `to`.",
+    toMac: destinationMac(
+      "Destination of what is sent at `from`, or ff:ff:ff:ff:ff:ff, to every port of a switch (RFC 2889, section 5.10), of the traffic program and one direction. Default: the address of the port `to`.",
     ).optional(),
     fromIp: ipAddress("IPv4 source of what is sent at `from`. Default 198.18.0.1 (RFC 2544).").optional(),
     toIp: ipAddress("IPv4 destination of what is sent at `from`. Default 198.18.0.2.").optional(),

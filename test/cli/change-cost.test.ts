@@ -204,12 +204,13 @@ describe("what is done for the sake of its outage", () => {
     expect(told({ type, before: run })).toEqual([]);
   });
 
-  it("is a guest that is reset on the machine that forwards, or a port that disturbs nobody for long", () => {
+  it("is a guest that is reset on the machine that forwards, or a port or flows that disturb nobody for long", () => {
     const reset = { kind: "guest-reset", domain: "vnf" };
     expect(told({ type, after: { event: reset, systemUnderTest: { name: "dut2" } } })).toEqual([
       ["guest", "event", "guest vnf of dut2 is reset, as by a loss of power"],
     ]);
-    expect(told({ type, after: { event: { kind: "add-port", bridge: "br0" } } })).toEqual([]);
+    for (const kind of ["add-port", "add-flows"])
+      expect(told({ type, after: { event: { kind, bridge: "br0" } } })).toEqual([]);
   });
 });
 

@@ -77,6 +77,12 @@ describe("OutageBenchmark", () => {
       { kind: "add-port", bridge: "br0", interface: "internal" },
       "br0-bridge",
     ],
+    [
+      "a bridge that gets flows",
+      ({ bridge }) => ({ kind: "add-flows", bridge, count: 5000 }),
+      { kind: "add-flows", bridge: "br0", count: 5000 },
+      "br0-bridge",
+    ],
   ])("names %s", async (_, event, wired, needs) => {
     const registered = await register(
       () => {

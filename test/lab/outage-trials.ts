@@ -29,7 +29,7 @@ const guest = EVENT === "guest-reset" ? new VhostUserVnf("vnf", {
 const over = new ServiceChain("way", {
   from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ...(guest && { through: [guest] }),
 });
-const event = { "add-port": { kind: "add-port", bridge }, "switch-restart": { kind: "switch-restart" }, "guest-reset": { kind: "guest-reset", guest } };
+const event = { "add-port": { kind: "add-port", bridge }, "add-flows": { kind: "add-flows", bridge, count: 2000 }, "switch-restart": { kind: "switch-restart" }, "guest-reset": { kind: "guest-reset", guest } };
 const run = new OutageBenchmark("outage", {
   on: dut, tool, over, cpus: "3", idle: "100us", rate: 200, event: event[EVENT], lead: "3s", watch: guest ? "4min" : "60s", rerunOn: [EVENT],
 });
@@ -41,6 +41,9 @@ cat /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
 virsh -q list --all --name; ls /run/nfvlab-vhost 2>/dev/null; ls -A /var/lib/nfvlab/traffic 2>/dev/null; systemctl list-units --plain --no-legend 'nfvlab-*'; true`;
 const DAEMON = "cat /run/openvswitch/ovs-vswitchd.pid";
 const PORTS = "ovs-vsctl list-ports trialoutage | grep nfvlab-; true";
+const FLOWS = "ovs-ofctl -O OpenFlow13 --no-stats --no-names dump-flows trialoutage | grep actions= | sort";
+/** How often the switch told of this many flows that one connection added. */
+const ADDED = "grep -c 'trialoutage<->.*(2000 adds)' /var/log/openvswitch/ovs-vswitchd.log; true";
 
 /** Outages round events that a program names, and nothing of them without it. */
 export function describeOutages(server: () => TrialServer): void {
@@ -79,6 +82,14 @@ export function describeOutages(server: () => TrialServer): void {
   it("are told of a port that a bridge gets, which is gone again", () => {
     measured("add-port");
     expect(shell(PORTS)).toBe("");
+  });
+
+  it("are told of flows that a bridge gets, which are gone again, with no others", () => {
+    const [flows, added] = [shell(FLOWS), Number(shell(ADDED))];
+    expect(flows).toContain("actions=output:");
+    measured("add-flows");
+    expect(shell(FLOWS)).toBe(flows);
+    expect(Number(shell(ADDED))).toBe(added + 1);
   });
 
   it("are told of a switch that restarts, once, whose flows are there again", () => {

@@ -92,13 +92,44 @@ test("a loss curve is a ratio by percent of the highest load, to a billionth", (
     { loadPps: 14_880_952 * 0.9, lossRatio: 1.5e-8 },
     { loadPps: 14_880_952 * 0.85, lossRatio: 0 },
   ]);
+  const ratios = metrics.filter(({ unit }) => unit === "ratio");
   expect(
-    metrics.map(({ name, unit, direction, median, max }) => [name, unit, direction, median, max]),
+    ratios.map(({ name, unit, direction, median, max }) => [name, unit, direction, median, max]),
   ).toEqual([
     ["loss.64.100", "ratio", "lower", 0.25, 0.25],
     ["loss.64.90", "ratio", "lower", 1.5e-8, 1.5e-8],
     ["loss.64.85", "ratio", "lower", 0, 0],
   ]);
+});
+
+describe("forwarding rates", () => {
+  const of = (...points: readonly (readonly [loadPps: number, lossRatio: number])[]) => {
+    const { metrics, remarks } = lossEvidence(
+      "64",
+      points.map(([loadPps, lossRatio]) => ({ loadPps, lossRatio })),
+    );
+    const rates = metrics.filter(({ name }) => name.startsWith("forwarding."));
+    return { rates: rates.map(({ name, unit, direction, max }) => [name, unit, direction, max]), remarks };
+  };
+
+  test("are what came at the highest load, and at most", () => {
+    expect(of([1000, 0.4], [900, 0.4], [800, 0.25], [700, 0])).toEqual({
+      rates: [
+        ["forwarding.64.mfr", "pps", "higher", 700],
+        ["forwarding.64.frmol", "pps", "higher", 600],
+      ],
+      remarks: ["forwarding.64.mfr: at 70 % of the highest load, 700 frames/s"],
+    });
+  });
+
+  test("are one where more load brings no less", () => {
+    const { rates, remarks } = of([1000, 0.25], [900, 0.2], [800, 0.0625], [700, 0], [600, 0]);
+    expect(rates.map(([name, , , pps]) => [name, pps])).toEqual([
+      ["forwarding.64.mfr", 750],
+      ["forwarding.64.frmol", 750],
+    ]);
+    expect(remarks).toEqual([]);
+  });
 });
 
 test("the histogram of a ratio is in billionths, its figures are not", () => {

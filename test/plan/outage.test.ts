@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   checkOutage,
@@ -46,6 +50,16 @@ describe("traffic round an event", () => {
     ["no time before it", { lead: "0s" }, "outage-short"],
     ["no time behind it", { watch: "999ms" }, "outage-short"],
     ["more frames than can be told apart", { rate: 200_000_000 }, "outage-frames"],
+    [
+      "frames to all in both directions",
+      { directions: "both", addresses: { toMac: "ff:ff:ff:ff:ff:ff" } },
+      "traffic-broadcast",
+    ],
+    [
+      "frames that the added flows may be of",
+      { event: { kind: "add-flows", bridge: "br0" }, addresses: { toIp: "203.0.113.9" } },
+      "outage-addresses",
+    ],
   ])("is refused with %s", (_, fields, code) => {
     expect(() => checkOutage(of(fields))).toThrow(expect.objectContaining({ code }));
   });
@@ -58,6 +72,8 @@ describe("traffic round an event", () => {
     );
     expect(told({ event: { kind: "reboot" } })).toEqual(["event.kind"]);
     expect(told({ event: { kind: "guest-reset" } })).toEqual(["event.domain"]);
+    for (const count of [0, 1_000_001])
+      expect(told({ event: { kind: "add-flows", bridge: "br0", count } })).toEqual(["event.count"]);
     expect(told({})).toBeUndefined();
   });
 });
@@ -93,6 +109,51 @@ describe("an event", () => {
   });
 });
 
+describe("flows that are added", () => {
+  const planned = (count?: number) =>
+    planEvent({ kind: "add-flows", bridge: "br0", ...(count !== undefined && { count }) }, "0a1b2c3d");
+  /** What ovs-ofctl is told, and what becomes of that. */
+  const told = (count: number, tools: Readonly<Record<string, string>> = {}) => {
+    const folder = mkdtempSync(join(tmpdir(), "nfvlab-flows-"));
+    try {
+      for (const [name, script] of Object.entries({ "ovs-ofctl": 'echo "$@"; cat', ...tools }))
+        writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const [{ argv } = expect.fail("no step")] = planned(count).steps;
+      const env = { ...process.env, PATH: `${folder}:${process.env["PATH"]}` };
+      const { stdout } = spawnSync(argv[0], argv.slice(1), { encoding: "utf8", env, maxBuffer: 1e8 });
+      const [command = "", ...flows] = stdout.trimEnd().split("\n");
+      return { command, flows };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  test("are a bundle of as many different ones as are wanted, by a cookie of their own", () => {
+    const { command, flows } = told(70_000);
+    expect(command).toBe("--timeout=240 -O OpenFlow13 --bundle add-flows br0 -");
+    expect(flows).toHaveLength(70_000);
+    expect(new Set(flows).size).toBe(70_000);
+    const match = String.raw`priority=65535,udp,nw_src=198\.51\.100\.\d+,nw_dst=203\.0\.113\.\d+,tp_dst=[12]`;
+    const form = new RegExp(`^cookie=0x6e66766c0a1b2c3d,${match},actions=drop$`);
+    expect(flows.filter((flow) => !form.test(flow))).toEqual([]);
+    expect(flows.at(-1)).toContain("nw_src=198.51.100.17,nw_dst=203.0.113.111,tp_dst=2,");
+    expect(planned().steps[0]?.argv.slice(-3)).toEqual(["br0", "0x6e66766c0a1b2c3d", "1000"]);
+  });
+
+  test("are no bundle where not all of them were made", () => {
+    expect(told(1000, { awk: "echo cookie=0x1,actions=drop; exit 1" }).flows).toEqual([
+      "cookie=0x1,actions=drop",
+      "not all flows",
+    ]);
+  });
+
+  test("are taken away by their cookie, and no others", () => {
+    expect(planned().undo.map(({ argv }) => argv.slice(2))).toEqual([
+      ["-O", "OpenFlow13", "del-flows", "br0", "cookie=0x6e66766c0a1b2c3d/-1"],
+    ]);
+  });
+});
+
 describe("a machine that an event is to happen on", () => {
   type Ground = Parameters<typeof requireEventGround>[1];
   const ground = {
@@ -115,6 +176,7 @@ describe("a machine that an event is to happen on", () => {
     expect(refusal({ kind: "switch-restart" })).toBe("");
     expect(refusal({ kind: "guest-reset", domain: "vnf" })).toBe("");
     expect(refusal({ kind: "add-port", bridge: "br0", interface: "internal" })).toBe("");
+    expect(refusal({ kind: "add-flows", bridge: "br0" })).toBe("");
   });
 
   test("is told otherwise before anything is sent", () => {
@@ -124,6 +186,9 @@ describe("a machine that an event is to happen on", () => {
     expect(refusal({ kind: "guest-reset", domain: "none" })).toContain("observed no guest of that name");
     expect(refusal({ kind: "add-port", bridge: "br1" })).toBe(
       "event.bridge: dut has no bridge br1 to add a port to: observed br0, expected br1",
+    );
+    expect(refusal({ kind: "add-flows", bridge: "br1" })).toBe(
+      "event.bridge: dut has no bridge br1 to add flows to: observed br0, expected br1",
     );
     expect(refusal({ kind: "add-port", bridge: "br0" })).toContain(
       'the switch of dut has no vhost-user ports: observed DPDK does not run in it, expected a switch with DPDK; interface: "internal"',

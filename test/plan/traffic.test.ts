@@ -61,6 +61,15 @@ describe("a run of traffic", () => {
   test.each<readonly [what: string, inputs: Inputs<typeof traffic>, code: string]>([
     ["frames and a duration", { ...run, count: 1, duration: "1s" }, "traffic-length"],
     ["both directions of one port", { ...run, to: undefined, directions: "both" }, "traffic-both"],
+    [
+      "frames to all from another generator",
+      {
+        ...{ ...run, generator: { kind: "pktgen", cpus: "2" }, addresses: { toMac: "ff:ff:ff:ff:ff:ff" } },
+        from: { kind: "af_packet", interface: "v0" },
+        to: { kind: "af_packet", interface: "v1" },
+      },
+      "traffic-broadcast",
+    ],
   ])("is not of %s", (_, inputs, code) => {
     expect(() => checkTraffic(inputs)).toThrow(expect.objectContaining({ code }));
   });

@@ -34,8 +34,8 @@ function device(fails = "") {
   ]);
   const note = (argv: readonly string[]) => {
     const words = argv.join(" ");
-    if (!/virsh|ovs-vsctl/.test(words)) return false;
-    done.push(words.replace(/^.*(reset|add-port|del-port) /, "$1 "));
+    if (!/virsh|ovs-vsctl|ovs-ofctl/.test(words)) return false;
+    done.push(words.replace(/^.*(reset|add-port|del-port|add-flows|del-flows) /s, "$1 "));
     return true;
   };
   const own: Host = {
@@ -92,6 +92,17 @@ describe("an outage", () => {
     ]);
   });
 
+  it("takes away the flows that it added, and what an engine left that was lost", async () => {
+    const { operation, done } = device();
+    const event = { kind: "add-flows" as const, bridge: "br0", count: 50 };
+    const { record } = await outageHandler.create(operation, { ...inputs, event });
+    expect(record.metrics.map(({ name }) => name)).toEqual(
+      ["", ".by-loss", ".lost", ".before"].map((role) => `outage.add-flows${role}`),
+    );
+    const gone = "del-flows br0 cookie=0x6e66766c0a1b2c3d/-1";
+    expect(done).toEqual([gone, 'add-flows "$1" - sh br0 0x6e66766c0a1b2c3d 50', gone]);
+  });
+
   it("takes it away too where the event fails, or is interrupted", async () => {
     const event = { kind: "add-port" as const, bridge: "br0" };
     const failing = device("add-port");
@@ -115,6 +126,7 @@ describe("an outage", () => {
     for (const [event, said] of [
       [{ kind: "guest-reset", domain: "other" }, "guest other does not run on dut"],
       [{ kind: "add-port", bridge: "br9" }, "dut has no bridge br9"],
+      [{ kind: "add-flows", bridge: "br9" }, "dut has no bridge br9"],
     ] as const) {
       const { operation, done, units } = device();
       await expect(outageHandler.create(operation, { ...inputs, event })).rejects.toThrow(said);

@@ -223,6 +223,10 @@ describe("by trials of the same program", () => {
         ["loss.64.30", 0],
       ],
     ]);
+    // It carries as much whatever it is offered, and the highest load shows it.
+    const rates = record?.metrics.filter(({ name }) => name.startsWith("forwarding.")) ?? [];
+    expect(rates.map(({ name }) => name)).toEqual(["forwarding.64.mfr", "forwarding.64.frmol"]);
+    for (const { max } of rates) expect(Math.abs(max / 400_000 - 1)).toBeLessThan(0.02);
     expect(record?.valid).toBe(true);
   });
 

@@ -194,6 +194,27 @@ describe("a trial whose rate changes", () => {
   });
 });
 
+describe("frames to every station", () => {
+  /** A third port of the switch, which counts what comes to it. */
+  const AND_ELSEWHERE = `ip link add gen2 type veth peer name dev2; ip link set dev2 master switch
+for link in gen2 dev2; do echo 1 > /proc/sys/net/ipv6/conf/$link/disable_ipv6; ip link set $link up; done
+"$@" || exit
+awk '/gen2:/ { print $3 }' /proc/net/dev > "$SOCKETS/elsewhere"`;
+  const seen = (...own: readonly string[]) => {
+    const how = { run: AND_ELSEWHERE, input: "500 500 50 64\n" };
+    const stream = streamOf(ran(FROM_SWITCH, ["--trials", "--probe-ms=5000", ...own], how));
+    return { stream, elsewhere: Number(readFileSync(join(folder, "elsewhere"), "utf8")) };
+  };
+
+  it.skipIf(!apart)(`are counted once each, where the others go to one port alone${unless}`, () => {
+    const { stream, elsewhere } = seen("--to-mac=ff:ff:ff:ff:ff:ff");
+    expect(stream).toMatchObject({ sent: 500, received: 500, lost: 0, duplicated: 0, reordered: 0 });
+    expect(stream.misdelivered).toBe(0);
+    expect(elsewhere).toBeGreaterThanOrEqual(500);
+    expect(seen().elsewhere).toBeLessThan(100);
+  });
+});
+
 describe("an event that the program is told of", () => {
   const own = ["--rate=1000", "--count=60000", "--probe-ms=5000", "--drop-refused"];
 
