@@ -66,6 +66,8 @@ export {
   type BackToBackBenchmarkArgs,
   CriticalLoadBenchmark,
   type CriticalLoadBenchmarkArgs,
+  FlowSetupBenchmark,
+  type FlowSetupBenchmarkArgs,
   FrameLossBenchmark,
   type FrameLossBenchmarkArgs,
   SoakBenchmark,

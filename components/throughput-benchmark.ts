@@ -2,18 +2,21 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   BackToBack,
   CriticalLoad,
+  FlowSetup,
   FrameLoss,
   Soak,
   SystemRecovery,
   Throughput,
 } from "../sdk/resources/bench.ts";
 import type { ArgsOf } from "../sdk/resources/lab-resource.ts";
+import type { Tool } from "../sdk/resources/traffic.ts";
 import type { ResultRecord } from "../sdk/schema/record.ts";
 import type {
   backToBack,
   criticalLoad,
   FoundCriticalLoad,
   FoundThroughput,
+  flowSetup,
   frameLoss,
   soak,
   systemRecovery,
@@ -23,7 +26,13 @@ import type {
 import type { PacketPath } from "../sdk/units/packet-path.ts";
 import { type BenchmarkResults, type Measured, measured } from "./benchmarks.ts";
 import { LabComponent } from "./lab-component.ts";
-import { type GeneratorArgs, generatorOf, type OverPathArgs, overPath } from "./traffic-generator.ts";
+import {
+  type GeneratorArgs,
+  generatorOf,
+  type OverPathArgs,
+  overPath,
+  programOf,
+} from "./traffic-generator.ts";
 
 /** What every measurement by trials takes. */
 interface TrialArgs
@@ -236,6 +245,47 @@ export class SystemRecoveryBenchmark extends LabComponent<TrialMeasured> {
         { ...inputs, throughput: knownOf(known) },
         { dependsOn },
       );
+      return { ...measuredOf(run.record), path };
+    });
+  }
+}
+
+export interface FlowSetupBenchmarkArgs
+  extends Omit<TrialArgs, "flows" | "lineRate" | "maxLoad">,
+    Pick<ArgsOf<typeof flowSetup>, "flows" | "rate" | "idle" | "later" | "repetitions" | "percentile"> {
+  /** What sends and counts. */
+  readonly generator: GeneratorArgs & {
+    /** The program: neither TRex nor testpmd stamps each frame. */
+    readonly tool: Tool;
+  };
+}
+
+/**
+ * Latency of each flow's first frame, which a switch has no entry for, beside that of those that follow, for each frame size. Of the traffic program alone.
+ *
+ * @property flows by source port, 500 by default: a switch whose OpenFlow flows do not match it has one entry for all, and then one is a first one
+ * @property rate frames per second and direction, 100 by default: slow enough that none waits for another's upcall
+ * @property idle how long nothing is sent before, 15s by default: longer than the switch's `max-idle`
+ * @throws InputError `component-inputs` where an end has no port to open, or the generator no CPU
+ * @see RFC 8204, PacketLatency.InitialPacketProcessingLatency
+ * @example
+ * new FlowSetupBenchmark("setup", {
+ *   generator: { on: dut, tool, cpus: "4-5" }, frames: [64], flows: 500, repetitions: 6,
+ *   over: { from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ready: [bridge.bridge] },
+ * });
+ */
+export class FlowSetupBenchmark extends LabComponent<TrialMeasured> {
+  /** The whole record: trials, histograms, fingerprint, command. */
+  declare readonly record: Measured["record"];
+  declare readonly results: pulumi.Output<BenchmarkResults>;
+  /** What frames went through, where the path says so, as a chain does. */
+  declare readonly path: PacketPath | undefined;
+
+  constructor(name: string, args: FlowSetupBenchmarkArgs, options: pulumi.ComponentResourceOptions = {}) {
+    const { inputs, dependsOn, lifetime, path } = trialInputs("FlowSetupBenchmark", name, args);
+    super("FlowSetupBenchmark", name, { ...lifetime, ...options }, (scope) => {
+      const generator = programOf(args.generator);
+      const run = scope.child(FlowSetup, "run", { ...inputs, generator }, { dependsOn });
       return { ...measuredOf(run.record), path };
     });
   }

@@ -14,6 +14,7 @@ export const GENERATING = [
   "bench:BackToBack",
   "bench:Soak",
   "bench:SystemRecovery",
+  "bench:FlowSetup",
   "bench:Outage",
   "bench:CriticalLoad",
 ] as const;

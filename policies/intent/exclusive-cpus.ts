@@ -64,7 +64,7 @@ export const exclusiveCpus = labPolicy({
       }
     }
     for (const { name, urn } of unplaced.filter(({ type }) =>
-      /:(Daemon|Domain|Forwarder|Container|Traffic|Throughput|FrameLoss|BackToBack|Soak|SystemRecovery|Outage|CriticalLoad)$/.test(
+      /:(Daemon|Domain|Forwarder|Container|Traffic|Throughput|FrameLoss|BackToBack|Soak|SystemRecovery|FlowSetup|Outage|CriticalLoad)$/.test(
         type,
       ),
     )) {

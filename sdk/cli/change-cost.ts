@@ -174,6 +174,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "nfvlab:bench:BackToBack": measuredAgain,
   "nfvlab:bench:Soak": measuredAgain,
   "nfvlab:bench:SystemRecovery": measuredAgain,
+  "nfvlab:bench:FlowSetup": measuredAgain,
   "nfvlab:bench:Outage": (change, host) => {
     const { action, after } = change;
     if (action !== "create" && action !== "replace") return [];

@@ -4,6 +4,7 @@ import type { SwitchActivity } from "../schema/record.ts";
 export interface SwitchCounted {
   readonly uptimeMs: number;
   readonly lostUpcalls: number;
+  readonly misses: number;
   readonly ports: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly cycles: ReadonlyMap<number, { readonly busy: number; readonly used: number }>;
 }
@@ -45,6 +46,7 @@ export function switchActivity(
   });
   return {
     lostUpcalls: since(before.lostUpcalls, after.lostUpcalls),
+    misses: since(before.misses, after.misses),
     drops: named((counter) => counter !== RETRIES),
     retries: named((counter) => counter === RETRIES),
     busy: Object.fromEntries(busy),

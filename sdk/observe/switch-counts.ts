@@ -6,6 +6,8 @@ export interface SwitchCounts {
   readonly uptimeMs: number;
   /** Packets of new flows that its datapath could not ask about, and dropped. */
   readonly lostUpcalls: number;
+  /** Packets that its datapath had no entry for, and asked about; the kernel's counts those that were lost among them. */
+  readonly misses: number;
   /** Counters of each port by name, those alone that tell of drops and of attempts to send again. */
   readonly ports: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Cycles of each poll-mode thread by its CPU; empty of releases from 4.0 on, which tell shares and no cycles. */
@@ -35,11 +37,12 @@ const TOLD = /^(?:ovs_\w+_drops|ovs_tx_retries|rx_missed_errors|rx_mbuf_allocati
 /** Reads what the probe prints, of every release since 2.17. */
 export function parseSwitchCounts(text: string): SwitchCounts | undefined {
   const uptime = /^@uptime (\d+(?:\.\d+)?)$/m.exec(text)?.[1];
-  const lost = [...text.matchAll(/^ {2}lookups: hit:\d+ missed:\d+ lost:(\d+)/gm)];
-  if (uptime === undefined || lost.length === 0) return undefined;
+  const lookups = [...text.matchAll(/^ {2}lookups: hit:\d+ missed:(\d+) lost:(\d+)/gm)];
+  if (uptime === undefined || lookups.length === 0) return undefined;
   return {
     uptimeMs: Math.round(Number(uptime) * 1000),
-    lostUpcalls: lost.reduce((sum, [, count]) => sum + Number(count), 0),
+    lostUpcalls: lookups.reduce((sum, [, , lost]) => sum + Number(lost), 0),
+    misses: lookups.reduce((sum, [, missed]) => sum + Number(missed), 0),
     ports: portsIn(text),
     cycles: cyclesIn(text),
   };

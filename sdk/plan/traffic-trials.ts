@@ -61,6 +61,8 @@ export interface AskedTrial extends Load {
   readonly frame: FrameSize;
   /** Load that follows at once. */
   readonly afterwards?: Load | undefined;
+  /** Whether no frame goes before those that it counts: none that looks whether the path is there, and none by which a silent port tells where it is. Of the traffic program alone. */
+  readonly unprobed?: boolean;
 }
 
 export type TrialPlan = Pick<TrafficPlan, "argv" | "prepare" | "properties" | "seconds"> &
@@ -104,10 +106,10 @@ export function selfTestTrial(inputs: TrialInputs, frame: FrameSize): AskedTrial
 
 /** A trial in the words of the program. */
 export function trialLine(trial: AskedTrial): string {
-  const { frame, afterwards } = trial;
+  const { frame, afterwards, unprobed = false } = trial;
   const late = Math.max(1, Math.ceil(sendingMsOf(trial) * LATE_SHARE));
   const then = afterwards === undefined ? "" : ` ${rateAndCount(afterwards)}`;
-  return `${rateAndCount(trial)} ${late} ${sizesOf(frame).join(",")}${then}`;
+  return `${rateAndCount(trial)} ${late} ${sizesOf(frame).join(",")}${then}${unprobed ? " unprobed" : ""}`;
 }
 
 /** How long a trial sends, at whatever rates. */

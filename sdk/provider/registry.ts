@@ -18,6 +18,7 @@ import { exchangeHandler } from "./handlers/exchange.ts";
 import { exitCostHandler } from "./handlers/exit-cost.ts";
 import { exitRateHandler } from "./handlers/exit-rate.ts";
 import { factsHandler, getHostFactsHandler } from "./handlers/facts.ts";
+import { flowSetupHandler } from "./handlers/flow-setup.ts";
 import { frameLossHandler } from "./handlers/frame-loss.ts";
 import { hugepagesHandler } from "./handlers/hugepages.ts";
 import { hwlatdetectHandler } from "./handlers/hwlatdetect.ts";
@@ -133,6 +134,7 @@ export const handlers = [
   backToBackHandler,
   soakHandler,
   systemRecoveryHandler,
+  flowSetupHandler,
   outageHandler,
   criticalLoadHandler,
   liveMigrationHandler,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Evidence } from "../measure/evidence.ts";
 import { lossRatio, type Search, type Step, type TrialResult } from "../measure/search/search.ts";
 import { trialResultOf } from "../measure/search/traffic-trial.ts";
@@ -18,7 +19,7 @@ import {
   sendingMsOf,
   type TrialInputs,
 } from "../plan/traffic-trials.ts";
-import type { RecordedTrial, ResultRecord } from "../schema/record.ts";
+import type { RecordedTrial, ResultRecord, SwitchActivity } from "../schema/record.ts";
 import { CpuSet } from "../units/cpuset.ts";
 import { HostError } from "../units/errors.ts";
 import { type FrameSize, frameText } from "../units/frames.ts";
@@ -36,6 +37,8 @@ export interface SearchJob {
   readonly kind: string;
   /** What all trials take at most. */
   readonly sendingMs: number;
+  /** What was asked for, where the trials' inputs are made of it. Default: those. */
+  readonly asked?: object;
 }
 
 /** Trials of one measurement, kept in their order as the record has them. */
@@ -60,12 +63,14 @@ export class Trials {
     trial: AskedTrial,
     purpose: RecordedTrial["purpose"],
     title: string,
-  ): Promise<TrialAnswer & { readonly result: TrialResult }> {
+  ): Promise<TrialAnswer & { readonly result: TrialResult; readonly activity: SwitchActivity | undefined }> {
     const loads = [trial, ...(trial.afterwards === undefined ? [] : [trial.afterwards])];
-    const said = loads.map(({ loadPps, durationMs }) => `${formatPacketRate(loadPps)} for ${durationMs} ms`);
+    const said = loads.map(
+      ({ loadPps, durationMs }) => `${formatPacketRate(loadPps)} for ${Math.round(durationMs)} ms`,
+    );
     this.#status(`${title}: ${said.join(", then ")}`);
     const answer = await this.#run(trial);
-    const { frame, ...load } = trial;
+    const { frame, unprobed: _, ...load } = trial;
     const result = trialResultOf(load, answer.report);
     this.version = answer.report.dpdk;
     const activity = await this.#watch?.(sendingMsOf(trial));
@@ -73,7 +78,14 @@ export class Trials {
       ...{ frame: String(frame), purpose, ...result, faults: [...result.faults] },
       ...(activity !== undefined && { switch: activity }),
     });
-    return { ...answer, result };
+    return { ...answer, result, activity };
+  }
+
+  /** Sends nothing for so long. What comes to the switch meanwhile is of no trial. */
+  async keepSilent(ms: number, signal: AbortSignal, title: string): Promise<void> {
+    this.#status(`${title}: silent for ${ms} ms`);
+    await sleep(ms, undefined, { signal });
+    await this.#watch?.();
   }
 
   /** All trials that a search asks for, until it has a verdict or gives up. */
@@ -109,7 +121,7 @@ function outcomeOf(result: TrialResult): string {
 export function searching(
   operation: Operation,
   inputs: TrialInputs,
-  { kind, sendingMs }: SearchJob,
+  { kind, sendingMs, asked = inputs }: SearchJob,
   work: (trials: Trials) => Promise<readonly Evidence[]>,
 ): Promise<ResultRecord> {
   const { generator, from, to = from, firmware, systemUnderTest } = inputs;
@@ -121,7 +133,7 @@ export function searching(
   const seconds = (alone?.seconds ?? 0) + plan.seconds;
   const unit = unitOf(operation.tag, inputs.name);
   const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
-  const what = { ...{ kind, name: inputs.name, subject, seconds, firmware }, ...{ asked: inputs, others } };
+  const what = { ...{ kind, name: inputs.name, subject, seconds, firmware }, ...{ asked, others } };
   return measuring(operation, host, what, (facts) => {
     requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
     return async (raw): Promise<Measured> => {

@@ -7,6 +7,7 @@ import { outage } from "../schema/outage.ts";
 import {
   backToBack,
   criticalLoad,
+  flowSetup,
   frameLoss,
   soak,
   systemRecovery,
@@ -272,6 +273,29 @@ export class Soak extends resourceClass(soak) {}
  * });
  */
 export class SystemRecovery extends resourceClass(systemRecovery) {}
+
+/**
+ * Latency of frames that a switch has no entry for in its datapath, for each frame size: nothing is sent until it has forgotten all flows, then one frame of each flow, then further ones of the same flows. Runs at create,
+ * and again when an input or a trigger changes, or where it was interrupted. Changes nothing on the machine; delete forgets the record; what is in a results folder or object store stays.
+ *
+ * Its metrics are `flow-setup.64.first.forward` and `.later.forward`, latency in ns with its variation, `.first.lost` and `.later.lost`, and `.first.misses`, packets of each repetition that the switch had no entry for.
+ *
+ * @property flows by source port, 500 by default: all of them have to be sent before the switch forgets the first one
+ * @property rate frames per second and direction, 100 by default: slow enough that none waits for another's upcall
+ * @property idle how long nothing is sent before, 15s by default: longer than the switch's `max-idle`, which is looked up
+ * @property later frames of each flow behind its first, 1 by default
+ * @throws InputError `traffic-both`, `traffic-broadcast`, `frames-twice`, `trial-frames`, `few-samples`, `flow-setup-idle`, `flow-setup-span`, `cpu-unknown`; HostError `systemd-missing`, `measurement-running`, `traffic-failed`,
+ *   `trial-silent`, `interrupted`
+ * @see RFC 8204, PacketLatency.InitialPacketProcessingLatency
+ * @example
+ * const run = new FlowSetup("setup", {
+ *   host, name: "setup", generator: { kind: "nfvlab", program: tool.path, cpus: "2-3" }, frames: [64], flows: 500, repetitions: 6,
+ *   from: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/east.sock" },
+ *   to: { kind: "virtio-user", socketPath: "/run/nfvlab-vhost/west.sock" },
+ * });
+ * export const firstNs = run.record.apply((record) => record?.metrics.find(({ name }) => name === "flow-setup.64.first.forward")?.median);
+ */
+export class FlowSetup extends resourceClass(flowSetup) {}
 
 /**
  * How long no frame comes while something is done to the machine that forwards: a restart of ovs-vswitchd with its flows kept, which interrupts all its ports; a reset of a guest without asking it; or a port or flows that a bridge

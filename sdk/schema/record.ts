@@ -187,6 +187,10 @@ export const SwitchActivity = z.object({
   lostUpcalls: z
     .number()
     .meta({ description: "Packets of new flows that its datapath could not ask about, and dropped." }),
+  misses: z.number().optional().meta({
+    description:
+      "Packets that its datapath had no entry for, and asked about: upcalls. Absent of older records.",
+  }),
   drops: z.record(z.string(), z.number()).meta({
     description:
       "Packets that it dropped, by counter and port: `ovs_tx_failure_drops of vhu0`, `rx_missed_errors of p0`. Those that counted none are left out.",
@@ -205,10 +209,12 @@ export type SwitchActivity = z.infer<typeof SwitchActivity>;
 /** One trial of a search: constant load for a time. */
 export const RecordedTrial = z.object({
   frame: z.string().meta({ description: "Size of its frames: bytes, or imix." }),
-  purpose: z.enum(["self-test", "search", "latency", "soak", "recovery"]).meta({
-    description:
-      "What it was for: the generator against itself, a search, latency under load, a long run, an overload that ends.",
-  }),
+  purpose: z
+    .enum(["self-test", "search", "latency", "soak", "recovery", "warm-up", "first-frames", "later-frames"])
+    .meta({
+      description:
+        "What it was for: the generator against itself, a search, latency under load, a long run, an overload that ends, a path that is made ready, frames of flows that a switch does not know, and frames of flows that it knows.",
+    }),
   loadPps: z.number().meta({ description: "Frames per second of one direction." }),
   durationMs: z.number(),
   afterwards: z.object({ loadPps: z.number(), durationMs: z.number() }).optional().meta({

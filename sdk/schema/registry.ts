@@ -34,7 +34,15 @@ import { reboot } from "./reboot.ts";
 import { swap } from "./swap.ts";
 import { sysctls } from "./sysctls.ts";
 import { systemdCpus } from "./systemd-cpus.ts";
-import { backToBack, criticalLoad, frameLoss, soak, systemRecovery, throughput } from "./throughput.ts";
+import {
+  backToBack,
+  criticalLoad,
+  flowSetup,
+  frameLoss,
+  soak,
+  systemRecovery,
+  throughput,
+} from "./throughput.ts";
 import { traffic, trafficForwarder, trafficTool, trex } from "./traffic.ts";
 import { tunedProfile } from "./tuned-profile.ts";
 import { planTuning } from "./tuning-plan.ts";
@@ -104,6 +112,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   backToBack,
   soak,
   systemRecovery,
+  flowSetup,
   outage,
   criticalLoad,
   liveMigration,

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { declaredFirmware } from "./benchmarks.ts";
+import { declaredFirmware, toldPercentile } from "./benchmarks.ts";
 import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { duration, name, named, rate, sentence, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
-import { systemUnderTest, trialPath } from "./traffic.ts";
+import { programPath, systemUnderTest, trialPath } from "./traffic.ts";
 
 /** Bytes of a frame with its checksum, or `imix`: 7 frames of 64 bytes, 4 of 570 and 1 of 1518 in turn, 354 bytes on average. */
 export const FrameSize = z.union([
@@ -330,6 +330,54 @@ export const soak = defineResource({
       "How long each frame size is sent, whole seconds, at least 20s: less says nothing of steadiness. Default 30min.",
       recreate,
     ).optional(),
+  }),
+  outputs: z.object(outcome),
+  expectations: { ended: "complete" },
+});
+
+const { lineRate: _lineRate, maxLoad: _maxLoad, ...slowPath } = searchPath;
+
+export const flowSetup = defineResource({
+  token: "nfvlab:bench:FlowSetup",
+  description:
+    "Latency of frames that a switch has no entry for in its datapath, for each frame size (RFC 8204, PacketLatency.InitialPacketProcessingLatency): nothing is sent until the switch has forgotten all flows, then one frame of each flow, " +
+    "slow enough that none waits for another's upcall, and then further frames of the same flows, which it knows by then. First ones and later ones have a histogram each, and first ones that were lost are counted. How many packets the switch itself " +
+    "had no entry for is in the record, and where it counted fewer than there were first frames, the record says so. Works over any path; where no Open vSwitch answers, nobody counted. The generator is tried first, as for a " +
+    "throughput. Runs once, and again when an input or a trigger changes. Delete forgets the record; what is in a results folder or object store stays.",
+  inputs: z.strictObject({
+    ...slowPath,
+    generator: programPath.generator,
+    flows: wholeNumber(
+      "UDP flows, told apart by their source port, 1024 and above: as many first frames has each repetition and direction. All of them have to fit into the time after which the switch forgets the first one, " +
+        "`settle` and two seconds included. Default 500.",
+      { min: 1, max: 50_000 },
+      recreate,
+    ).optional(),
+    rate: wholeNumber(
+      "Frames per second and direction. An upcall takes a poll-mode thread from tens of microseconds to a millisecond, in which it passes nothing on: a rate at which the next frame comes before that measures a queue. Default 100.",
+      { min: 1, max: 100_000 },
+      recreate,
+    ).optional(),
+    idle: duration(
+      "How long nothing is sent before the first frames, whole ms: by more than a second longer than a flow without packets stays in the switch's datapath (`max-idle`, 10s where the switch is told nothing else), or it is refused. At most 1h. Default 15s.",
+      recreate,
+    ).optional(),
+    later: wholeNumber(
+      "Frames of each flow that follow its first one. Default 1.",
+      { min: 1, max: 1000 },
+      recreate,
+    ).optional(),
+    repetitions: wholeNumber(
+      "How often it is done, each time with all flows forgotten. Default 3; an interval needs 6.",
+      { min: 1, max: 10_000 },
+      recreate,
+    ).optional(),
+    percentile: toldPercentile.meta({
+      description:
+        "The rarest percentile that the record has to tell of first frames. It takes 10 / (1 - p) of them in each direction, 1000 for 99, and there are as many as `flows` times `repetitions`: fewer are refused, and a record that came to fewer is not valid. " +
+        "Any number tells 50. Default 99.",
+      ...recreate,
+    }),
   }),
   outputs: z.object(outcome),
   expectations: { ended: "complete" },

@@ -3,6 +3,7 @@ import { switchedEnd } from "../../components/chain-ends.ts";
 import {
   BackToBackBenchmark,
   CriticalLoadBenchmark,
+  FlowSetupBenchmark,
   FrameLossBenchmark,
   SoakBenchmark,
   SystemRecoveryBenchmark,
@@ -33,6 +34,7 @@ const answers = {
   "nfvlab:bench:BackToBack": { record: null, ended: "interrupted" },
   "nfvlab:bench:Soak": { record, ended: "complete" },
   "nfvlab:bench:SystemRecovery": { record, ended: "complete" },
+  "nfvlab:bench:FlowSetup": { record, ended: "complete" },
   "nfvlab:bench:CriticalLoad": { record, ended: "complete", byFrame: {} },
 };
 
@@ -144,6 +146,7 @@ describe("what is measured at a throughput", () => {
           frames: [64],
           overload: "5s",
         });
+        new FlowSetupBenchmark("setup", { generator, over, frames: [64], flows: 200, repetitions: 10 });
         new FrameLossBenchmark("loss", { generator, over, frames: [64], step: 0.05 });
         new CriticalLoadBenchmark("critical", { generator, over, frames: [64], loss: 1e-6, duration: "1h" });
       },
@@ -155,6 +158,9 @@ describe("what is measured at a throughput", () => {
     expect(named(registered, "bursts-run").waitsFor).toContain("ndr-run");
     expect(named(registered, "recovery-run").inputs).toEqual({
       ...{ ...wired, name: "recovery", frames: [64], overload: "5s", throughput: { 64: 900 } },
+    });
+    expect(named(registered, "setup-run").inputs).toEqual({
+      ...{ ...wired, name: "setup", frames: [64], flows: 200, repetitions: 10 },
     });
     expect(named(registered, "soak-run").inputs).toMatchObject({ throughput: { 64: 5000 }, duration: "1h" });
     expect(named(registered, "loss-run").inputs).toEqual({

@@ -3,11 +3,14 @@ import { ResultRecord } from "../../sdk/schema/record.ts";
 import { modulePath, TrialProject } from "./trial-project.ts";
 import type { TrialServer } from "./trial-server.ts";
 
-/** Frames over a switch in user space, or through a guest on it, to which something is done meanwhile. */
+/** Frames of flows that the switch knows apart. */
+const UNKNOWN = 40;
+
+/** Frames over a switch in user space, or through a guest on it, to which something is done meanwhile; or whose flows it does not know. */
 const program = `
 import * as pulumi from "@pulumi/pulumi";
-import { OutageBenchmark, OvsDpdkBridge, ServiceChain, switchedEnd, TunedHost, VhostUserVnf } from ${modulePath("components/index.ts")};
-import { traffic } from ${modulePath("sdk/index.ts")};
+import { FlowSetupBenchmark, OutageBenchmark, OvsDpdkBridge, ServiceChain, switchedEnd, TunedHost, VhostUserVnf } from ${modulePath("components/index.ts")};
+import { ovs, traffic } from ${modulePath("sdk/index.ts")};
 
 const dut = new TunedHost("dut", {
   connection: pulumi.secret(JSON.parse(process.env.CONNECTION)), lease: false,
@@ -30,9 +33,21 @@ const over = new ServiceChain("way", {
   from: switchedEnd("generator", bridge, "gen0"), to: switchedEnd("sink", bridge, "gen1"), ...(guest && { through: [guest] }),
 });
 const event = { "add-port": { kind: "add-port", bridge }, "add-flows": { kind: "add-flows", bridge, count: 2000 }, "switch-restart": { kind: "switch-restart" }, "guest-reset": { kind: "guest-reset", guest } };
-const run = new OutageBenchmark("outage", {
+// Above those of the way: what matches a port of UDP has the datapath make an entry for each.
+const perFlow = () => new ovs.Flows("per-flow", {
+  host: dut.reference, bridge: bridge.bridgeName, name: "per-flow",
+  flows: Array.from({ length: ${UNKNOWN} }, (_, index) => ({
+    priority: 40000, match: { inPort: "gen0", ipProtocol: "udp", srcPort: 1024 + index }, actions: [{ kind: "output", port: "gen1" }],
+  })),
+}, { dependsOn: Object.values(bridge.ports) });
+const setup = () => new FlowSetupBenchmark("flow-setup", {
+  generator: { on: dut, tool, cpus: "3", idle: "100us" }, over, after: [perFlow()], frames: [64],
+  flows: ${UNKNOWN}, rate: 20, settle: "500ms", repetitions: 2, percentile: "50",
+});
+const interrupted = () => new OutageBenchmark("outage", {
   on: dut, tool, over, cpus: "3", idle: "100us", rate: 200, event: event[EVENT], lead: "3s", watch: guest ? "4min" : "60s", rerunOn: [EVENT],
 });
+const run = EVENT === "flow-setup" ? setup() : interrupted();
 export const { record, frames } = run;
 `;
 
@@ -45,7 +60,7 @@ const FLOWS = "ovs-ofctl -O OpenFlow13 --no-stats --no-names dump-flows trialout
 /** How often the switch told of this many flows that one connection added. */
 const ADDED = "grep -c 'trialoutage<->.*(2000 adds)' /var/log/openvswitch/ovs-vswitchd.log; true";
 
-/** Outages round events that a program names, and nothing of them without it. */
+/** First frames of flows; outages round events that a program names, and nothing of them without it. */
 export function describeOutages(server: () => TrialServer): void {
   let project: TrialProject;
   let before = "";
@@ -78,6 +93,39 @@ export function describeOutages(server: () => TrialServer): void {
     );
     return { outageNs: record.metrics[0]?.max ?? 0, lost: outputs.frames.forward.lost };
   };
+
+  it("come after first frames of flows, for each of which the switch has to ask", () => {
+    const { code, said } = run("flow-setup", "up", "--yes", "--skip-preview");
+    expect(code, said).toBe(0);
+    const outputs = JSON.parse(run("flow-setup", "stack", "output", "--json").said) as { record: unknown };
+    const record = ResultRecord.parse(outputs.record);
+    const faults = record.invalidReasons.filter((reason) => !/saturated generator/.test(reason));
+    expect([record.kind, record.functional, faults]).toEqual(["flow-setup", true, []]);
+    // A generator that had no time for itself has measured nothing else.
+    const trials = record.trials?.filter(({ purpose }) => purpose !== "self-test") ?? [];
+    if (trials.length > 0) {
+      const each = ["first-frames", "later-frames"];
+      expect(trials.map(({ purpose }) => purpose)).toEqual(["warm-up", ...each, ...each]);
+      for (const { purpose, intended, received, switch: activity } of trials.slice(1)) {
+        expect([purpose, intended]).toEqual([purpose, UNKNOWN]);
+        expect(received).toBeGreaterThan(0);
+        const { misses = 0, lostUpcalls } = activity ?? expect.fail("the switch was not asked");
+        if (purpose === "first-frames") expect(misses + lostUpcalls).toBeGreaterThanOrEqual(received);
+        else expect(misses).toBeLessThan(UNKNOWN);
+      }
+      const metrics = new Map(record.metrics.map(({ name, samples }) => [name, samples]));
+      for (const which of ["first", "later"] as const) {
+        const came = trials.filter(({ purpose }) => purpose === `${which}-frames`);
+        expect(metrics.get(`flow-setup.64.${which}.forward`)).toBe(
+          came.reduce((sum, { received }) => sum + received, 0),
+        );
+        expect(metrics.get(`flow-setup.64.${which}.lost`)).toBe(2);
+      }
+      expect(metrics.get("flow-setup.64.first.misses")).toBe(2);
+    }
+    const again = run("flow-setup", "up", "--yes", "--skip-preview", "--expect-no-changes");
+    expect(again.code, again.said).toBe(0);
+  });
 
   it("are told of a port that a bridge gets, which is gone again", () => {
     measured("add-port");

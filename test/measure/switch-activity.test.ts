@@ -10,7 +10,7 @@ const counted = (name: string) =>
 describe("counters of a switch", () => {
   it("are read with the drops of each port and the cycles of each poll-mode thread", () => {
     const after = counted("after");
-    expect(after).toMatchObject({ uptimeMs: 1_524_640, lostUpcalls: 13_049 });
+    expect(after).toMatchObject({ uptimeMs: 1_524_640, lostUpcalls: 13_049, misses: 1 });
     expect(Object.keys(after.ports).sort()).toEqual(["LOCAL", "n0", "n1", "n2", "vhu0"]);
     expect(after.ports["n1"]).toMatchObject({ ovs_tx_failure_drops: 7_140_417, rx_missed_errors: 0 });
     expect(after.ports["n1"]).not.toHaveProperty("rx_q0_packets");
@@ -32,14 +32,14 @@ describe("counters of a switch", () => {
 describe("what a switch did meanwhile", () => {
   it("is what its counters grew by, by a recorded run", () => {
     expect(switchActivity(counted("lossy"), counted("after"))).toEqual({
-      lostUpcalls: 0,
+      ...{ lostUpcalls: 0, misses: 0 },
       drops: { "ovs_tx_failure_drops of n1": 3_911_136 },
       retries: {},
       busy: { 1: 1 },
     });
     const first = switchActivity(counted("before"), counted("lossy"));
     expect(first).toMatchObject({
-      lostUpcalls: 13_049,
+      ...{ lostUpcalls: 13_049, misses: 1 },
       drops: { "ovs_tx_failure_drops of n1": 3_229_281 },
     });
     expect(first.busy["1"]).toBeGreaterThan(0.6);
@@ -48,7 +48,7 @@ describe("what a switch did meanwhile", () => {
   it("is of the time alone in which frames were sent", () => {
     const cycles = (busy: number, used: number) => new Map([[3, { busy, used }]]);
     const counts = (uptimeMs: number, more: Partial<SwitchCounted>): SwitchCounted => ({
-      ...{ uptimeMs, lostUpcalls: 0, ports: {}, cycles: new Map(), ...more },
+      ...{ uptimeMs, lostUpcalls: 0, misses: 0, ports: {}, cycles: new Map(), ...more },
     });
     const [before, after] = [
       counts(1000, { cycles: cycles(0, 1000) }),
@@ -66,18 +66,20 @@ describe("what a switch did meanwhile", () => {
       .record({
         uptimeMs: count,
         lostUpcalls: count,
+        misses: count,
         drops: count,
         busy: count,
         idle: count,
       })
-      .map(({ uptimeMs, lostUpcalls, drops, busy, idle }) => ({
-        ...{ uptimeMs, lostUpcalls, ports: { p0: { rx_missed_errors: drops } } },
+      .map(({ uptimeMs, lostUpcalls, misses, drops, busy, idle }) => ({
+        ...{ uptimeMs, lostUpcalls, misses, ports: { p0: { rx_missed_errors: drops } } },
         cycles: new Map([[1, { busy, used: busy + idle }]]),
       }));
     fc.assert(
       fc.property(some, some, fc.option(fc.nat(100_000), { nil: undefined }), (before, after, sending) => {
-        const { lostUpcalls, drops, busy } = switchActivity(before, after, sending);
+        const { lostUpcalls, misses, drops, busy } = switchActivity(before, after, sending);
         expect(lostUpcalls).toBeGreaterThanOrEqual(0);
+        expect(misses).toBeGreaterThanOrEqual(0);
         for (const growth of Object.values(drops)) expect(growth).toBeGreaterThan(0);
         for (const share of Object.values(busy)) {
           expect(share).toBeGreaterThanOrEqual(0);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { metricOf } from "../../sdk/measure/metric.ts";
 import { checkCyclictest, checkRoundTrip } from "../../sdk/plan/benchmarks.ts";
 import { checkExchange } from "../../sdk/plan/exchange.ts";
+import { checkFlowSetup } from "../../sdk/plan/flow-setup.ts";
 import { requireSamples } from "../../sdk/plan/samples.ts";
 import { checkRtla } from "../../sdk/plan/tracers.ts";
 import { checkTraffic } from "../../sdk/plan/traffic-run.ts";
@@ -11,6 +12,7 @@ import type { Inputs } from "../../sdk/schema/definition.ts";
 import { exchange } from "../../sdk/schema/exchange.ts";
 import { rtla } from "../../sdk/schema/latency.ts";
 import { PERCENTILES } from "../../sdk/schema/record.ts";
+import { flowSetup } from "../../sdk/schema/throughput.ts";
 import { traffic } from "../../sdk/schema/traffic.ts";
 import { InputError } from "../../sdk/units/errors.ts";
 import { samplesToTell } from "../../sdk/units/percentile.ts";
@@ -36,6 +38,8 @@ const checks = {
     checkRtla(rtla.inputs.parse({ ...onHost, tracer: { kind: "osnoise" }, ...more }) as Inputs<typeof rtla>),
   traffic: (more: object) =>
     checkTraffic(traffic.inputs.parse({ ...common, ...ends, rate: 100, ...more }) as Inputs<typeof traffic>),
+  "first frames": (more: object) =>
+    checkFlowSetup(flowSetup.inputs.parse({ ...common, ...ends, ...more }) as Inputs<typeof flowSetup>),
   exchange: (more: object) =>
     checkExchange(
       exchange.inputs.parse({ ...common, from: guest("a"), to: guest("b"), rate: 100, ...more }) as Inputs<
@@ -59,6 +63,7 @@ describe("samples", () => {
       "94, 94 in each of 1 repetition",
     ],
     ["traffic", { count: 999 }, "count", "999, 999 in each of 1 repetition"],
+    ["first frames", { flows: 100 }, "flows", "300, 100 in each of 3 repetitions"],
     ["exchange", { duration: "5s" }, "count", "500, 500 in each of 1 repetition"],
   ] as const)("of %s that are too few are refused before anything runs", (kind, few, property, observed) => {
     expect(() => checks[kind](few)).toThrow(

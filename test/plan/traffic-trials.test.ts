@@ -87,6 +87,12 @@ describe("a trial in the program's words", () => {
     );
   });
 
+  test("says that nothing goes before its frames", () => {
+    expect(trialLine({ frame: 64, loadPps: 300, durationMs: 500_000 / 300, unprobed: true })).toBe(
+      "300 500 17 64 unprobed",
+    );
+  });
+
   test("has a second rate and its frames where the rate changes, and the time of both to be late in", () => {
     const afterwards = { loadPps: 50.4, durationMs: 3000 };
     expect(trialLine({ frame: 64, loadPps: 100, durationMs: 2000, afterwards })).toBe("100 200 50 64 50 151");

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { Incomplete } from "../../sdk/provider/handler.ts";
 import { backToBackHandler } from "../../sdk/provider/handlers/back-to-back.ts";
 import { criticalLoadHandler } from "../../sdk/provider/handlers/critical-load.ts";
+import { flowSetupHandler } from "../../sdk/provider/handlers/flow-setup.ts";
 import { frameLossHandler } from "../../sdk/provider/handlers/frame-loss.ts";
 import { soakHandler } from "../../sdk/provider/handlers/soak.ts";
 import { systemRecoveryHandler } from "../../sdk/provider/handlers/system-recovery.ts";
@@ -15,6 +16,7 @@ import type { Inputs } from "../../sdk/schema/definition.ts";
 import { ResultRecord } from "../../sdk/schema/record.ts";
 import { RunManifest } from "../../sdk/schema/run.ts";
 import type { throughput } from "../../sdk/schema/throughput.ts";
+import { said } from "../observe/recorded.ts";
 import { operationOn } from "./this-machine.ts";
 
 /** On the recorded machine a guest runs. */
@@ -331,5 +333,118 @@ describe("by trials of the same program", () => {
         /^recovery\.64: frames were still lost (1 s|1000 ms) after the change, of 1 s that were measured/,
       ),
     ]);
+  });
+});
+
+describe("first frames of flows", () => {
+  const { maxLoad: _, ...slow } = base;
+  const flows = { ...slow, name: "setup", flows: 100, rate: 1000, settle: "100ms" as const };
+  /** A machine without a switch. */
+  const none = { "ovs-database": () => ({ ...said(""), code: 127 }) };
+  const first = { FIRST_NS: "50000", LOSES_FIRST: "3" };
+  /** Its own, and none of the machine. */
+  const remarksOf = ({ remarks = [] }: ResultRecord) =>
+    remarks.filter((remark) => remark.startsWith("flow-setup."));
+  /** A switch that forgets flows after two seconds, and whose count of packets without an entry is another each time. */
+  const switched = (...misses: readonly number[]) => {
+    const counts = misses.values();
+    const rows = [[["map", [["max-idle", "2000"]]], ["map", []], false, "none", "3.5.0", 3, 3, ["set", []]]];
+    const headings = [
+      ...["other_config", "external_ids", "dpdk_initialized", "dpdk_version", "ovs_version"],
+      ...["cur_cfg", "next_cfg", "iface_types"],
+    ];
+    const tables = [
+      { data: rows, headings },
+      ...Array.from({ length: 4 }, () => ({ data: [], headings: [] })),
+    ];
+    return {
+      "ovs-database": () => said(tables.map((table) => JSON.stringify(table)).join("\n")),
+      "ovs-counters": () =>
+        said(
+          `@uptime 10.0\n  lookups: hit:7 missed:${counts.next().value ?? expect.fail("asked again")} lost:0\n`,
+        ),
+    };
+  };
+
+  it("are sent once nothing was for long enough, and apart from those that follow", async () => {
+    const { operation, statuses } = operationOn(carrying(first), "setup", none);
+    const inputs = { ...flows, idle: "50ms" as const, later: 2, repetitions: 2, percentile: "90" as const };
+    const begun = performance.now();
+    const { record, ended } = await flowSetupHandler.create(operation, inputs);
+    expect(performance.now() - begun).toBeGreaterThan(100);
+    expect([ended, record?.kind, record?.valid]).toEqual(["complete", "flow-setup", true]);
+    expect(ResultRecord.parse(record)).toEqual(record);
+    const { asked } = record!;
+    expect(asked).toMatchObject({ flows: "100", idle: "50ms", percentile: "90" });
+    expect(asked).not.toHaveProperty("maxLoad");
+    expect(record?.metrics.map(({ name, samples, max }) => [name, samples, max])).toEqual([
+      ["generator.64", 1, 1000],
+      ["flow-setup.64.first.forward", 194, 50_000],
+      ["flow-setup.64.first.forward.pdv", 194, 5000],
+      ["flow-setup.64.later.forward", 400, 1000],
+      ["flow-setup.64.later.forward.pdv", 400, 100],
+      ["flow-setup.64.first.lost", 2, 3],
+      ["flow-setup.64.later.lost", 2, 0],
+    ]);
+    expect(record?.trials?.map(({ purpose, intended, received }) => [purpose, intended, received])).toEqual([
+      ["self-test", 1000, 1000],
+      ["warm-up", 1, 1],
+      ...[1, 2].flatMap(() => [
+        ["first-frames", 100, 97],
+        ["later-frames", 200, 200],
+      ]),
+    ]);
+    expect(remarksOf(record!)).toEqual([
+      "flow-setup.64.first: 6 frames were lost, and have no latency",
+      expect.stringContaining("no Open vSwitch answers on the machine that forwards"),
+    ]);
+    expect(statuses).toContain("64 bytes, repetition 2/2: silent for 50 ms");
+    expect(statuses).toContain("64 bytes, repetition 2/2, first-frames: 1 kpps for 100 ms");
+    expect(running()).toBe(false);
+  });
+
+  it("are held against what the switch counted while they were sent, and not before", async () => {
+    const inputs = { ...flows, idle: "3100ms" as const, repetitions: 1, percentile: "50" as const };
+    const measured = async (...misses: readonly number[]) => {
+      const { operation } = operationOn(carrying(), "setup", switched(...misses));
+      const { record } = await flowSetupHandler.create(operation, inputs);
+      return record!;
+    };
+    // At the start, behind the warm-up, behind the silence, and behind each of the two trials.
+    const each = await measured(0, 3, 50, 151, 152);
+    expect(each.metrics.at(-1)).toMatchObject({ name: "flow-setup.64.first.misses", max: 101 });
+    expect(each.trials?.flatMap((trial) => trial.switch?.misses ?? [])).toEqual([3, 101, 1]);
+    expect([each.valid, remarksOf(each)]).toEqual([true, []]);
+    const shared = await measured(0, 3, 50, 51, 52);
+    expect(shared.metrics.at(-1)?.max).toBe(1);
+    expect(remarksOf(shared)).toEqual([
+      expect.stringContaining("the switch counted 1 packets without an entry for 100 first frames"),
+    ]);
+  });
+
+  it("are refused of a switch that remembers flows for longer, before anything is sent", async () => {
+    const { operation, units } = operationOn(carrying(), "setup", switched());
+    const inputs = { ...flows, idle: "3s" as const, repetitions: 10 };
+    await expect(flowSetupHandler.create(operation, inputs)).rejects.toThrow(
+      "idle: the switch of dut remembers flows for longer than nothing is sent, so that no frame would be a first one: observed 3000 ms, expected more than 3000 ms: its max-idle of 2000 ms",
+    );
+    expect(units).toEqual([]);
+  });
+
+  it("that are interrupted while nothing is sent leave nothing running, and say so in the state", async () => {
+    const { operation, statuses, controller } = operationOn(carrying(), "setup", none);
+    const failure = flowSetupHandler.create(operation, flows).catch((error) => error);
+    while (!statuses.some((text) => text.endsWith("silent for 15000 ms")))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(running()).toBe(true);
+    controller.abort();
+    const error = await failure;
+    expect(error).toBeInstanceOf(Incomplete);
+    expect(error.outputs).toEqual({ record: null, ended: "interrupted" });
+    expect(running()).toBe(false);
+    const inputs = { ...flows, idle: "50ms" as const, repetitions: 10 };
+    const again = operationOn(carrying(), "setup", none).operation;
+    const state = await flowSetupHandler.update(again, inputs, { ...flows, ...error.outputs });
+    expect([state.ended, state.record?.valid]).toEqual(["complete", true]);
   });
 });

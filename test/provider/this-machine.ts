@@ -1,4 +1,4 @@
-import type { Probe } from "../../sdk/observe/probe.ts";
+import type { Answer, Probe } from "../../sdk/observe/probe.ts";
 import type { Host, Operation } from "../../sdk/provider/handler.ts";
 import { LocalTransport } from "../../sdk/remote/local-transport.ts";
 import type { Command } from "../../sdk/remote/transport.ts";
@@ -7,8 +7,16 @@ import { recordedMachine, said } from "../observe/recorded.ts";
 const machine = recordedMachine("machine/debian-13/emulated-server.txt");
 const local = new LocalTransport();
 
-/** This machine as a host whose facts are recorded ones: commands run here, in no unit, since a test's machine may have no systemd. */
-export function operationOn(environment: Readonly<Record<string, string>>, name = "ndr") {
+/**
+ * This machine as a host whose facts are recorded ones: commands run here, in no unit, since a test's machine may have no systemd.
+ *
+ * @param answers what the probe of a name is answered, each time, in place of what was recorded
+ */
+export function operationOn(
+  environment: Readonly<Record<string, string>>,
+  name = "ndr",
+  answers: Readonly<Record<string, () => Answer>> = {},
+) {
   const statuses: string[] = [];
   const units: string[] = [];
   const controller = new AbortController();
@@ -34,7 +42,10 @@ export function operationOn(environment: Readonly<Record<string, string>>, name 
     },
     observeNow: async (probes: Readonly<Record<string, Probe<unknown>>>) =>
       Object.fromEntries(
-        Object.entries(probes).map(([key, probe]) => [key, probe.parse(machine.get(probe.name) ?? said(""))]),
+        Object.entries(probes).map(([key, probe]) => [
+          key,
+          probe.parse(answers[probe.name]?.() ?? machine.get(probe.name) ?? said("")),
+        ]),
       ),
   } as unknown as Host;
   const operation = {

@@ -33,6 +33,8 @@ main(int argc, char **argv)
 			printf(" %u", o.frame_sizes[i]);
 		if (o.step_count > 1)
 			printf(" then %" PRIu64 " %" PRIu64, o.steps[1].rate, o.steps[1].count);
+		if (o.unprobed)
+			printf(" unprobed");
 		putchar('\\n');
 	}
 	return 0;
@@ -87,7 +89,8 @@ describe("the options of the traffic program", () => {
       "trial 1000 5 0 64",
       "trial 200000000 1 600000 64 1518 512",
     ]);
-    const expected = "expected RATE COUNT OVERRUN_MS SIZE[,SIZE...], and RATE COUNT where the rate changes";
+    const expected =
+      "expected RATE COUNT OVERRUN_MS SIZE[,SIZE...], and RATE COUNT where the rate changes, or unprobed";
     for (const [trial, observed] of [
       ["1000 5 0", "3"],
       ["1000 5 0 64 500", "5"],
@@ -111,6 +114,15 @@ describe("the options of the traffic program", () => {
       );
     },
   );
+
+  it.skipIf(!here)(`of a trial that no probe goes before say so, for that one alone${unless}`, () => {
+    const trials = "1000 5 0 64 unprobed\n1000 5 0 64\n1000 5 0 64 500 7\n";
+    expect(ran(["--port=a", "--trials"], trials).said.split("\n").slice(1)).toEqual([
+      "trial 1000 5 0 64 unprobed",
+      "trial 1000 5 0 64",
+      "trial 1000 5 0 64 then 500 7",
+    ]);
+  });
 
   it.skipIf(!here)(`are refused in a sentence where they are not understood${unless}`, () => {
     expect(refusal("--role=sent")).toBe("nfvlab-traffic: --role: observed sent, which is none of its words");

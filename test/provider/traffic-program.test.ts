@@ -215,6 +215,38 @@ awk '/gen2:/ { print $3 }' /proc/net/dev > "$SOCKETS/elsewhere"`;
   });
 });
 
+describe("a trial that no probe goes before", () => {
+  /** What came into the switch at both ends. */
+  const COUNTED = `"$@"; code=$?
+for end in 0 1; do awk -v end="dev$end:" '$1 == end { print $3 }' /proc/net/dev > "$SOCKETS/came$end"; done
+exit $code`;
+  const came = (trials: string) => {
+    const said = ran(FROM_SWITCH, ["--trials", "--probe-ms=5000", "--flows=20"], {
+      input: trials,
+      run: COUNTED,
+    });
+    const streams = said.match(/^\{"nfvlabTraffic":1,.*$/gm)?.map(streamOf) ?? [];
+    const packets = ["came0", "came1"].map((name) => Number(readFileSync(join(folder, name), "utf8")));
+    return { streams: streams.map(({ sent, received }) => [sent, received]), packets };
+  };
+
+  it.skipIf(!apart)(`sends each flow's frame, and nothing else at either end${unless}`, () => {
+    const { streams, packets } = came("200 20 50 64 unprobed\n");
+    expect(streams).toEqual([[20, 20]]);
+    expect(packets).toEqual([20, 0]);
+  });
+
+  it.skipIf(!apart)(`leaves the next one its probes, and the silent end its announcement${unless}`, () => {
+    const { streams, packets } = came("200 20 50 64 unprobed\n200 20 50 64\n");
+    expect(streams).toEqual([
+      [20, 20],
+      [20, 20],
+    ]);
+    expect(packets[0]).toBeGreaterThan(40);
+    expect(packets[1]).toBeGreaterThan(0);
+  });
+});
+
 describe("an event that the program is told of", () => {
   const own = ["--rate=1000", "--count=60000", "--probe-ms=5000", "--drop-refused"];
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Speaks as the traffic program does where it is told trials, on a machine without DPDK. What goes over a ring comes back; what goes elsewhere is carried up to CAPACITY frames
 // a second. A rate of DIES or more ends it. Where the rate changes, frames are lost for LOSES_MS more, whatever the rate is then.
+// Of a trial that no probe goes before LOSES_FIRST frames are lost, and the others take FIRST_NS.
 import { createInterface } from "node:readline";
 
 const capacity = Number(process.env.CAPACITY);
@@ -38,16 +39,19 @@ for await (const line of createInterface({ input: process.stdin })) {
   const ms = sum((step) => (step.planned / step.rate) * 1000);
   await new Promise((resolve) => setTimeout(resolve, Number(process.env.TAKES_MS ?? 0)));
   const sent = slow ? Math.floor(count / 2) : count;
-  const received = alone ? sent : sent - sum((step) => step.lost);
+  const first = !alone && then[0] === "unprobed";
+  const lost = sum((step) => step.lost) + (first ? Number(process.env.LOSES_FIRST ?? 0) : 0);
+  const received = alone ? sent : sent - lost;
+  const took = first ? Number(process.env.FIRST_NS ?? 1000) : 1000;
   const ns = Math.round((ms * 1e6 * Math.max(0, sent - 1)) / count);
   console.error(`sent ${Math.floor(sent / 2)} of ${count}, received ${Math.floor(received / 2)}`);
   const latency = {
     samples: received,
     unstamped: 0,
-    minNs: 900,
-    meanNs: 950,
-    maxNs: 1000,
-    buckets: [[1000, received]],
+    minNs: 0.9 * took,
+    meanNs: 0.95 * took,
+    maxNs: took,
+    buckets: [[took, received]],
   };
   const stream = {
     ...{ planned: count, sent, sentInTime: sent, refused: 0, starved: 0, sendingNs: ns, lagMaxNs: 0 },

@@ -63,15 +63,17 @@ options_trial(char *line, struct options *o)
 
 	while (words < COUNT_OF(fields) && (fields[words] = strsep(&rest, " ")) != NULL)
 		words++;
-	if (rest != NULL || (words != 4 && words != 6))
-		fail(EXIT_USAGE, "a trial: observed %s%u words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...], and RATE COUNT where the rate changes",
+	o->unprobed = words == 5 && strcmp(fields[4], "unprobed") == 0;
+	if (rest != NULL || (words != 4 && words != 6 && !o->unprobed))
+		fail(EXIT_USAGE,
+		     "a trial: observed %s%u words, expected RATE COUNT OVERRUN_MS SIZE[,SIZE...], and RATE COUNT where the rate changes, or unprobed",
 		     rest == NULL ? "" : "more than ", words);
 	o->steps[0].rate = argument_number("rate", fields[0], 1, RATE_MAX);
 	o->steps[0].count = argument_number("count", fields[1], 1, COUNT_MAX);
 	o->overrun_ms = argument_number("overrun-ms", fields[2], 0, OVERRUN_MAX_MS);
 	frame_sizes("frame-size", fields[3], o);
 	o->step_count = 1;
-	if (words == 4)
+	if (words < 6)
 		return;
 	o->steps[1].rate = argument_number("rate", fields[4], 1, RATE_MAX);
 	o->steps[1].count = argument_number("count", fields[5], 1, COUNT_MAX);

@@ -41,6 +41,7 @@ struct options {
 	unsigned int step_count;
 	unsigned int frame_sizes[FRAME_MAX_SIZES]; /* that frames have in turn */
 	unsigned int sizes;
+	bool unprobed; /* of a trial: not a frame goes before those that it counts */
 	bool trials; /* steps, overrun and sizes come on standard input, again and again */
 	unsigned int flows;
 	uint32_t run;
@@ -63,7 +64,7 @@ struct options {
 /* Ends the program with a sentence where the options are not understood. */
 void options_parse(int argc, char **argv, struct options *o);
 
-/* Takes a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...] [RATE COUNT]`; ends the program where it is not understood. */
+/* Takes a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...] [RATE COUNT | unprobed]`; ends the program where it is not understood. */
 void options_trial(char *line, struct options *o);
 
 #endif

@@ -5,7 +5,8 @@
  *
  * measure  sends at the first port and receives at the second (with --both at both; with one port at the same), by one clock
  *          with --trials again and again, on ports that stay open: a line of standard input is a trial, `RATE COUNT OVERRUN_MS SIZE[,SIZE...]`, with ` RATE COUNT` behind it
- *          where the rate changes in the midst of it: what a port refused until then is never sent
+ *          where the rate changes in the midst of it: what a port refused until then is never sent; or ` unprobed`, where a switch is to know nothing of its frames: neither probes nor
+ *          an announcement go before them
  * send     sends only; sink receives only, until --limit-ms: frames and run are those of the sender
  * forward  passes on what it receives at one port to the other (with one port: back), until it is ended
  *
@@ -628,7 +629,7 @@ measure(uint64_t end)
 	const uint64_t planned = sends ? schedule(start) - start : 0;
 	const uint64_t overrun = options.overrun_ms == OVERRUN_LENIENT ? planned / 10 + cycles(1000) : cycles(options.overrun_ms);
 	uint64_t deadline = RTE_MIN(end, start + planned + overrun);
-	uint64_t told = start, looked = start, announced = start - cycles(ANNOUNCE_MS), settled = UINT64_MAX;
+	uint64_t told = start, looked = start, announced = options.unprobed ? start : start - cycles(ANNOUNCE_MS), settled = UINT64_MAX;
 
 	if (apart)
 		rte_eal_remote_launch(send_thread, &deadline, worker);
@@ -993,7 +994,7 @@ prepare_streams(void)
 static void
 run(uint64_t end)
 {
-	if (options.role == ROLE_MEASURE)
+	if (options.role == ROLE_MEASURE && !options.unprobed)
 		probe_path();
 	begin_counting();
 	measure(end);
