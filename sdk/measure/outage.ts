@@ -11,7 +11,7 @@ const BACK_SHARE = 0.1;
 const ROUND_NS = 1e9;
 
 export interface AskedOutage {
-  /** `switch-restart`, by which its metrics are named. */
+  /** Its kind, `switch-restart`, by which its metrics are named. */
   readonly event: string;
   /** Frames per second and direction. */
   readonly rate: number;
@@ -63,7 +63,7 @@ export function outageEvidence(asked: AskedOutage, runs: readonly OutageRun[]): 
       ),
     ),
     remarks: runs.flatMap((run, index) =>
-      remarksOf(run, usualNs).map((remark) => `${titleOf(index)}: ${remark}`),
+      remarksOf(run, asked).map((remark) => `${titleOf(index)}: ${remark}`),
     ),
   };
 }
@@ -90,7 +90,10 @@ function* faultsOf({ streams }: TrafficReport, { rate, watchMs }: AskedOutage): 
   }
 }
 
-function remarksOf({ report, eventMs }: OutageRun, usualNs: number): string[] {
+function remarksOf({ report, eventMs }: OutageRun, { event, rate, watchMs }: AskedOutage): string[] {
+  const usualNs = 1e9 / rate;
+  /** What was added is taken away while frames still come. */
+  const undoneNs = event.startsWith("add-") ? (eventMs + watchMs) * 1e6 - ROUND_NS : Number.POSITIVE_INFINITY;
   return report.streams.flatMap((stream, index) => {
     const { mark, refused, lost } = stream;
     const direction = DIRECTIONS[index] ?? "forward";
@@ -103,7 +106,7 @@ function remarksOf({ report, eventMs }: OutageRun, usualNs: number): string[] {
         : []),
       ...(mark !== undefined && mark.silentFromNs > eventMs * 1e6 + ROUND_NS
         ? [
-            `${direction}: the longest time without a frame began ${formatNanoseconds(mark.silentFromNs)} after the event did, which took ${formatNanoseconds(eventMs * 1e6)}: it may have nothing to do with it`,
+            `${direction}: the longest time without a frame began ${formatNanoseconds(mark.silentFromNs)} after the event did, which took ${formatNanoseconds(eventMs * 1e6)}: ${mark.silentFromNs + mark.silenceNs > undoneNs ? "it was as what was added was taken away" : "it may have nothing to do with it"}`,
           ]
         : []),
       ...(refused > 0

@@ -80,6 +80,12 @@ describe("an outage", () => {
       "outage.switch-restart: forward: the longest time without a frame began 4.48 s after the event did, which took 310 ms: it may have nothing to do with it",
     ]);
     expect(outageEvidence(asked, [{ ...late, eventMs: 4000 }]).remarks).toEqual([]);
+    const taken = (watchMs: number) =>
+      outageEvidence({ ...asked, event: "add-flows", watchMs }, [late]).remarks;
+    expect(taken(4500)).toEqual([
+      expect.stringMatching(/which took 310 ms: it was as what was added was taken away$/),
+    ]);
+    expect(taken(30_000)).toEqual([expect.stringContaining("it may have nothing to do with it")]);
   });
 
   test("says what the port refused, and where it is no longer than what was before", () => {
