@@ -38,7 +38,7 @@ import {
 interface TrialArgs
   extends Pick<
       ArgsOf<typeof throughput>,
-      "directions" | "flows" | "addresses" | "settle" | "frames" | "lineRate" | "maxLoad"
+      "directions" | "flows" | "addresses" | "settle" | "frames" | "lineRate" | "maxLoad" | "coLoad"
     >,
     OverPathArgs {
   /** What sends and counts. */

@@ -20,6 +20,7 @@ export interface TrafficBenchmarkArgs
       | "settle"
       | "repetitions"
       | "percentile"
+      | "coLoad"
     >,
     Omit<GeneratorArgs, "tool">,
     OverPathArgs {

@@ -24,7 +24,7 @@ type RecoveryInputs = Inputs<typeof systemRecovery>;
 export type TrialInputs = TrafficWay &
   Pick<
     ThroughputInputs,
-    "host" | "name" | "frames" | "lineRate" | "maxLoad" | "systemUnderTest" | "firmware"
+    "host" | "name" | "frames" | "lineRate" | "maxLoad" | "systemUnderTest" | "coLoad" | "firmware"
   >;
 
 /** RFC 2544, section 9.1. */

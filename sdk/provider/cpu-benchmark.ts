@@ -1,6 +1,5 @@
 import type { ObservedDomain } from "../observe/domains.ts";
 import { unitOf } from "../plan/benchmarks.ts";
-import { planCoLoad } from "../plan/co-load.ts";
 import { requireOnline } from "../plan/online-cpus.ts";
 import type { BenchmarkSubject, CoLoad } from "../schema/benchmarks.ts";
 import type { HostReference } from "../schema/connection.ts";
@@ -12,7 +11,7 @@ import { formatNanoseconds } from "../units/duration.ts";
 import { busyBefore } from "./busy-before.ts";
 import { runInGuest } from "./guest-agent.ts";
 import type { Host, Operation } from "./handler.ts";
-import { coLoadProbes, loaded } from "./loading.ts";
+import { besideLoad, besideText } from "./loading.ts";
 import { type Measured, measuring } from "./measuring.ts";
 import type { RawOutputs } from "./raw-outputs.ts";
 import { printedBy, runUnit } from "./unit-program.ts";
@@ -62,38 +61,24 @@ export async function benchmarkCpus<Plan extends ProgramPlan, Run>(
 ): Promise<ResultRecord> {
   const host = operation.host(inputs.host);
   const { subject, coLoad, firmware } = inputs;
-  const beside = coLoad === undefined ? "" : `, ${coLoad.kind} load on CPU ${coLoad.cpus}`;
   const { seconds: each, repetitions } = benchmark.plan(CpuSet.empty);
   const seconds = repetitions * each + SLACK_S;
-  const asked = coLoad && (await host.observeNow(coLoadProbes));
+  const beside = await besideLoad(operation, host, coLoad, {
+    unit: unitOf(operation.tag, inputs.name),
+    seconds: seconds + repetitions * SLACK_S,
+    measured: ({ guests }) => measuredCpus(inputs, guests),
+  });
   return measuring(
     operation,
     host,
     {
       ...{ kind: benchmark.kind, name: inputs.name, seconds, firmware, asked: inputs },
       guests: subject.kind === "guest" ? [subject.domain] : [],
-      subject: `${placeOf(inputs)}, CPUs ${subject.cpus}${beside}`,
+      subject: `${placeOf(inputs)}, CPUs ${subject.cpus}${besideText(coLoad)}`,
     },
     (facts) => {
       const plan = benchmark.plan(housekeepingFor(inputs, facts));
-      const measure = (raw: RawOutputs) =>
-        measureAll(operation, host, inputs, benchmark, { plan, facts, raw });
-      if (coLoad === undefined || asked === undefined) return measure;
-      const load = planCoLoad(
-        coLoad,
-        { name: host.name, facts, ...asked },
-        {
-          unit: unitOf(operation.tag, inputs.name),
-          measured: measuredCpus(inputs, asked.domains),
-          seconds: seconds + repetitions * SLACK_S,
-        },
-      );
-      return async (raw) => {
-        const { result, coLoad: seen } = await loaded(operation, host, { plan: load, raw }, () =>
-          measure(raw),
-        );
-        return { ...result, coLoad: seen };
-      };
+      return (raw) => beside(raw, () => measureAll(operation, host, inputs, benchmark, { plan, facts, raw }));
     },
   );
 }

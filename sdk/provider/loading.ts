@@ -1,13 +1,76 @@
 import { busyShare, type CpuTime, cpuTimes } from "../observe/cpu-times.ts";
-import { domains } from "../observe/domains.ts";
+import { domains, type ObservedDomain } from "../observe/domains.ts";
+import { hostFactsOf, hostFactsProbes } from "../observe/host-facts.ts";
+import { polling } from "../observe/ovs.ts";
 import { loadFolderSpace, parseOperations, stressNgVersion } from "../observe/stress-ng.ts";
-import { type CoLoadPlan, recordedCoLoad } from "../plan/co-load.ts";
+import { type CoLoadPlan, planCoLoad, recordedCoLoad } from "../plan/co-load.ts";
+import type { CoLoad } from "../schema/benchmarks.ts";
 import type { RecordedCoLoad } from "../schema/record.ts";
+import { CpuSet } from "../units/cpuset.ts";
 import type { Host, Operation } from "./handler.ts";
 import { type RawOutputs, runKept } from "./raw-outputs.ts";
 
 /** What is asked before a load is planned. */
-export const coLoadProbes = { stressNg: stressNgVersion, space: loadFolderSpace, domains };
+const probes = { ...hostFactsProbes, stressNg: stressNgVersion, space: loadFolderSpace, domains, polling };
+
+/** What runs on a machine and may be what is measured. */
+export interface Loadable {
+  readonly guests: readonly ObservedDomain[];
+  /** CPUs of the switch's poll-mode threads. */
+  readonly pollModeCpus: CpuSet;
+}
+
+export interface Beside {
+  /** First part of the names of the load's units. */
+  readonly unit: string;
+  /** How long it is loaded at most, s. */
+  readonly seconds: number;
+  /** CPUs of the loaded machine that are measured. */
+  readonly measured: (loadable: Loadable) => CpuSet;
+}
+
+/** Runs a measurement, beside load where one was asked for; the record's part of it comes with the result. */
+type RunBeside = <T extends object>(
+  raw: RawOutputs,
+  work: () => Promise<T>,
+) => Promise<T & { readonly coLoad?: RecordedCoLoad }>;
+
+/**
+ * Plans load beside a measurement, before that waits for its turn.
+ *
+ * @param load undefined where none was asked for
+ * @throws as `planCoLoad`
+ */
+export async function besideLoad(
+  operation: Operation,
+  host: Host,
+  load: CoLoad | undefined,
+  { unit, seconds, measured }: Beside,
+): Promise<RunBeside> {
+  if (load === undefined) return (_, work) => work();
+  const { stressNg, space, domains: guests, polling: polled, ...observed } = await host.observeNow(probes);
+  const threads = polled.state === "answering" ? polled.threads : [];
+  const loadable = { guests, pollModeCpus: CpuSet.of(threads.map(({ cpu }) => cpu)) };
+  const machine = { name: host.name, facts: hostFactsOf(observed), stressNg, space };
+  const plan = planCoLoad(load, machine, { unit, measured: measured(loadable), seconds });
+  return async (raw, work) => {
+    const { result, coLoad } = await loaded(operation, host, { plan, raw }, work);
+    return { ...result, coLoad };
+  };
+}
+
+/** CPUs that frames are worked on: those of the generator where it is on the loaded machine, of poll-mode threads, and of the vCPUs of guests that run. */
+export function forwardingCpus({ guests, pollModeCpus }: Loadable, generator: string | undefined): CpuSet {
+  const vcpus = guests
+    .filter(({ state }) => state === "running")
+    .flatMap(({ vcpuPins }) => vcpuPins.flatMap((pin) => [...CpuSet.parse(pin)]));
+  return CpuSet.of([...CpuSet.parse(generator ?? ""), ...pollModeCpus, ...vcpus]);
+}
+
+/** As the subject of a record tells it. */
+export function besideText(load: CoLoad | undefined): string {
+  return load === undefined ? "" : `, ${load.kind} load on CPU ${load.cpus}`;
+}
 
 /** How long a load may take until it keeps its CPUs busy. */
 const READY_MS = 60_000;
@@ -17,7 +80,7 @@ const POLL_MS = 2000;
  * Does something while load runs on other CPUs of the machine: it is there before, and gone after, whatever becomes of the work. A load that does not come up is measured with all the
  * same, and the record says that it was not there.
  */
-export async function loaded<T>(
+async function loaded<T>(
   operation: Operation,
   host: Host,
   { plan, raw }: { readonly plan: CoLoadPlan; readonly raw: RawOutputs },

@@ -25,12 +25,16 @@ import { HostError } from "../units/errors.ts";
 import { type FrameSize, frameText } from "../units/frames.ts";
 import { formatPacketRate } from "../units/rate.ts";
 import { Incomplete, type Operation } from "./handler.ts";
+import { besideLoad, besideText, forwardingCpus } from "./loading.ts";
 import { type Measured, measuring } from "./measuring.ts";
+import type { RawOutputs } from "./raw-outputs.ts";
 import { type SwitchWatch, watchSwitch } from "./switch-watch.ts";
 import { type RunTrial, type TrialAnswer, withTrialProgram } from "./trial-program.ts";
 
 /** Attempts at a self-test. */
 const SELF_TESTS = 3;
+/** How much longer than all trials load beside them may run, until it is there. */
+const LOAD_S = 180;
 
 export interface SearchJob {
   /** The benchmark, as its record calls it. */
@@ -118,25 +122,30 @@ function outcomeOf(result: TrialResult): string {
  *
  * @throws HostError as `measuring` and `withTrialProgram`
  */
-export function searching(
+export async function searching(
   operation: Operation,
   inputs: TrialInputs,
   { kind, sendingMs, asked = inputs }: SearchJob,
   work: (trials: Trials) => Promise<readonly Evidence[]>,
 ): Promise<ResultRecord> {
-  const { generator, from, to = from, firmware, systemUnderTest } = inputs;
+  const { generator, from, to = from, firmware, systemUnderTest, coLoad } = inputs;
   const host = operation.host(inputs.host);
   const forwarding = systemUnderTest === undefined ? host : operation.host(systemUnderTest);
   const frames = frameSizesOf(inputs);
   const [alone, plan] = [planSelfTest(inputs), planTrials(inputs, sendingMs)];
-  const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}`;
+  const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}${besideText(coLoad)}`;
   const seconds = (alone?.seconds ?? 0) + plan.seconds;
   const unit = unitOf(operation.tag, inputs.name);
+  const beside = await besideLoad(operation, forwarding, coLoad, {
+    ...{ unit, seconds: seconds + LOAD_S },
+    measured: (loadable) =>
+      forwardingCpus(loadable, systemUnderTest === undefined ? generator.cpus : undefined),
+  });
   const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
   const what = { ...{ kind, name: inputs.name, subject, seconds, firmware }, ...{ asked, others } };
   return measuring(operation, host, what, (facts) => {
     requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
-    return async (raw): Promise<Measured> => {
+    const measure = async (raw: RawOutputs): Promise<Measured> => {
       const log: RecordedTrial[] = [];
       let version = "";
       const within = <T>(of: typeof plan, measure: (trials: Trials) => Promise<T>) =>
@@ -158,6 +167,7 @@ export function searching(
         tool: { command: plan.argv, version },
       };
     };
+    return (raw) => beside(raw, () => measure(raw));
   });
 }
 

@@ -4,7 +4,7 @@ import { hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import { duration, name, named, rate, sentence, triggers, wholeNumber } from "./fields.ts";
 import { ResultRecord } from "./record.ts";
-import { programPath, systemUnderTest, trialPath } from "./traffic.ts";
+import { forwardingLoad, programPath, systemUnderTest, trialPath } from "./traffic.ts";
 
 /** Bytes of a frame with its checksum, or `imix`: 7 frames of 64 bytes, 4 of 570 and 1 of 1518 in turn, 354 bytes on average. */
 export const FrameSize = z.union([
@@ -44,6 +44,7 @@ export const searchPath = {
     { min: 1, max: 200_000_000 },
     recreate,
   ).optional(),
+  coLoad: forwardingLoad,
   systemUnderTest,
   firmware: declaredFirmware,
   triggers,

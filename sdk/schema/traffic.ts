@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { declaredFirmware, toldPercentile } from "./benchmarks.ts";
+import { besideLoad, declaredFirmware, toldPercentile } from "./benchmarks.ts";
 import { HostReference, hostReference } from "./connection.ts";
 import { defineResource } from "./definition.ts";
 import {
@@ -271,6 +271,14 @@ export const systemUnderTest = HostReference.optional().meta({
   change: "live",
 });
 
+/** Load on the machine that forwards. */
+export const forwardingLoad = besideLoad.meta({
+  description:
+    "Load on the machine that forwards while frames are sent: a noisy neighbour. Refused on CPUs of the generator, of the switch's poll-mode threads and of guests' vCPUs, and on other threads of their cores, unless `overlap` allows it. " +
+    "Started and seen in /proc/stat before the generator's own trial, stopped after the last frame, and gone by itself where the engine is lost. How busy it kept its CPUs is in the record; a record whose load was not there is not valid. Default none.",
+  change: "recreate",
+});
+
 /** How much is sent at a fixed rate: the same of every measurement that does so. */
 export const constantRate = {
   frameSize: wholeNumber(
@@ -315,6 +323,7 @@ export const traffic = defineResource({
       change: "recreate",
     }),
     ...constantRate,
+    coLoad: forwardingLoad,
     systemUnderTest,
     firmware: declaredFirmware,
     triggers,

@@ -22,7 +22,8 @@ const kinds = {
   pktgen: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, rate: 500, count: 3000, flows: 10, generator: { kind: "pktgen", cpus: "3" } },
   flood: { from: { kind: "af_packet", interface: "trialv0" }, to: { kind: "af_packet", interface: "trialv1" }, rate: "unpaced", duration: "3s", generator: { kind: "testpmd", cpus: "2-3", hugepages: false } },
   saturated: { from: { kind: "ring" }, rate: 200000000, count: 200000, generator: small },
-  long: { from: { kind: "ring" }, rate: 100, duration: process.env.LENGTH ?? "300s", generator: small },
+  long: { from: { kind: "ring" }, rate: 100, duration: process.env.LENGTH ?? "300s", percentile: "50", generator: small },
+  beside: { from: { kind: "ring" }, rate: 100, count: 1000, generator: small, coLoad: { kind: "cpu", cpus: "1" } },
   forwarded: { from: end("p0"), to: end("p1"), directions: "both", rate: 500, count: 2000, generator: { cpus: "3", idle: "50us" } },
 };
 const vnf = asked.includes("forwarded")
@@ -34,7 +35,7 @@ const runs = asked.map((name) => {
   return [name, new bench.Traffic(name, { host, name, settle: "500ms", ...rest, generator: of }, { dependsOn: vnf })];
 });
 export const frames = Object.fromEntries(runs.map(([name, run]) => [name, run.frames]));
-export const records = Object.fromEntries(runs.map(([name, run]) => [name, run.record.apply(({ valid, functional, invalidReasons, remarks, metrics }) => ({ valid, functional, invalidReasons, remarks, metrics: metrics.map(({ name, samples }) => [name, samples]) }))]));
+export const records = Object.fromEntries(runs.map(([name, run]) => [name, run.record.apply(({ valid, functional, invalidReasons, remarks, coLoad, metrics }) => ({ valid, functional, invalidReasons, remarks, coLoad, metrics: metrics.map(({ name, samples }) => [name, samples]) }))]));
 export const running = vnf.map((each) => each.running);
 `;
 
@@ -158,6 +159,15 @@ export function describeTraffic(server: () => TrialServer): void {
       ...["up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes"],
     );
     expect(again.code, again.said).toBe(0);
+  });
+
+  it("run beside load that keeps its CPU busy, and is gone afterwards", () => {
+    const { frames, records } = up("beside");
+    expect([frames.beside.forward.received, records.beside.invalidReasons]).toEqual([1000, []]);
+    const { coLoad } = records.beside;
+    expect([coLoad.kind, coLoad.cpus, coLoad.ended]).toEqual(["cpu", "1", ""]);
+    expect(coLoad.busy["1"]).toBeGreaterThan(0.95);
+    expect(shell("pgrep -c stress-ng; true")).toBe("0");
   });
 
   it("leave nothing of a generator that was killed, and run again at the next up", async () => {

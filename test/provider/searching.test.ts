@@ -77,6 +77,16 @@ describe("a throughput", () => {
     expect(running()).toBe(false);
   });
 
+  it("is not searched for beside load on the CPUs of the generator, or of what it may not be told apart from", async () => {
+    const { operation, units } = operationOn(carrying());
+    const beside = (cpus: string) =>
+      throughputHandler.create(operation, { ...short, coLoad: { kind: "cpu", cpus } });
+    await expect(beside("0")).rejects.toThrow(
+      /^coLoad\.cpus: the load would lie on what is measured: observed load on CPU 0, and CPU 0/,
+    );
+    expect(units).toEqual([]);
+  });
+
   it("is not searched for with a generator that does not carry the highest load by itself", async () => {
     const { operation } = operationOn(carrying({ SLOW: "1" }));
     const { record, ended, byFrame } = await throughputHandler.create(operation, short);

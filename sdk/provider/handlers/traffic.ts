@@ -15,6 +15,7 @@ import { traffic } from "../../schema/traffic.ts";
 import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
+import { besideLoad, besideText, forwardingCpus } from "../loading.ts";
 import { measuring } from "../measuring.ts";
 import { type RawOutputs, runKept } from "../raw-outputs.ts";
 import { watchSwitch } from "../switch-watch.ts";
@@ -22,6 +23,8 @@ import { trafficFailed } from "../traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live. */
 const SLACK_S = 15;
+/** How much longer load beside it may run: until it is there, and between repetitions. */
+const LOAD_S = 180;
 
 export const trafficHandler: Handler<typeof traffic> = {
   definition: traffic,
@@ -32,13 +35,29 @@ export const trafficHandler: Handler<typeof traffic> = {
 
   create: async (operation, inputs) => {
     const host = operation.host(inputs.host);
-    const { name, generator, from, to = from, rate, frameSize = 64, firmware, systemUnderTest } = inputs;
+    const {
+      name,
+      generator,
+      from,
+      to = from,
+      rate,
+      frameSize = 64,
+      firmware,
+      systemUnderTest,
+      coLoad,
+    } = inputs;
     const forwarding = systemUnderTest === undefined ? host : operation.host(systemUnderTest);
     const plan = planTraffic(inputs);
     const runs: CountedRun[] = [];
     const pace = rate === "unpaced" ? "as fast as they are taken" : `at ${rate} frames/s`;
-    const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes ${pace}`;
+    const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes ${pace}${besideText(coLoad)}`;
     const seconds = plan.repetitions * plan.seconds;
+    const beside = await besideLoad(operation, forwarding, coLoad, {
+      unit: unitOf(operation.tag, name),
+      seconds: seconds + LOAD_S,
+      measured: (loadable) =>
+        forwardingCpus(loadable, systemUnderTest === undefined ? generator.cpus : undefined),
+    });
     const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
     const record = await measuring(
       operation,
@@ -46,7 +65,7 @@ export const trafficHandler: Handler<typeof traffic> = {
       { ...{ kind: "traffic", name, subject, seconds, firmware }, ...{ asked: inputs, others } },
       (facts) => {
         requireOnline({ "generator.cpus": generator.cpus }, CpuSet.parse(facts.onlineCpus), host.name);
-        return async (raw) => {
+        const measure = async (raw: RawOutputs) => {
           let version = "";
           const watch = await watchSwitch(forwarding);
           for (let repetition = 1; repetition <= plan.repetitions; repetition += 1) {
@@ -65,6 +84,7 @@ export const trafficHandler: Handler<typeof traffic> = {
             switch: await watch(sendingMs(runs.map(({ report }) => report))),
           };
         };
+        return (raw) => beside(raw, () => measure(raw));
       },
     );
     return { record, frames: trafficFrames(runs.map(({ report }) => report)) };
