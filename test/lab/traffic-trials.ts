@@ -2,9 +2,14 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { modulePath, TrialProject } from "./trial-project.ts";
 import type { TrialServer } from "./trial-server.ts";
 
-const HUGE = "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages";
-/** For the switch 64, for a generator and a forwarder 32 each, and some of the switch's own. */
-const PAGES = 160;
+/**
+ * Pages by node. On node 1 64 for the switch, 32 each for a generator and a forwarder, and some of the switch's own; on node 0 those that it has for ports which are connected while it seeks memory for
+ * its packet buffers, and takes all of node 1's.
+ */
+const PAGES = { 0: 8, 1: 160 };
+const poolOf = (node: string) =>
+  `/sys/devices/system/node/node${node}/hugepages/hugepages-2048kB/nr_hugepages`;
+const POOLS = Object.keys(PAGES).map(poolOf).join(" ");
 
 /** A path over a switch, one over kernel interfaces, one that nothing could keep up with, and a forwarder in the middle of a fourth. */
 const program = `
@@ -47,7 +52,7 @@ ip netns add trial-switch
 ovsdb-tool create conf.db /usr/share/openvswitch/vswitch.ovsschema
 ovsdb-server conf.db --remote=punix:$PWD/db.sock --pidfile=db.pid --detach --log-file=db.log
 V="ovs-vsctl --db=unix:$PWD/db.sock --timeout=60"
-$V --no-wait init -- set Open_vSwitch . other_config:dpdk-init=true other_config:dpdk-socket-mem=0,128 other_config:dpdk-socket-limit=0,128 other_config:dpdk-lcore-mask=0x1 \\
+$V --no-wait init -- set Open_vSwitch . other_config:dpdk-init=true other_config:dpdk-socket-mem=16,128 other_config:dpdk-socket-limit=16,128 other_config:dpdk-lcore-mask=0x1 \\
   other_config:pmd-cpu-mask=0x4 other_config:pmd-sleep-max=200 other_config:dpdk-extra="--no-pci --file-prefix=trial --no-telemetry"
 ip netns exec trial-switch /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk unix:$PWD/db.sock --unixctl=$PWD/vswitchd.ctl --pidfile=vswitchd.pid --detach --log-file=vswitchd.log
 $V add-br trialbr -- set Bridge trialbr datapath_type=netdev fail-mode=secure
@@ -66,15 +71,17 @@ const COUNTS = `for port in 1 2; do ip netns exec trial-switch ovs-ofctl -O Open
 const SNAPSHOT = `systemctl list-units --all --plain --no-legend 'nfvlab-*' | cut -d' ' -f1
 ls -d /run/nfvlab-* /var/lib/nfvlab/traffic/*/owners/* 2>/dev/null
 pgrep -a nfvlab-traffic; ip -br link show type veth; ip netns list
-cat ${HUGE}; ls -A /var/lib/nfvlab/undo 2>/dev/null
+cat ${POOLS}; ls -A /var/lib/nfvlab/undo 2>/dev/null
 true`;
 
 /** Traffic ends: frames counted at both ends, a generator that could not keep its pace, one that was killed, a forwarder. */
 export function describeTraffic(server: () => TrialServer): void {
   let project: TrialProject;
   let before = "";
-  let pages = "";
+  let pages: string[] = [];
   const shell = (script: string) => server().shell.run(script);
+  const setPools = (counts: readonly (number | string)[]) =>
+    shell(counts.map((count, node) => `echo ${count} > ${poolOf(`${node}`)}`).join("; "));
   const run = (asked: string, environment: Record<string, string>, ...args: string[]) =>
     project.pulumi(args, { ...server().environment, ASKED: asked, ...environment });
   const up = (asked: string, environment: Record<string, string> = {}) => {
@@ -86,8 +93,8 @@ export function describeTraffic(server: () => TrialServer): void {
   beforeAll(() => {
     project = new TrialProject("traffic", program);
     before = shell(SNAPSHOT);
-    pages = shell(`cat ${HUGE}`);
-    shell(`echo $((${pages} + ${PAGES})) > ${HUGE}`);
+    pages = shell(`cat ${POOLS}`).split("\n");
+    setPools(Object.values(PAGES).map((more, index) => Number(pages[index]) + more));
     shell(
       `ip link add trialv0 type veth peer name trialv1 && ip link set trialv0 up && ip link set trialv1 up`,
     );
@@ -96,7 +103,8 @@ export function describeTraffic(server: () => TrialServer): void {
   });
   afterAll(() => {
     shell(WITHOUT_SWITCH);
-    shell(`ip link del trialv0; echo ${pages} > ${HUGE}; true`);
+    shell("ip link del trialv0; true");
+    setPools(pages);
     project?.remove();
   });
 
@@ -208,7 +216,8 @@ export function describeTraffic(server: () => TrialServer): void {
     const gone = run("forwarded", {}, "destroy", "--yes", "--skip-preview");
     expect(gone.code, gone.said).toBe(0);
     shell(WITHOUT_SWITCH);
-    shell(`ip link del trialv0; echo ${pages} > ${HUGE}`);
+    shell("ip link del trialv0");
+    setPools(pages);
     expect(shell(SNAPSHOT)).toBe(before);
   });
 }
