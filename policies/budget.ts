@@ -1,6 +1,7 @@
 import type { PolicyResource } from "@pulumi/policy";
 import { coefficientOfVariation } from "../sdk/measure/repetitions.ts";
 import { formatNanoseconds } from "../sdk/units/duration.ts";
+import { samplesToSupport } from "../sdk/units/percentile.ts";
 import type { ConfigProperty } from "./config-schema.ts";
 import { isNull, keys, number, text } from "./property.ts";
 import type { MetricAt } from "./records.ts";
@@ -250,5 +251,5 @@ function repetitionsOf(benchmark: PolicyResource, index: number): number[] {
 
 /** Samples that a percentile p needs, 10 / (1 - p); another figure needs one. */
 function supportOf(percentile: Statistic): number {
-  return /^\d/.test(percentile) ? Math.ceil(Number((10 / (1 - Number(percentile) / 100)).toFixed(6))) : 1;
+  return /^\d/.test(percentile) ? samplesToSupport(percentile) : 1;
 }

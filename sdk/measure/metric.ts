@@ -38,6 +38,13 @@ export function ofCpus(cpus: readonly CpuSamples[]): Omit<Repetition, "expected"
   };
 }
 
+/** A repetition of threads of a tool, each on a CPU of its own and in ns, as one. */
+export function ofThreads(
+  threads: readonly (Omit<CpuSamples, "max"> & { readonly maxNs: number })[],
+): Omit<Repetition, "expected"> {
+  return ofCpus(threads.map(({ maxNs, ...thread }) => ({ ...thread, max: maxNs })));
+}
+
 /** One value, as a repetition that took one sample. */
 export function single(value: number): Repetition {
   return { buckets: [[value, 1]], overflow: 0, max: value, expected: 1 };

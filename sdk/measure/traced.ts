@@ -1,6 +1,6 @@
 import type { Metric, Percentile } from "../schema/record.ts";
 import { nanoseconds } from "../units/duration.ts";
-import { metricOf, ofCpus } from "./metric.ts";
+import { metricOf, ofThreads } from "./metric.ts";
 
 /** What a tracer saw of one CPU in one repetition. */
 export interface TracedCpu {
@@ -38,7 +38,7 @@ export function traced(runs: readonly (readonly TracedCpu[])[], tracer: Traced):
       },
       runs.map((cpus) => {
         const own = cpus.filter((cpu) => cpu.kind === kind);
-        const all = ofCpus(own.map(({ maxNs, ...cpu }) => ({ ...cpu, max: maxNs })));
+        const all = ofThreads(own);
         return none !== undefined && all.buckets.length + all.overflow === 0
           ? { buckets: [[none, 1] as const], overflow: 0, max: none, expected: 0 }
           : { ...all, expected };

@@ -4,6 +4,7 @@ import { exactDuration } from "../units/duration.ts";
 import { InputError } from "../units/errors.ts";
 import { bytes } from "../units/size.ts";
 import { requireSamples } from "./samples.ts";
+import { framesOf } from "./traffic-run.ts";
 
 type ExchangeInputs = Inputs<typeof exchange>;
 type Argv = readonly [string, ...string[]];
@@ -60,11 +61,6 @@ export function checkExchange(inputs: ExchangeInputs): void {
       expected: "at most 10ms",
     });
   requireSamples({ property: "count", percentile, each: framesOf(inputs), repetitions });
-}
-
-/** Frames of one repetition. */
-function framesOf({ rate, count, duration = "10s" }: ExchangeInputs): number {
-  return count ?? Math.max(1, Math.floor((rate * exactDuration(duration, "ms")) / 1000));
 }
 
 function sizeOf({ port }: ExchangeEnd): number | undefined {

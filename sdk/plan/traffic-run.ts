@@ -114,7 +114,11 @@ export function checkWay(way: TrafficWay): void {
 }
 
 /** Frames of one direction and repetition; of what does not pace as many as there are milliseconds. */
-export function framesOf({ count, duration = "10s", rate }: TrafficInputs): number {
+export function framesOf({
+  count,
+  duration = "10s",
+  rate,
+}: Pick<TrafficInputs, "count" | "duration" | "rate">): number {
   return count ?? Math.max(1, Math.floor((paceOf(rate) * exactDuration(duration, "ms")) / 1000));
 }
 

@@ -67,6 +67,35 @@ export function forwardingCpus({ guests, pollModeCpus }: Loadable, generator: st
   return CpuSet.of([...CpuSet.parse(generator ?? ""), ...pollModeCpus, ...vcpus]);
 }
 
+/** How much longer than frames are sent load beside them may run: until it is there, and between repetitions, s. */
+const AROUND_S = 180;
+
+/** What frames are sent with, and beside. */
+export interface Forwarded {
+  readonly generator: { readonly cpus: string };
+  readonly systemUnderTest?: unknown;
+  readonly coLoad?: CoLoad | undefined;
+}
+
+/**
+ * Plans load on the machine that forwards.
+ *
+ * @param seconds that frames are sent at most
+ * @throws as `planCoLoad`
+ */
+export function besideFrames(
+  operation: Operation,
+  forwarding: Host,
+  { generator, systemUnderTest, coLoad }: Forwarded,
+  { unit, seconds }: Pick<Beside, "unit" | "seconds">,
+): Promise<RunBeside> {
+  return besideLoad(operation, forwarding, coLoad, {
+    ...{ unit, seconds: seconds + AROUND_S },
+    measured: (loadable) =>
+      forwardingCpus(loadable, systemUnderTest === undefined ? generator.cpus : undefined),
+  });
+}
+
 /** As the subject of a record tells it. */
 export function besideText(load: CoLoad | undefined): string {
   return load === undefined ? "" : `, ${load.kind} load on CPU ${load.cpus}`;

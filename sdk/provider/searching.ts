@@ -25,7 +25,7 @@ import { HostError } from "../units/errors.ts";
 import { type FrameSize, frameText } from "../units/frames.ts";
 import { formatPacketRate } from "../units/rate.ts";
 import { Incomplete, type Operation } from "./handler.ts";
-import { besideLoad, besideText, forwardingCpus } from "./loading.ts";
+import { besideFrames, besideText } from "./loading.ts";
 import { type Measured, measuring } from "./measuring.ts";
 import type { RawOutputs } from "./raw-outputs.ts";
 import { type SwitchWatch, watchSwitch } from "./switch-watch.ts";
@@ -33,8 +33,6 @@ import { type RunTrial, type TrialAnswer, withTrialProgram } from "./trial-progr
 
 /** Attempts at a self-test. */
 const SELF_TESTS = 3;
-/** How much longer than all trials load beside them may run, until it is there. */
-const LOAD_S = 180;
 
 export interface SearchJob {
   /** The benchmark, as its record calls it. */
@@ -136,11 +134,7 @@ export async function searching(
   const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frames.map(frameText).join(", ")}${besideText(coLoad)}`;
   const seconds = (alone?.seconds ?? 0) + plan.seconds;
   const unit = unitOf(operation.tag, inputs.name);
-  const beside = await besideLoad(operation, forwarding, coLoad, {
-    ...{ unit, seconds: seconds + LOAD_S },
-    measured: (loadable) =>
-      forwardingCpus(loadable, systemUnderTest === undefined ? generator.cpus : undefined),
-  });
+  const beside = await besideFrames(operation, forwarding, inputs, { unit, seconds });
   const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
   const what = { ...{ kind, name: inputs.name, subject, seconds, firmware }, ...{ asked, others } };
   return measuring(operation, host, what, (facts) => {

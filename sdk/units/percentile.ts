@@ -7,7 +7,12 @@ const SAMPLES_BEYOND = 10;
  * @example samplesToTell("99.9"); // 10000
  */
 export function samplesToTell(percentile: string): number {
+  return percentile === "50" ? 1 : samplesToSupport(percentile);
+}
+
+/** How many samples have ten beyond a percentile, that of a median too: 10 / (1 - p). */
+export function samplesToSupport(percentile: string): number {
   // In whole numbers: 99.9 needs 10 000 and not 10 000.000000002.
   const beyond = Math.round((100 - Number(percentile)) * 1e4);
-  return percentile === "50" ? 1 : Math.round((SAMPLES_BEYOND * 100 * 1e4) / beyond);
+  return Math.round((SAMPLES_BEYOND * 100 * 1e4) / beyond);
 }

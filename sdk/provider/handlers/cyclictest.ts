@@ -1,4 +1,4 @@
-import { metricOf, ofCpus } from "../../measure/metric.ts";
+import { metricOf, ofThreads } from "../../measure/metric.ts";
 import { type CyclictestThread, parseCyclictest } from "../../observe/cyclictest.ts";
 import { checkCyclictest, planCyclictest } from "../../plan/benchmarks.ts";
 import { DEFAULT_PERCENTILE } from "../../plan/samples.ts";
@@ -27,7 +27,7 @@ export const cyclictestHandler: Handler<typeof cyclictest> = {
               percentile: inputs.percentile ?? DEFAULT_PERCENTILE,
             },
             runs.map(({ threads }) => ({
-              ...ofCpus(threads.map(({ maxNs, ...thread }) => ({ ...thread, max: maxNs }))),
+              ...ofThreads(threads),
               mean: meanOf(threads),
               expected: expected * threads.length,
             })),

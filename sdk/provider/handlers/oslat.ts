@@ -1,4 +1,4 @@
-import { metricOf, ofCpus } from "../../measure/metric.ts";
+import { metricOf, ofThreads } from "../../measure/metric.ts";
 import { parseOslat } from "../../observe/oslat.ts";
 import {
   parseRealtimeRuntime,
@@ -37,7 +37,7 @@ export const oslatHandler: Handler<typeof oslat> = {
           metricOf(
             { name: `${inputs.subject.kind}.polling.gap`, unit: "ns", direction: "lower" },
             runs.map(({ threads }) => ({
-              ...ofCpus(threads.map(({ maxNs, ...thread }) => ({ ...thread, max: maxNs }))),
+              ...ofThreads(threads),
               expected: 0,
             })),
           ),

@@ -15,7 +15,7 @@ import { traffic } from "../../schema/traffic.ts";
 import type { TrafficReport } from "../../schema/traffic-report.ts";
 import { CpuSet } from "../../units/cpuset.ts";
 import type { Handler, Host, Operation } from "../handler.ts";
-import { besideLoad, besideText, forwardingCpus } from "../loading.ts";
+import { besideFrames, besideText } from "../loading.ts";
 import { measuring } from "../measuring.ts";
 import { type RawOutputs, runKept } from "../raw-outputs.ts";
 import { watchSwitch } from "../switch-watch.ts";
@@ -23,8 +23,6 @@ import { trafficFailed } from "../traffic-failure.ts";
 
 /** How much longer than the program itself its unit may live. */
 const SLACK_S = 15;
-/** How much longer load beside it may run: until it is there, and between repetitions. */
-const LOAD_S = 180;
 
 export const trafficHandler: Handler<typeof traffic> = {
   definition: traffic,
@@ -52,11 +50,8 @@ export const trafficHandler: Handler<typeof traffic> = {
     const pace = rate === "unpaced" ? "as fast as they are taken" : `at ${rate} frames/s`;
     const subject = `${host.name}, ${from.kind} to ${to.kind}, ${frameSize} bytes ${pace}${besideText(coLoad)}`;
     const seconds = plan.repetitions * plan.seconds;
-    const beside = await besideLoad(operation, forwarding, coLoad, {
-      unit: unitOf(operation.tag, name),
-      seconds: seconds + LOAD_S,
-      measured: (loadable) =>
-        forwardingCpus(loadable, systemUnderTest === undefined ? generator.cpus : undefined),
+    const beside = await besideFrames(operation, forwarding, inputs, {
+      ...{ unit: unitOf(operation.tag, name), seconds },
     });
     const others = systemUnderTest === undefined ? {} : { systemUnderTest: forwarding };
     const record = await measuring(
